@@ -1,0 +1,36 @@
+# Each target makes its own environment on first use. Pass options with FEED=..., ARGS="...".
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+FEED ?= sim
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+$(STAMP): pyproject.toml packaging/stacks/pyproject.toml
+	@echo "setting up $(VENV) (once, about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' -e packaging/stacks
+	@touch $(STAMP)
+
+help:                 ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/:/'
+
+shadow-run: $(STAMP)  ## run both stacks on one feed, end with a verdict and a report
+	@$(BIN)/python -m shadow.make_run --feed "$(FEED)" $(ARGS)
+
+test: $(STAMP)        ## everything that CI runs: lint, types, imports, tests
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(STAMP)   ## the tests that take minutes
+	@$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
+
+check: $(STAMP)       ## lint, types and import rules, in seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy src legacy shadow reports bench
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)       ## frame to callback of both stacks against the shortest code that does the job
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: help shadow-run test test-long check bench

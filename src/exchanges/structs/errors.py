@@ -1,0 +1,93 @@
+"""The one error tree of both stacks.
+
+    ExchangeError                       reconnect_helps = False
+    ├── ExchangeRestError               what subscribe and send_message raise: code 503 (offline) or 400 (send failed)
+    ├── ConfigurationError              a caller's mistake; the text says what is missing and how to give it
+    ├── TransportError                  reconnect_helps = True: connect, handshake, reset, abnormal close
+    │   └── HalfOpenError               the peer stopped answering pings
+    ├── AuthenticationError             refused by the server
+    │   └── AuthenticationTimeout       reconnect_helps = True: no answer within the limit
+    ├── SubscriptionError               the exchange refused a subscription
+    ├── DecodeError                     one malformed frame; counted, never ends a connection loop
+    └── BookError                       reconnect_helps = False: a local book could not be built
+        └── SequenceGap                 a hole in the versions; the book is rebuilt from a snapshot
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AuthenticationError",
+    "AuthenticationTimeout",
+    "BookError",
+    "ConfigurationError",
+    "DecodeError",
+    "ExchangeError",
+    "ExchangeRestError",
+    "HalfOpenError",
+    "SequenceGap",
+    "SubscriptionError",
+    "TransportError",
+]
+
+
+class ExchangeError(Exception):
+    """Root of the tree; `reconnect_helps` says whether a new connection can mend it."""
+
+    reconnect_helps: ClassVar[bool] = False
+
+
+class ExchangeRestError(ExchangeError):
+    """A call failed; `code` is 503 when offline, 400 when the exchange or the socket refused it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"[{code}] {message}")
+        self.code = code
+        self.message = message
+
+
+class ConfigurationError(ExchangeError, ValueError):
+    """A caller's mistake. Also a ValueError, which is what legacy callers catch."""
+
+
+class TransportError(ExchangeError):
+    """The connection could not be made or broke."""
+
+    reconnect_helps = True
+
+
+class HalfOpenError(TransportError):
+    """The peer answers no ping any more."""
+
+
+class AuthenticationError(ExchangeError):
+    """The server refused the credentials."""
+
+
+class AuthenticationTimeout(AuthenticationError):
+    """The server did not answer the authentication within the limit."""
+
+    reconnect_helps = True
+
+
+class SubscriptionError(ExchangeError):
+    """The exchange refused a subscription; never retried behind the caller's back."""
+
+
+class DecodeError(ExchangeError):
+    """One frame could not be decoded; it is counted and kept as evidence."""
+
+
+class BookError(ExchangeError):
+    """A local book could not be built."""
+
+
+class SequenceGap(BookError):
+    """A hole in a book's versions: `expected` is the first missing version, `found` what came."""
+
+    def __init__(self, symbol: str, expected: int, found: int) -> None:
+        super().__init__(f"{symbol}: expected version {expected}, found {found}")
+        self.symbol = symbol
+        self.expected = expected
+        self.found = found
