@@ -40,6 +40,8 @@ class TradeItem(msgspec.Struct, frozen=True, gc=False):
 class MarketEvent(msgspec.Struct, frozen=True):
     """One step of one symbol's market. `symbol` in the Gate.io spelling, times in exchange ms.
 
+    A market is made by `shadow.venue.market.market_for(exchange, market, symbols, seed, start_ms)`, which knows how
+    many trades one frame of that exchange may hold.
     type book: first, last, bids, asks; trade: trades; book_ticker: last (version), bid, ask;
     ticker: figures (last, bid, ask, base_volume, quote_volume, high, low, change as text).
     """
@@ -114,12 +116,19 @@ class MarketView(Protocol):
 
 
 class PersonaSession(Protocol):
-    """One client's connection. `subscriptions` holds variant keys such as `spot.trades|BTC_USDT`."""
+    """One client's connection. `subscriptions` holds variant keys such as `spot.trades|BTC_USDT`; it updates itself.
+
+    The server sets `last_push_s` when it writes data; while it is None, silence closes nothing.
+    """
 
     subscriptions: set[str]
+    last_push_s: float | None
 
     def on_message(self, data: str | bytes, now_s: float) -> list[Reply]:
         """Answer one client frame; now_s is wall-clock seconds."""
+
+    def refuse(self, data: str | bytes, now_s: float) -> list[Reply]:
+        """Refuse a subscribe frame in the exchange's own words (fault refuse-subscribe); other frames as usual."""
 
     def opening(self, variant: str) -> list[Push]:
         """Pushes owed right after the ack of a new subscription (full snapshots), usually none."""
