@@ -1,0 +1,10 @@
+"""The legacy stack as a subject: `python -m shadow.subjects.legacy`."""
+
+from __future__ import annotations
+
+import sys
+
+from shadow.subjects.stack import main
+
+if __name__ == "__main__":
+    sys.exit(main("legacy"))

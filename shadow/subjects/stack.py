@@ -1,0 +1,210 @@
+"""Runs one of our two stacks as a subject, through the door that callers use: `create_websocket_manager()`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import msgspec
+
+from shadow.subjects.emit import Emitter, make_burn
+from shadow.subjects.protocol import PROTOCOL, Command, ConnectionSpec, StartLine, read_command, read_start
+
+__all__ = ["main", "stdin_lines"]
+
+WARM_UP_S = 0.8
+EXCHANGE_NAMES = {
+    ("gateio", "spot"): "GATEIO_SPOT",
+    ("gateio", "futures"): "GATEIO_FUTURES",
+    ("mexc", "spot"): "MEXC_SPOT",
+}
+STATES = {"closing": "closed"}
+
+
+def set_flag(architecture: str, folder: Path) -> None:
+    """Point the factory's flag at a file of ours: every flag error would mean legacy, so nothing is left to chance."""
+    variant = "complete" if architecture == "new" else "off"
+    variants = {name: name for name in ("off", "shadow", "canary", "live", "rampdown", "complete")}
+    flags = {"flags": {"websocket-stack": {"state": "ENABLED", "variants": variants, "defaultVariant": variant}}}
+    path = folder / "flags.json"
+    path.write_text(json.dumps(flags))
+    os.environ["WS_SHADOW_FLAGS"] = str(path)
+    os.environ["WS_SHADOW_KILL"] = str(folder / "no-kill-file")
+
+
+def architecture_of(manager: object) -> str:
+    """Which stack the factory gave."""
+    return "legacy" if type(manager).__module__.split(".")[0] == "legacy" else "new"
+
+
+def burn_of(options: dict[str, Any], connection: str) -> Callable[[], None] | None:
+    """The busy loop for a connection; `burn_ns` is a number or one number per connection."""
+    asked = options.get("burn_ns", 0)
+    return make_burn(int(asked.get(connection, 0) if isinstance(asked, dict) else asked))
+
+
+class StackSubject:
+    """Holds one manager per connection and writes what they deliver."""
+
+    def __init__(self, architecture: str, start: StartLine, emitter: Emitter) -> None:
+        self._architecture = architecture
+        self._start = start
+        self._emitter = emitter
+        self._managers: dict[str, Any] = {}
+        self._symbols: dict[str, dict[str, Any]] = {}
+
+    async def open(self) -> None:
+        """Create and initialise every connection's manager."""
+        for spec in self._start.connections:
+            self._managers[spec.id] = manager = self._create(spec)
+            await manager.initialize(list(self._symbols[spec.id].values()), self._channels(spec))
+
+    async def obey(self, command: Command) -> None:
+        """Carry out a subscribe or unsubscribe line; a refusal is an error line."""
+        manager = self._managers.get(command.c)
+        if manager is None:
+            return
+        known = self._symbols[command.c]
+        symbols = [known.setdefault(name, self._read_symbol(command.c, name)) for name in command.symbols]
+        try:
+            await (manager.subscribe(symbols) if command.cmd == "subscribe" else manager.unsubscribe(symbols))
+        except Exception as error:  # noqa: BLE001 - whatever the stack raises is a finding, never the subject's end
+            self.error(command.c, "subscribe", error)
+
+    async def close(self) -> None:
+        """Close every manager."""
+        for manager in self._managers.values():
+            await manager.close()
+
+    def error(self, connection: str, kind: str, error: BaseException) -> None:
+        """Write an error line."""
+        text = f"{type(error).__name__}: {error}"[:500]
+        self._emitter.put({"k": "error", "c": connection, "t": perf_counter_ns(), "kind": kind, "message": text})
+
+    def _create(self, spec: ConnectionSpec) -> Any:
+        from exchanges.structs import ExchangeConfig, WebSocketConfig
+        from infrastructure.networking.websocket.utils import create_websocket_manager
+        from shadow.subjects.events import message_sink
+
+        symbols = {name: self._read_symbol(spec.id, name) for name in spec.symbols}
+        self._symbols[spec.id] = symbols
+        config = ExchangeConfig(
+            name=EXCHANGE_NAMES[spec.exchange, spec.market],
+            base_url=spec.rest_url,
+            websocket_url=spec.ws_url,
+            websocket=WebSocketConfig(url=spec.ws_url),
+        )
+        state = self._state_writer(spec.id)
+        sink = message_sink(
+            self._emitter,
+            spec.id,
+            {symbol: name for name, symbol in symbols.items()},
+            burn_of(self._start.options, spec.id),
+            lambda: state("subscribed"),
+        )
+
+        async def on_state(new_state: Any) -> None:
+            state(STATES.get(new_state.value, new_state.value))
+
+        manager = create_websocket_manager(config, spec.scope == "private", sink, on_state)
+        given = architecture_of(manager)
+        if given != self._architecture:
+            raise RuntimeError(f"asked for the {self._architecture} stack, the factory gave {given}")
+        return manager
+
+    def _state_writer(self, connection: str) -> Callable[[str], None]:
+        last = ""
+
+        def write(state: str) -> None:
+            nonlocal last
+            if state != last:
+                last = state
+                self._emitter.put({"k": "state", "c": connection, "t": perf_counter_ns(), "state": state})
+
+        return write
+
+    def _read_symbol(self, connection: str, name: str) -> Any:
+        from exchanges.structs.symbols import from_gateio, from_mexc
+
+        exchange, market, _ = connection.split(".")
+        return from_mexc(name) if exchange == "mexc" else from_gateio(name, market == "futures")
+
+    @staticmethod
+    def _channels(spec: ConnectionSpec) -> list[Any]:
+        from exchanges.structs import PublicWebsocketChannelType as Channel
+
+        by_name = {
+            "book": Channel.ORDERBOOK,
+            "trade": Channel.TRADES,
+            "book_ticker": Channel.BOOK_TICKER,
+            "ticker": Channel.TICKER,
+        }
+        return [by_name[name] for name in spec.channels]
+
+
+async def stdin_lines() -> asyncio.StreamReader:
+    """Stdin as a stream of lines of at most 8 MiB."""
+    reader = asyncio.StreamReader(limit=8 * 1024 * 1024)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+def freeze_heap() -> None:
+    """The same collector policy for every subject: what warm-up left is frozen, thresholds stay."""
+    gc.collect()
+    gc.freeze()
+
+
+async def run(architecture: str, folder: Path) -> int:
+    """Speak the protocol until stop; the exit code is 1 when the stack could not be started."""
+    reader = await stdin_lines()
+    emitter = Emitter(sys.stdout.fileno())
+    start = read_start(await reader.readline())
+    set_flag(architecture, folder)
+    emitter.start()
+    subject = StackSubject(architecture, start, emitter)
+    hello = {
+        "k": "hello",
+        "protocol": PROTOCOL,
+        "name": f"ws-shadow {architecture}",
+        "version": "1",
+        "pid": os.getpid(),
+    }
+    emitter.put({**hello, "t": perf_counter_ns()})
+    failed = 0
+    try:
+        await subject.open()
+        asyncio.get_running_loop().call_later(WARM_UP_S, freeze_heap)
+        await _obey_until_stop(subject, reader)
+        await subject.close()
+    except Exception as error:  # noqa: BLE001 - the protocol's own way to report a stack that fails
+        subject.error("", "internal", error)
+        failed = 1
+    emitter.put({"k": "bye", "t": perf_counter_ns(), "emit_ns": emitter.emit_ns})
+    await emitter.finish()
+    return failed
+
+
+async def _obey_until_stop(subject: StackSubject, reader: asyncio.StreamReader) -> None:
+    while text := await reader.readline():
+        try:
+            command = read_command(text)
+        except msgspec.DecodeError:
+            continue
+        if command.cmd == "stop":
+            return
+        await subject.obey(command)
+
+
+def main(architecture: str) -> int:
+    """Entry of `python -m shadow.subjects.legacy` and `.new`."""
+    with tempfile.TemporaryDirectory(prefix="ws-shadow-") as folder:
+        return asyncio.run(run(architecture, Path(folder)))
