@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from shadow.capture.tables import COLUMNS, columns, family, schema
+
+DOC = Path(__file__).parents[3] / "docs" / "run-directory.md"
+COLUMN = re.compile(r"^\s*(\w+)(?: \w+\??)?")
+
+
+def documented() -> dict[str, list[str]]:
+    """Column names per table as the page's first table lists them."""
+    tables = {}
+    for row in re.findall(r"^\| `([\w/<>]+)` \| (.+) \|$", DOC.read_text().split("## Other files")[0], re.M):
+        bare = re.sub(r"\([^()]*\)", "", row[1])
+        tables[row[0].replace("/<role>", "")] = [COLUMN.match(part).group(1) for part in bare.split(",")]  # type: ignore[union-attr]
+    return tables
+
+
+def test_columns_are_those_of_the_documentation() -> None:
+    assert {name: list(order) for name, order in COLUMNS.items()} == documented()
+
+
+def test_schema_keeps_the_order_and_marks_optional_columns() -> None:
+    found = schema("events/legacy")
+    assert tuple(found.names) == columns("events/legacy") == COLUMNS["events"]
+    assert [field.name for field in found if field.nullable] == ["t"]
+    assert [field.name for field in schema("frames") if field.nullable] == ["first", "last"]
+    assert [field.name for field in schema("connections") if field.nullable] == ["code"]
+
+
+def test_an_unknown_table_is_refused() -> None:
+    with pytest.raises(KeyError):
+        family("event")
