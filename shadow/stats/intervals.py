@@ -1,0 +1,91 @@
+"""Interval of the mean of a short, autocorrelated series: studentised by its long-run variance, t with effective n."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+__all__ = ["Estimate", "batch_length", "estimate_mean", "long_run_variance", "overlapping_batch_means", "t_quantile"]
+
+Floats = npt.NDArray[np.float64]
+
+MIN_BATCHED = 12
+"""Below this many blocks batches say nothing about correlation; the blocks stand for themselves."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of blocks with its standard error; `df` of the t distribution, `n_effective` independent blocks."""
+
+    mean: float
+    se: float
+    df: float
+    n: int
+    n_effective: float
+
+    def lower(self, alpha: float) -> float:
+        """One-sided lower bound at level alpha."""
+        return self.mean - t_quantile(alpha, self.df) * self.se
+
+    def upper(self, alpha: float) -> float:
+        """One-sided upper bound at level alpha."""
+        return self.mean + t_quantile(alpha, self.df) * self.se
+
+
+def t_quantile(alpha: float, df: float) -> float:
+    """Upper alpha quantile of Student's t."""
+    return -float(stdtrit(df, alpha))
+
+
+def batch_length(n: int) -> int:
+    """Batch length for n blocks: n^(1/3), the order that minimises the error of overlapping batch means."""
+    return math.ceil(n ** (1 / 3) - 1e-9) if n >= MIN_BATCHED else 1
+
+
+def overlapping_batch_means(y: Floats, batch: int) -> float:
+    """Long-run variance of y by the means of all its runs of `batch` values.
+
+    Meketon & Schmeiser 1984: n b / ((n - b)(n - b + 1)) * sum_j (mean_j - mean)^2. batch 1 is the sample variance.
+    """
+    n = len(y)
+    total = np.concatenate(([0.0], np.cumsum(y - y.mean())))
+    means = (total[batch:] - total[:-batch]) / batch
+    return float(n * batch / ((n - batch) * (n - batch + 1)) * np.sum(means**2))
+
+
+def long_run_variance(y: Floats) -> float:
+    """Variance that the mean of y has, times n; never below the sample variance.
+
+    The largest of the sample variance, overlapping batch means, and the AR(1) value s^2 (1 + phi)/(1 - phi) with phi
+    corrected for the bias of a short series (Kendall 1954: phi + (1 + 3 phi)/n). Short batches alone miss half of the
+    correlation at phi = 0.5; simulated false alarms are in the tests.
+    """
+    variance = float(np.var(y, ddof=1))
+    if len(y) < MIN_BATCHED or variance == 0.0:
+        return variance
+    centred = y - y.mean()
+    phi = float(centred[1:] @ centred[:-1] / (centred @ centred))
+    phi = min(max(phi + (1 + 3 * phi) / len(y), 0.0), 0.9)
+    return max(variance, overlapping_batch_means(y, batch_length(len(y))), variance * (1 + phi) / (1 - phi))
+
+
+def estimate_mean(y: Floats) -> Estimate | None:
+    """Mean of y with its studentised error; None below three values.
+
+    Degrees of freedom: effective n - 1, and no more than the 1.5 (n / b - 1) that overlapping batches of length b
+    give (Alexopoulos & Seila 1998).
+    """
+    n = len(y)
+    if n < 3:
+        return None
+    variance = float(np.var(y, ddof=1))
+    long_run = long_run_variance(y)
+    effective = n * variance / long_run if long_run > 0 else float(n)
+    df = effective - 1
+    if n >= MIN_BATCHED:
+        df = min(df, 1.5 * (n / batch_length(n) - 1))
+    return Estimate(float(y.mean()), math.sqrt(long_run / n), max(df, 2.0), n, effective)

@@ -1,0 +1,26 @@
+"""What a session could have seen."""
+
+from __future__ import annotations
+
+import math
+
+from shadow.stats.intervals import Estimate, t_quantile
+
+__all__ = ["blocks_needed", "detectable_ratio"]
+
+
+def detectable_ratio(estimate: Estimate, alpha: float, margin: float) -> float:
+    """Smallest ratio whose interval at alpha would have lain wholly above `margin`, with the noise of this session."""
+    return margin * math.exp(t_quantile(alpha, estimate.df) * estimate.se)
+
+
+def blocks_needed(sd: float, ratio: float, margin: float, alpha: float, power: float) -> int:
+    """Independent blocks with standard deviation sd (ln units) until `ratio` is confirmed beyond `margin`.
+
+    Normal theory: ((z_alpha + z_(1-power)) sd / ln(ratio / margin))^2, rounded up.
+    """
+    effect = math.log(ratio / margin)
+    if effect <= 0:
+        raise ValueError("a ratio within the margin is never confirmed")
+    z = t_quantile(alpha, math.inf) + t_quantile(1 - power, math.inf)
+    return math.ceil((z * sd / effect) ** 2)

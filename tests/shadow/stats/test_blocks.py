@@ -1,0 +1,31 @@
+import numpy as np
+
+from shadow.stats.blocks import block_of, median_blocks, rate_blocks
+
+
+def test_block_of_numbers_from_the_declared_begin() -> None:
+    t = np.array([99, 100, 149, 150, 299, 300])
+    assert block_of(t, 100, 50, 4).tolist() == [-1, 0, 0, 1, 3, -1]
+
+
+def test_median_of_each_block_and_thin_blocks_are_skipped_and_counted() -> None:
+    block = np.array([0, 2, 0, 2, 0, -1, 2, 1, 2])
+    d = np.array([3.0, 1.0, 1.0, 5.0, 2.0, 9.0, 4.0, 7.0, 2.0])
+    blocks = median_blocks(block, d, declared=5, min_pairs=2)
+    assert blocks.index.tolist() == [0, 2]
+    assert blocks.y.tolist() == [2.0, 3.0]  # odd: the middle; even: between 2 and 4
+    assert blocks.pairs.tolist() == [3, 4]
+    assert blocks.skipped == 3
+
+
+def test_no_data_is_no_block() -> None:
+    blocks = median_blocks(np.array([-1]), np.array([1.0]), 4, 1)
+    assert len(blocks.y) == 0
+    assert blocks.skipped == 4
+
+
+def test_rate_of_a_counter_per_event() -> None:
+    edges = np.array([0.0, 10.0, 20.0, 30.0])
+    rate = rate_blocks(edges, np.array([0.0, 20.0, 25.0]), np.array([0.0, 200.0, 300.0]), np.array([10, 5, 5]))
+    assert rate[:2].tolist() == [10.0, 20.0]
+    assert np.isnan(rate[2])  # beyond the last sample

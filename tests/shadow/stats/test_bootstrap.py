@@ -1,0 +1,54 @@
+import math
+
+import numpy as np
+import pytest
+
+from shadow.stats.bootstrap import count_on_grid, quantile_ratio, resample_weights
+
+
+def sample(rng: np.random.Generator, n: int, scale: float) -> np.ndarray:
+    """Log-normal latencies in ns with median 200 us * scale."""
+    return np.exp(rng.normal(math.log(200_000 * scale), 0.5, n)).astype(np.int64)
+
+
+def test_counts_keep_every_value_of_the_listed_blocks() -> None:
+    grid = count_on_grid(np.array([0, 0, 3, 5, -1]), np.array([1000, 1000, 2000, 4000, 9]), np.array([0, 3]))
+    assert grid.counts.sum(axis=1).tolist() == [2.0, 1.0]
+    assert grid.counts[0].max() == 2.0
+
+
+def test_weights_draw_each_block_once_on_average_and_keep_the_sample_first() -> None:
+    weights = resample_weights(30, 4000, seed=1)
+    assert weights[0].tolist() == [1.0] * 30
+    assert set(weights.sum(axis=1)) == {30.0}
+    assert np.abs(weights[1:].mean(axis=0) - 1).max() < 0.1
+
+
+def test_quantiles_and_their_ratio_on_log_normals() -> None:
+    """Quantiles of a log-normal are known: median 200 us, p90 = median * exp(0.5 * 1.28155)."""
+    rng = np.random.default_rng(7)
+    n, blocks = 40_000, 40
+    block = np.repeat(np.arange(blocks), n // blocks)
+    legacy = count_on_grid(block, sample(rng, n, 1.0), np.arange(blocks))
+    new = count_on_grid(block, sample(rng, n, 1.2), np.arange(blocks))
+    weights = resample_weights(blocks, 400, seed=2)
+    (p50_l, p50_n, p50), (p90_l, _, p90) = quantile_ratio(legacy, new, weights, (0.5, 0.9), df=39)
+    assert p50_l == pytest.approx(200_000, rel=0.01)
+    assert p50_n == pytest.approx(240_000, rel=0.01)
+    assert p90_l == pytest.approx(200_000 * math.exp(0.5 * 1.28155), rel=0.015)
+    # asymptotic error of a sample quantile: sqrt(p (1 - p) / n) / density, two independent sides
+    assert p50.se == pytest.approx(math.sqrt(2 * 0.25 / n) / (1 / (0.5 * math.sqrt(2 * math.pi))), rel=0.25)
+    assert p90.mean == pytest.approx(math.log(1.2), abs=3.5 * math.sqrt(2 * 0.09 / n) / (0.17550 / 0.5))
+
+
+def test_shared_noise_of_a_block_cancels_in_the_ratio() -> None:
+    rng = np.random.default_rng(8)
+    blocks, per = 40, 200
+    block = np.repeat(np.arange(blocks), per)
+    drift = np.exp(np.repeat(rng.normal(0, 0.5, blocks), per))
+    base = sample(rng, blocks * per, 1.0) * drift
+    legacy = count_on_grid(block, base.astype(np.int64), np.arange(blocks))
+    new = count_on_grid(block, (base * 1.1).astype(np.int64), np.arange(blocks))
+    [(_, _, got)] = quantile_ratio(legacy, new, resample_weights(blocks, 300, seed=3), (0.5,), df=39)
+    assert got.mean == pytest.approx(math.log(1.1), abs=0.004)
+    assert got.se < 0.004
