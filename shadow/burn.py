@@ -1,0 +1,44 @@
+"""How long a stack takes per message in a burst, read from the running session: the measure of burned CPU."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+__all__ = ["service_ns"]
+
+
+def service_ns(run: Path, leg: str, role: str) -> dict[str, float]:
+    """Mean service time in ns per message by connection: (last callback - the burst's t_sent) / frames.
+
+    A burst belongs to its connection until the next burst to the same role begins. The median over a type's bursts is
+    averaged over the types. Connections without a burst are left out.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from shadow.capture.reader import RunData
+
+    data = RunData(run)
+    marks = data.table("marks")
+    marks = marks.filter(pc.equal(marks["leg"], leg)).to_pylist()
+    bursts = sorted(
+        (row["t"], json.loads(row["detail"])) for row in marks if row["name"] == "burst" and row["role"] == role
+    )
+    events = data.table(f"events/{role}")
+    events = events.filter(pc.and_(pc.equal(events["leg"], leg), pc.equal(events["k"], "event")))
+    figures: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for connection in {detail["connection"] for _, detail in bursts}:
+        t = np.sort(events.filter(pc.equal(events["c"], connection))["t"].to_numpy())
+        for number, (began, detail) in enumerate(bursts):
+            if detail["connection"] != connection:
+                continue
+            ended = bursts[number + 1][0] if number + 1 < len(bursts) else began + 1_000_000_000
+            inside = t[(t >= began) & (t < ended)]
+            if inside.size:
+                figures[connection][detail["type"]].append((inside[-1] - began) / detail["frames"])
+    return {
+        connection: float(np.mean([np.median(values) for values in by_type.values()]))
+        for connection, by_type in figures.items()
+    }

@@ -1,0 +1,164 @@
+"""A session's settings, checked before anything is started: each mistake is one line with the way out."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shlex
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shadow.children import subject_environment
+from shadow.errors import UsageError
+
+__all__ = ["BUILT", "DEFAULT_RATE", "DEFAULT_SYMBOLS", "PUBLIC_CHANNELS", "SessionConfig", "own_subject", "seconds"]
+
+BUILT = ("gateio.spot.public", "mexc.spot.public")
+PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
+DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
+DEFAULT_RATE = 600
+QUICK_S = 65.0
+_UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """Read `65s`, `2m`, `1.5h` or plain seconds; UsageError otherwise."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min|m|h|)", text.strip())
+    if not found or float(found[1]) <= 0:
+        raise UsageError(f"--duration {text!r} is no length of time; write for example 65s, 2m or 1h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def own_subject(architecture: str) -> str:
+    """The command of one of our own subjects."""
+    return shlex.join([sys.executable, "-m", f"shadow.subjects.{architecture}"])
+
+
+class Burn(msgspec.Struct, frozen=True):
+    """CPU burned before the callback by one role, as a share of the service time measured in the same session."""
+
+    role: str
+    share: float
+
+
+class SessionConfig(msgspec.Struct, kw_only=True):
+    """Everything a session needs to know; `validate` must have passed."""
+
+    connections: tuple[str, ...] = BUILT
+    symbols: tuple[str, ...] = DEFAULT_SYMBOLS
+    channels: tuple[str, ...] = PUBLIC_CHANNELS
+    feed: str = "sim"
+    profile: str = "default"
+    duration_s: float = QUICK_S
+    rate: int = DEFAULT_RATE
+    unpaced: bool = False
+    seed: int = 1
+    grade: str = "quick"
+    faults: tuple[str, ...] = ()
+    legacy: str = ""
+    new: str = ""
+    calibration: bool = True
+    known: str | None = None
+    out: Path | None = None
+    burn: Burn | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the feed is a capture."""
+        return self.feed.startswith("capture:")
+
+    def commands(self) -> dict[str, list[str]]:
+        """The argv of each role; a foreign legacy also plays the second legacy."""
+        legacy = shlex.split(self.legacy or own_subject("legacy"))
+        return {"legacy": legacy, "legacy2": legacy, "new": shlex.split(self.new or own_subject("new"))}
+
+    def control_command(self) -> list[str]:
+        """Who plays both sides of the positive control: our own legacy subject when the legacy is foreign."""
+        return shlex.split(own_subject("legacy"))
+
+    def validate(self) -> None:
+        """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
+        self._check_feed()
+        self._check_names()
+        for role, argv in self.commands().items():
+            if not argv or shutil.which(argv[0], path=subject_environment()["PATH"]) is None:
+                name = argv[0] if argv else "(empty)"
+                raise UsageError(f"--{role} {name}: command not found; give a program on the PATH or its full path")
+        if self.grade != "quick":
+            raise UsageError(f"--grade {self.grade} is not built yet; use --grade quick")
+        if self.known is not None and not Path(self.known).is_file():
+            raise UsageError(f"--known {self.known}: no such file")
+
+    def out_dir(self) -> Path:
+        """Make the run directory (mode 0700) or take an empty one; UsageError when it holds anything."""
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{self.seed}"
+        path = self.out or Path("runs") / name
+        if self.out is None and path.exists():
+            path = path.with_name(f"{name}-{secrets.token_hex(2)}")
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"--out {path} is not an empty directory; give a new one, a run is never written over")
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.chmod(0o700)
+        except OSError as error:
+            raise UsageError(f"--out {path}: {error.strerror}") from None
+        return path
+
+    def _check_feed(self) -> None:
+        if self.feed == "live":
+            raise UsageError("--feed live is not built yet; use --feed sim (the default) or --feed capture:PATH")
+        if self.is_replay:
+            self._adopt_capture()
+        elif self.feed != "sim":
+            raise UsageError(f"--feed {self.feed!r} is unknown; use sim, capture:PATH or live")
+
+    def _adopt_capture(self) -> None:
+        from shadow.venue.sources.capture import load_capture
+
+        capture = load_capture(Path(self.feed.removeprefix("capture:")))
+        self.connections = tuple(capture.connections)
+        self.channels = tuple(capture.channels)
+        self.symbols = tuple(capture.symbols)
+        if self.faults:
+            raise UsageError("--fault does not go with --feed capture: a recorded feed is played as it was")
+
+    def _check_names(self) -> None:
+        for connection in self.connections:
+            if connection not in BUILT:
+                raise UsageError(f"unknown connection {connection!r}; built are {', '.join(BUILT)}")
+        for channel in self.channels:
+            if channel not in PUBLIC_CHANNELS:
+                raise UsageError(f"unknown channel {channel!r}; known are {', '.join(PUBLIC_CHANNELS)}")
+        if not self.is_replay:
+            self._check_symbols()
+        if not self.connections or not self.channels or not self.symbols:
+            raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")
+        if self.rate <= 0:
+            raise UsageError(f"--rate {self.rate} must be a positive number of messages per second, or max")
+        from shadow.venue.faults import parse_fault
+
+        for spec in self.faults:
+            parse_fault(spec)
+
+    def _check_symbols(self) -> None:
+        from shadow.venue.market import KNOWN_SYMBOLS
+
+        for symbol in self.symbols:
+            if symbol not in KNOWN_SYMBOLS:
+                raise UsageError(f"unknown symbol {symbol!r}; the synthetic market has {', '.join(KNOWN_SYMBOLS)}")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "system": os.uname().sysname,
+        "release": os.uname().release,
+        "python": sys.version.split()[0],
+    }

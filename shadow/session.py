@@ -1,0 +1,292 @@
+"""One session: venue, recorder and legs, from a checked configuration to a complete run directory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import orjson
+
+from shadow.children import Child, ChildDied, Message
+from shadow.config import SessionConfig, machine
+from shadow.errors import ShadowError, UsageError
+from shadow.leg_run import LegRun, Listener
+from shadow.plan import MIX, Leg, Plan, make_plan
+from shadow.subjects.protocol import ConnectionSpec
+
+__all__ = ["Session", "run_session"]
+
+READY_S = 30.0
+FINISH_S = 120.0
+ROLES = ("legacy", "new", "legacy2")
+CONTROL_SHARE = 0.30
+PIPE_BYTES = 1024 * 1024
+Pipes = dict[tuple[str, str], tuple[int, int, int, int]]
+
+
+class Session:
+    """Owns the processes of one run."""
+
+    def __init__(self, config: SessionConfig, folder: Path, listener: Listener) -> None:
+        self.config = config
+        self.folder = folder
+        self._listener = listener
+        self.plan: Plan = make_plan(config.duration_s, calibration=config.calibration, replay=config.is_replay)
+        self._venue: Child | None = None
+        self._recorder: Child | None = None
+        self._leg: LegRun | None = None
+        self._lanes: Message = {}
+        self._spelt: Message = {}
+
+    async def run(self) -> str | None:
+        """Run all legs; returns why the run was interrupted, or None for a whole one."""
+        self._write_session_json()
+        pipes = self._open_pipes()
+        interrupted: str | None = None
+        try:
+            await self._start_recorder(pipes)
+            await self._start_venue()
+            for leg in self.plan.legs:
+                await self._run_leg(leg, pipes)
+                if self._leg is not None and self._leg.failures:
+                    break
+        except asyncio.CancelledError:
+            interrupted = "stopped by a signal"
+        except (ChildDied, TimeoutError) as error:
+            interrupted = str(error) or "a part of the harness did not answer in time"
+        finally:
+            _close_all(pipes)
+            interrupted = await self._finish(interrupted)
+        return interrupted
+
+    def write_manifest(self, interrupted: str | None) -> None:
+        """Hash the raw files."""
+        from shadow.capture.manifest import write_manifest
+
+        write_manifest(self.folder, interrupted=interrupted)
+
+    async def _start_recorder(self, pipes: Pipes) -> None:
+        self._ledger_read, self._ledger_write = os.pipe()
+        subjects = [
+            {"leg": leg, "role": role, "stdout_fd": fds[0], "stderr_fd": fds[2]} for (leg, role), fds in pipes.items()
+        ]
+        read_ends = [fd for fds in pipes.values() for fd in (fds[0], fds[2])]
+        self._recorder = await Child.start(
+            "recorder",
+            "shadow.capture.recorder",
+            log=self.folder / "recorder.log",
+            first={"dir": str(self.folder), "ledger_fd": self._ledger_read, "subjects": subjects, "secrets": []},
+            on_message=self._on_recorder,
+            pass_fds=[self._ledger_read, *read_ends],
+        )
+        await self._recorder.expect(lambda m: m["k"] == "ready", READY_S)
+        for fd in (self._ledger_read, *read_ends):
+            os.close(fd)
+        for key, fds in pipes.items():
+            pipes[key] = (-1, fds[1], -1, fds[3])
+
+    async def _start_venue(self) -> None:
+        config = self.config
+        self._venue = await Child.start(
+            "venue",
+            "shadow.venue",
+            log=self.folder / "venue.log",
+            first={
+                "roles": list(ROLES),
+                "connections": list(config.connections),
+                "symbols": list(config.symbols),
+                "channels": list(config.channels),
+                "feed": config.feed,
+                "rate": config.rate,
+                "seed": config.seed,
+                "profile": config.profile,
+                "faults": list(config.faults),
+                "gap_us": self.plan.gap_us,
+                "deflate": False,
+                "ws_port": 0,
+                "rest_port": 0,
+                "ledger_fd": self._ledger_write,
+                "ledger_dir": None,
+                "host": "127.0.0.1",
+                "unpaced": config.unpaced,
+            },
+            on_message=self._on_venue,
+            pass_fds=[self._ledger_write],
+        )
+        os.close(self._ledger_write)
+        answer = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
+        if answer["k"] == "failed":
+            raise UsageError(answer["text"])
+        self._lanes, self._spelt = answer["lanes"], answer["symbols"]
+
+    async def _run_leg(self, leg: Leg, pipes: Pipes) -> None:
+        assert self._venue is not None
+        assert self._recorder is not None
+        commands = self.config.commands()
+        if leg.leg == "control":
+            commands = {**commands, "legacy": self.config.control_command(), "legacy2": self.config.control_command()}
+        taken = {role: pipes.pop((leg.leg, role)) for role in leg.roles}
+        self._leg = LegRun(
+            leg,
+            venue=self._venue,
+            recorder=self._recorder,
+            pipes={role: (fds[1], fds[3]) for role, fds in taken.items()},
+            commands=commands,
+            specs={role: self._specs(role) for role in leg.roles},
+            options=await self._options(leg),
+            run=self.folder.name,
+            rate=self.config.rate,
+            listener=self._listener,
+            folder=self.folder,
+        )
+        try:
+            await self._leg.run()
+        except BaseException:
+            self._leg.kill()
+            raise
+
+    async def _options(self, leg: Leg) -> dict[str, dict[str, Any]]:
+        """Burned CPU: the positive control's, or what a drill asks for."""
+        asked = self.config.burn
+        if leg.leg == "control":
+            burn = await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
+        elif asked is not None and asked.role in leg.roles and leg.leg == "main":
+            burn = await self._measured_burn(asked.role, "legacy", asked.share)
+        else:
+            return {}
+        return burn
+
+    async def _measured_burn(self, role: str, measured_role: str, share: float) -> dict[str, dict[str, Any]]:
+        from shadow.burn import service_ns
+
+        measured = await asyncio.to_thread(service_ns, self.folder, "aa1", measured_role)
+        burn_ns = {connection: round(share * value) for connection, value in measured.items()}
+        assert self._recorder is not None
+        detail = orjson.dumps({"burn_ns": burn_ns, "share": share, "service_ns": measured}).decode()
+        row = [perf_counter_ns(), "control" if role == "legacy2" else "main", role, "burn", detail]
+        await self._recorder.send({"cmd": "mark", "row": row})
+        return {role: {"burn_ns": burn_ns}}
+
+    def _specs(self, role: str) -> list[ConnectionSpec]:
+        lane = self._lanes[role]
+        return [
+            ConnectionSpec(
+                id=connection,
+                exchange=(parts := connection.split("."))[0],
+                market=parts[1],
+                scope=parts[2],
+                ws_url=lane["ws"][f"{parts[0]}.{parts[1]}"],
+                rest_url=lane["rest"][parts[0]],
+                symbols=tuple(self._spelt[connection]),
+                channels=self.config.channels,
+            )
+            for connection in self.config.connections
+        ]
+
+    def _open_pipes(self) -> Pipes:
+        """All subjects' pipes, made before the recorder so that it can inherit their read ends."""
+        import fcntl
+
+        pipes: Pipes = {}
+        for leg in self.plan.legs:
+            for role in leg.roles:
+                out_read, out_write = os.pipe()
+                err_read, err_write = os.pipe()
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+                pipes[leg.leg, role] = (out_read, out_write, err_read, err_write)
+        return pipes
+
+    async def _finish(self, interrupted: str | None) -> str | None:
+        """Stop the venue, let the recorder compact; survives a second cancellation by the processes' own end."""
+        if self._venue is not None:
+            with contextlib.suppress(ChildDied):
+                await self._venue.send({"cmd": "stop"})
+            await self._venue.end()
+        if self._recorder is not None:
+            if interrupted is not None:
+                row = [perf_counter_ns(), "", "", "interrupted", orjson.dumps({"reason": interrupted}).decode()]
+                with contextlib.suppress(ChildDied):
+                    await self._recorder.send({"cmd": "mark", "row": row})
+            try:
+                await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=FINISH_S)
+            except (ChildDied, TimeoutError):
+                interrupted = interrupted or "the recorder could not finish"
+            await self._recorder.end()
+        return interrupted
+
+    def _write_session_json(self) -> None:
+        config = self.config
+        record = {
+            "schema": 1,
+            "run": self.folder.name,
+            "grade": config.grade,
+            "feed": "capture" if config.is_replay else config.feed,
+            "feed_name": Path(config.feed.partition(":")[2]).name if config.is_replay else "",
+            "connections": list(config.connections),
+            "symbols": list(config.symbols),
+            "channels": {connection: list(config.channels) for connection in config.connections},
+            "profile": config.profile,
+            "duration_s": self.plan.measured_s,
+            "rate": config.rate,
+            "seed": config.seed,
+            "faults": list(config.faults),
+            "commands": {"legacy": config.legacy or "(own legacy)", "new": config.new or "(own new)"},
+            "calibration": config.calibration and not config.is_replay,
+            "mix": MIX,
+            "plan": self.plan.as_json(),
+            "known": config.known,
+            "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},
+            "machine": machine(),
+            "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        (self.folder / "session.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+
+    def _on_recorder(self, message: Message) -> None:
+        if self._leg is not None:
+            self._leg.on_recorder(message)
+
+    def _on_venue(self, message: Message) -> None:
+        if message.get("k") == "progress":
+            self._listener.note_rate(message) if hasattr(self._listener, "note_rate") else None
+        if self._leg is not None:
+            self._leg.on_venue(message)
+
+
+def _close_all(pipes: Pipes) -> None:
+    for fds in pipes.values():
+        for fd in fds:
+            if fd >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+
+
+def run_session(config: SessionConfig, folder: Path, listener: Listener) -> str | None:
+    """Run a session to its end and hash its raw files; returns why it was interrupted, or None.
+
+    SIGINT and SIGTERM end it early: what came so far is kept, and the manifest says so.
+    """
+    session = Session(config, folder, listener)
+
+    async def main() -> str | None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(session.run())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        interrupted = asyncio.run(main())
+    except UsageError:
+        raise
+    except OSError as error:
+        raise ShadowError(f"the session could not go on: {error}") from error
+    session.write_manifest(interrupted)
+    return interrupted
