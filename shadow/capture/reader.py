@@ -1,0 +1,115 @@
+"""Reading a run directory, whether it was sealed, interrupted or is still growing."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from shadow.capture.manifest import Manifest, read_manifest, verify_raw
+from shadow.capture.tables import family, schema
+from shadow.errors import RunError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RunData"]
+
+_ORDER: Final = ("legacy", "new", "legacy2")
+
+
+class RunData:
+    """One run directory; usable as a path. `torn` counts the segments whose tail could not be read."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._torn: dict[str, int] = {}
+        if not self.path.is_dir():
+            raise RunError(f"{self.path} is no run directory")
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def session(self) -> dict[str, Any]:
+        """session.json; RunError when it is missing or unreadable."""
+        path = self.path / "session.json"
+        try:
+            session = orjson.loads(path.read_bytes())
+        except (OSError, ValueError) as fault:
+            raise RunError(f"{path} is missing or unreadable: {fault}") from None
+        if not isinstance(session, dict):
+            raise RunError(f"{path} is unreadable: no JSON object")
+        return session
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """manifest.json; RunError when it is missing or unreadable."""
+        return read_manifest(self.path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run was sealed after ending as planned; False without a manifest."""
+        return (self.path / "manifest.json").is_file() and self.manifest.complete
+
+    @property
+    def torn(self) -> int:
+        """Segments read so far whose tail was torn; their whole batches before it were kept."""
+        return sum(self._torn.values())
+
+    def verify(self) -> None:
+        """Check all raw files against the manifest; RunError names the one that is damaged, missing or foreign."""
+        self.manifest = verify_raw(self.path)
+
+    def roles(self) -> list[str]:
+        """Roles with events, in the order legacy, new, legacy2, others."""
+        events = self.path / "events"
+        found = {path.stem for path in events.glob("*.parquet")} | {path.name for path in events.glob("*/")}
+        return sorted(found, key=lambda role: (_ORDER.index(role) if role in _ORDER else len(_ORDER), role))
+
+    def table(self, name: str) -> pa.Table:
+        """A raw table (`events/<role>` included) in the order of writing; RunError when missing or unreadable.
+
+        From segments, torn tails are left out and counted. An interrupted run's missing table is empty.
+        """
+        try:
+            family(name)
+        except KeyError:
+            raise RunError(f"{self.path / name}: there is no such table") from None
+        path = self.path / f"{name}.parquet"
+        return self._parquet(path, name) if path.exists() else self._segments(name)
+
+    def _parquet(self, path: Path, name: str) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            found = pq.read_table(path, partitioning=None)
+            return found.select(schema(name).names).cast(schema(name))
+        except (pa.ArrowException, OSError, KeyError, ValueError) as fault:
+            raise RunError(f"{path} is unreadable: {fault}") from None
+
+    def _segments(self, name: str) -> pa.Table:
+        import pyarrow as pa
+
+        from shadow.capture.writer import read_segment, segment_files
+
+        paths = segment_files(self.path, name)
+        if not paths and self.complete:
+            raise RunError(f"{self.path / name}.parquet is missing")
+        batches: list[pa.RecordBatch] = []
+        torn = 0
+        for path in paths:
+            try:
+                for batch in read_segment(path):
+                    batches.append(batch)
+            except (pa.ArrowInvalid, OSError):
+                torn += 1
+        self._torn[name] = torn
+        try:
+            return pa.Table.from_batches(batches, schema(name))
+        except pa.ArrowInvalid as fault:
+            raise RunError(f"{self.path / name} is unreadable: {fault}") from None
