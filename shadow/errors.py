@@ -1,8 +1,8 @@
 """The harness's own errors; each carries the exit code that ends the command.
 
-    ShadowError            1   the harness itself failed
-    ├── UsageError         2   a person's mistake: one line with the way out
-    └── RunError          12   evidence unusable: tampered, missing or unreadable
+ShadowError            1   the harness itself failed
+├── UsageError         2   a person's mistake: one line with the way out
+└── RunError          12   evidence unusable: tampered, missing or unreadable
 """
 
 from __future__ import annotations
