@@ -1,0 +1,1 @@
+"""Gate.io on the legacy stack."""

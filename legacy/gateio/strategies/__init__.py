@@ -1,0 +1,1 @@
+"""Gate.io strategies, one folder per connection."""

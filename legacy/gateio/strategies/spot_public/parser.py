@@ -1,0 +1,152 @@
+"""Gate.io spot, public: JSON frames to ParsedMessage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from exchanges.structs import BookTicker, MessageType, OrderBook, OrderBookEntry, ParsedMessage, Ticker, Trade
+from exchanges.structs.symbols import from_gateio
+from legacy.websocket.strategies.parser import MessageParser, unreadable
+
+__all__ = ["GateioSpotPublicParser"]
+
+_TYPES = {
+    "spot.order_book_update": MessageType.ORDERBOOK,
+    "spot.trades": MessageType.TRADES,
+    "spot.book_ticker": MessageType.BOOK_TICKER,
+    "spot.tickers": MessageType.TICKER,
+}
+_ACK_EVENTS = ("subscribe", "unsubscribe")
+
+
+class GateioSpotPublicParser(MessageParser):
+    """`orjson.loads` to dict, then by channel."""
+
+    async def parse_message(self, raw_message: str | bytes) -> ParsedMessage | None:
+        """One frame; what is no JSON object gives ERROR. A push with a missing field raises KeyError."""
+        try:
+            message = orjson.loads(raw_message)
+        except orjson.JSONDecodeError:
+            return unreadable(raw_message)
+        if not isinstance(message, dict):
+            return unreadable(raw_message)
+        message_type = self.get_message_type(message)
+        if message_type is MessageType.ORDERBOOK:
+            return _order_book(message)
+        if message_type is MessageType.TRADES:
+            return _trades(message)
+        if message_type is MessageType.BOOK_TICKER:
+            return _book_ticker(message)
+        if message_type is MessageType.TICKER:
+            return _tickers(message)
+        return _control(message_type, message)
+
+    def get_message_type(self, message: dict[str, Any]) -> MessageType:
+        """By event and channel; an ack is judged by its `error` alone."""
+        event = message.get("event")
+        channel = message.get("channel") or ""
+        if event == "update":
+            return _TYPES.get(channel, MessageType.OTHER)
+        if event in _ACK_EVENTS:
+            return MessageType.SUBSCRIPTION_ERROR if message.get("error") else MessageType.SUBSCRIPTION_CONFIRM
+        if message.get("error"):
+            return MessageType.ERROR
+        return MessageType.HEARTBEAT if channel.endswith(".pong") else MessageType.UNKNOWN
+
+
+def _control(message_type: MessageType, message: dict[str, Any]) -> ParsedMessage:
+    data: Any = None
+    if message_type is MessageType.SUBSCRIPTION_CONFIRM:
+        data = message.get("payload") or []
+    elif message_type in (MessageType.SUBSCRIPTION_ERROR, MessageType.ERROR):
+        error = message["error"]
+        data = error.get("message", "") if isinstance(error, dict) else str(error)
+    return ParsedMessage(message_type, None, message.get("channel"), data, _time_ms(message), message)
+
+
+def _order_book(message: dict[str, Any]) -> ParsedMessage:
+    result = message["result"]
+    symbol = from_gateio(result["s"])
+    book = OrderBook(
+        symbol,
+        [OrderBookEntry(float(price), float(size)) for price, size in result["b"]],
+        [OrderBookEntry(float(price), float(size)) for price, size in result["a"]],
+        result["t"],
+        result["u"],
+    )
+    return ParsedMessage(MessageType.ORDERBOOK, symbol, message["channel"], book, result["t"], message)
+
+
+def _trades(message: dict[str, Any]) -> ParsedMessage:
+    result = message["result"]
+    items = result if isinstance(result, list) else [result]
+    trades = [
+        Trade(
+            from_gateio(item["currency_pair"]),
+            float(item["price"]),
+            float(item["amount"]),
+            item["side"],
+            _whole_ms(item["create_time_ms"]),
+            str(item["id"]),
+        )
+        for item in items
+    ]
+    symbol = trades[0].symbol if trades else None
+    timestamp = trades[0].timestamp if trades else None
+    return ParsedMessage(MessageType.TRADES, symbol, message["channel"], trades, timestamp, message)
+
+
+def _book_ticker(message: dict[str, Any]) -> ParsedMessage:
+    result = message["result"]
+    symbol = from_gateio(result["s"])
+    ticker = BookTicker(
+        symbol,
+        float(result["b"] or 0),
+        float(result["B"] or 0),
+        float(result["a"] or 0),
+        float(result["A"] or 0),
+        result["t"],
+        result["u"],
+    )
+    return ParsedMessage(MessageType.BOOK_TICKER, symbol, message["channel"], ticker, result["t"], message)
+
+
+def _tickers(message: dict[str, Any]) -> ParsedMessage:
+    result = message["result"]
+    items = result if isinstance(result, list) else [result]
+    timestamp = _time_ms(message)
+    tickers = [
+        Ticker(
+            from_gateio(item["currency_pair"]),
+            float(item["last"]),
+            _price_or_none(item["highest_bid"]),
+            _price_or_none(item["lowest_ask"]),
+            float(item["base_volume"]),
+            float(item["quote_volume"]),
+            float(item["high_24h"]),
+            float(item["low_24h"]),
+            timestamp,
+        )
+        for item in items
+    ]
+    symbol = tickers[0].symbol if tickers else None
+    return ParsedMessage(MessageType.TICKER, symbol, message["channel"], tickers, timestamp, message)
+
+
+def _price_or_none(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _whole_ms(milliseconds: str) -> int:
+    # Cut in the text: a float would round ...999999 up to the next millisecond.
+    return int(str(milliseconds).partition(".")[0])
+
+
+def _time_ms(message: dict[str, Any]) -> int | None:
+    milliseconds: int | None = message.get("time_ms")
+    if milliseconds:
+        return milliseconds
+    seconds: int | None = message.get("time")
+    return seconds * 1000 if seconds is not None else None

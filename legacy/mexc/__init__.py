@@ -1,0 +1,1 @@
+"""MEXC on the legacy stack."""

@@ -1,0 +1,1 @@
+"""MEXC strategies, one folder per connection."""

@@ -1,0 +1,1 @@
+"""The strategy-based WebSocket stack as its callers know it; the baseline, kept as it is."""

@@ -1,0 +1,3 @@
+"""The public types under their legacy address; both stacks share the one definition."""
+
+from exchanges.structs import *  # noqa: F403
