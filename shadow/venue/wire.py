@@ -60,7 +60,7 @@ class MarketEvent(msgspec.Struct, frozen=True):
 
 
 class Push(msgspec.Struct, frozen=True):
-    """One encoded data frame: `channel` the event type, `symbol` the exchange's spelling, `events` how many it holds."""
+    """One encoded data frame: `channel` the event type, `symbol` the exchange's spelling, `events` how many it has."""
 
     channel: str
     symbol: str
