@@ -20,7 +20,8 @@ shadow-run: $(STAMP)  ## run both stacks on one feed, end with a verdict and a r
 
 test: $(STAMP)        ## everything that CI runs: lint, types, imports, tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --cov=src --cov-branch --cov-report= $(ARGS)
+	@$(BIN)/coverage json -q -o .coverage.json && $(BIN)/python tests/coverage_floor.py .coverage.json
 
 test-long: $(STAMP)   ## the tests that take minutes
 	@$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
