@@ -1,0 +1,130 @@
+"""Gate.io spot frames by the wire page: JSON text to events, read by the plain library with exact decimals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
+
+__all__ = ["decode", "rest_book"]
+
+Frame = dict[str, Any]
+
+
+def decode(payload: bytes, is_text: bool = True) -> list[Event]:
+    """The events of one frame; none for acks, pongs, notices, errors and channels without an event type.
+
+    Raises DecodeError for text that is no JSON object, or an update that lacks what its channel needs.
+    """
+    frame = parse(payload)
+    make = EVENTS.get(str(frame.get("channel")))
+    if make is None or frame.get("event") not in ("update", "all") or frame.get("error"):
+        return []
+    result = frame.get("result")
+    items: list[Any] = result if isinstance(result, list) else [result]
+    try:
+        return [make(item, frame) for item in items]
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise DecodeError(f"{frame['channel']}: {error!r}") from error
+
+
+def rest_book(payload: bytes, symbol: str) -> Book:
+    """The book of a REST answer asked with `with_id` (`id`, `bids`, `asks`). DecodeError when it is none."""
+    answer = parse(payload)
+    try:
+        bids, asks = levels(answer["bids"]), levels(answer["asks"])
+        return Book(symbol, None, int(answer["id"]), True, bids, asks, millis(answer.get("current")))
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise DecodeError(f"no order book answer: {error!r}") from error
+
+
+def parse(payload: bytes) -> Frame:
+    """The text as a JSON object, fractions as exact decimals."""
+    try:
+        frame = json.loads(payload, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"no JSON: {error!r}") from error
+    if not isinstance(frame, dict):
+        raise DecodeError("no JSON object")
+    return frame
+
+
+def millis(value: Any) -> int | None:
+    """A ms time that may be text with a fraction, which is cut."""
+    return None if value is None or value == "" else int(Decimal(str(value)))
+
+
+def decimal(value: Any) -> str | None:
+    """A number's text; empty text (an empty side of the book) is None."""
+    return None if value is None or value == "" else str(value)
+
+
+def levels(rows: list[Any] | None) -> Levels:
+    """Levels as texts, whether they come as `[price, amount]` or as `{"p":..,"s":..}`."""
+    pairs = ((row["p"], row["s"]) if isinstance(row, dict) else (row[0], row[1]) for row in rows or [])
+    found = [[str(price), str(amount)] for price, amount in pairs]
+    for price, amount in found:
+        Decimal(price), Decimal(amount)
+    return found
+
+
+def envelope_time(frame: Frame) -> int | None:
+    """The push's own time, ms: `time_ms`, or `time` in seconds where that is absent."""
+    if frame.get("time_ms"):
+        return int(frame["time_ms"])
+    return int(frame["time"]) * 1000 if frame.get("time") else None
+
+
+def times_of(frame: Frame, item: Frame) -> tuple[int, ...]:
+    """Every time of the frame in ms; those in seconds also times 1000."""
+    found = [millis(holder.get(key)) for holder, key in ((frame, "time_ms"), (item, "t"), (item, "create_time_ms"))]
+    found += [millis(holder.get(key)) for holder, key in ((frame, "time"), (item, "E"), (item, "create_time"))]
+    whole = [time for time in found if time]
+    return tuple(whole + [time * 1000 for time in whole if time < 10**11])
+
+
+def book(item: Frame, frame: Frame) -> Event:
+    bids, asks = levels(item.get("b")), levels(item.get("a"))
+    full, ts = bool(item.get("full", False)), millis(item.get("t"))
+    return Book(str(item["s"]), millis(item.get("U")), int(item["u"]), full, bids, asks, ts, times_of(frame, item))
+
+
+def trade(item: Frame, frame: Frame) -> Event:
+    side = item["side"]
+    if side not in ("buy", "sell"):
+        raise ValueError(f"side {side!r}")
+    ts = millis(item["create_time_ms"])
+    price, amount = decimal(item["price"]), decimal(item["amount"])
+    return Trade(str(item["currency_pair"]), str(item["id"]), price, amount, side, ts, times_of(frame, item))
+
+
+def book_ticker(item: Frame, frame: Frame) -> Event:
+    bid, bid_quantity, ask, ask_quantity = (decimal(item.get(key)) for key in ("b", "B", "a", "A"))
+    seq, ts = millis(item.get("u")), millis(item.get("t"))
+    return BookTicker(str(item["s"]), bid, bid_quantity, ask, ask_quantity, seq, ts, times_of(frame, item))
+
+
+def ticker(item: Frame, frame: Frame) -> Event:
+    return Ticker(
+        symbol=str(item["currency_pair"]),
+        last=decimal(item.get("last")),
+        bid=decimal(item.get("highest_bid")),
+        ask=decimal(item.get("lowest_ask")),
+        base_volume=decimal(item.get("base_volume")),
+        quote_volume=decimal(item.get("quote_volume")),
+        high=decimal(item.get("high_24h")),
+        low=decimal(item.get("low_24h")),
+        ts=envelope_time(frame),
+        times=times_of(frame, item),
+    )
+
+
+EVENTS: dict[str, Callable[[Frame, Frame], Event]] = {
+    "spot.order_book_update": book,
+    "spot.trades": trade,
+    "spot.book_ticker": book_ticker,
+    "spot.tickers": ticker,
+}
