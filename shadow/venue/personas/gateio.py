@@ -45,7 +45,7 @@ class _Refusal(Exception):
 
 
 class GateioSpotPublic:
-    """The persona; `time_scale` compresses a connection's day, which Gate.io does not limit."""
+    """The persona. Gate.io documents no end of a connection's life, so `time_scale` changes nothing here."""
 
     id = "gateio.spot.public"
     exchange = "gateio"

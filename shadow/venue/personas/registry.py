@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from shadow.venue.personas.gateio import GateioSpotPublic
+from shadow.venue.personas.mexc import MexcSpotPublic
 from shadow.venue.wire import MarketView, Persona
 
 __all__ = ["PERSONAS", "PersonaFactory"]
@@ -19,5 +20,6 @@ class PersonaFactory(Protocol):
 
 PERSONAS: dict[str, PersonaFactory] = {
     "gateio.spot.public": GateioSpotPublic,
+    "mexc.spot.public": MexcSpotPublic,
 }
 """All that are built, by `<exchange>.<market>.<scope>`, in the order in which sessions list them."""
