@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shadow.venue.wire import Push, Reply
 
-__all__ = ["Frame", "close_bytes", "frame_bytes"]
+__all__ = ["Frame", "frame_bytes"]
 
-_TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88
+_TEXT, _BINARY = 0x81, 0x82
 
 
 class Frame:
@@ -96,12 +96,6 @@ class Frame:
 def frame_bytes(payload: bytes, is_text: bool) -> bytes:
     """One whole unmasked data frame."""
     return _header(_TEXT if is_text else _BINARY, len(payload)) + payload
-
-
-def close_bytes(code: int, reason: str = "") -> bytes:
-    """One unmasked close frame."""
-    body = code.to_bytes(2, "big") + reason.encode()
-    return _header(_CLOSE, len(body)) + body
 
 
 def _header(first: int, length: int) -> bytes:

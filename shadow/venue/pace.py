@@ -1,0 +1,68 @@
+"""The paced source: frames at seeded moments, each prepared before its time so that sending is one write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from shadow.venue.schedule import arrivals
+from shadow.venue.stage import Stage
+
+__all__ = ["pace", "pace_forever"]
+
+PROGRESS_S: Final = 0.5
+CHUNK_S: Final = 10.0
+STORM_SHARE: Final = 0.6
+# Behind schedule the loop still has to read its sockets now and then.
+YIELD_EVERY: Final = 16
+
+
+async def pace(stage: Stage, phase: str, seconds: float, rate: float) -> int:
+    """Send `rate` frames/s per subject for `seconds`; return how many were sent."""
+    with stage.phase(phase):
+        offsets = _moments(stage, rate, seconds)
+        return await _play(stage, offsets)
+
+
+async def pace_forever(stage: Stage, rate: float) -> None:
+    """Send frames until cancelled."""
+    while True:
+        await _play(stage, _moments(stage, rate, CHUNK_S))
+
+
+def _moments(stage: Stage, rate: float, seconds: float) -> Iterable[float]:
+    moments = arrivals(rate, seconds)
+    return _lumped(moments) if stage.is_storm else moments
+
+
+def _lumped(moments: Iterable[float]) -> Iterator[float]:
+    """The storm: most of each second's frames come at once."""
+    for moment in moments:
+        whole, part = divmod(moment, 1.0)
+        yield whole if part < STORM_SHARE else moment
+
+
+async def _play(stage: Stage, offsets: Iterable[float]) -> int:
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    told, told_frames, sent, since_yield = begin, 0, 0, 0
+    for offset in offsets:
+        connection, frames = stage.next_frames()
+        delay = begin + offset - loop.time()
+        if delay > 0:
+            await asyncio.sleep(delay)
+            since_yield = 0
+        else:
+            since_yield += 1
+            if since_yield >= YIELD_EVERY:
+                await asyncio.sleep(0)
+                since_yield = 0
+        if frames:
+            stage.tee.send(frames, stage.sides(connection))
+            sent += len(frames)
+        now = loop.time()
+        if now - told >= PROGRESS_S:
+            stage.emit({"k": "progress", "frames": sent, "rate": round((sent - told_frames) / (now - told), 1)})
+            told, told_frames = now, sent
+    return sent
