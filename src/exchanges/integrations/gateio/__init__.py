@@ -1,0 +1,1 @@
+"""Gate.io: endpoints, frames, REST and the builders of its connections."""

@@ -1,0 +1,209 @@
+"""Gate.io spot frames as typed structs: a tagged union on `channel` for data, one loose envelope for the rest.
+
+The data envelopes name only the keys that the events need; a book update or a best bid/ask decodes straight into its
+event. Numbers come as text and are read as the nearest float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+
+__all__ = [
+    "BookFrame",
+    "BookTickerFrame",
+    "Envelope",
+    "SpotFrame",
+    "TickerFrame",
+    "TradeFrame",
+    "decode_envelope",
+    "decode_snapshot",
+    "decode_spot",
+    "loose_book_ticker",
+]
+
+
+class _Book(
+    BookUpdate,
+    gc=False,
+    rename={
+        "symbol": "s",
+        "bids": "b",
+        "asks": "a",
+        "timestamp": "t",
+        "last": "u",
+        "first": "U",
+        "is_snapshot": "full",
+    },
+):
+    """`spot.order_book_update`'s result. The fields are repeated because a rename holds for a struct's own only."""
+
+    symbol: str
+    bids: list[Level]
+    asks: list[Level]
+    timestamp: int
+    last: int
+    first: int
+    is_snapshot: bool = False
+
+
+class _BookTicker(
+    BookTickerEvent,
+    gc=False,
+    rename={
+        "symbol": "s",
+        "bid_price": "b",
+        "bid_quantity": "B",
+        "ask_price": "a",
+        "ask_quantity": "A",
+        "timestamp": "t",
+        "update_id": "u",
+    },
+):
+    """`spot.book_ticker`'s result."""
+
+    symbol: str
+    bid_price: float
+    bid_quantity: float
+    ask_price: float
+    ask_quantity: float
+    timestamp: int
+    update_id: int
+
+
+class _Trade(msgspec.Struct, gc=False):
+    id: int
+    create_time_ms: str
+    side: str
+    currency_pair: str
+    amount: float
+    price: float
+
+
+class _Ticker(msgspec.Struct, gc=False):
+    currency_pair: str
+    last: float
+    lowest_ask: float
+    highest_bid: float
+    base_volume: float
+    quote_volume: float
+    high_24h: float
+    low_24h: float
+
+
+class BookFrame(msgspec.Struct, tag_field="channel", tag="spot.order_book_update", gc=False):
+    """A book update."""
+
+    kind: ClassVar[int] = 1
+    result: _Book
+
+
+class TradeFrame(msgspec.Struct, tag_field="channel", tag="spot.trades", gc=False):
+    """One trade."""
+
+    kind: ClassVar[int] = 2
+    result: _Trade
+
+    def event(self) -> TradeEvent:
+        """Exchange time cut to whole milliseconds; as text, since a float64 rounds the sixth digit up."""
+        trade = self.result
+        return TradeEvent(
+            trade.currency_pair,
+            trade.price,
+            trade.amount,
+            trade.side,
+            int(trade.create_time_ms.partition(".")[0]),
+            str(trade.id),
+        )
+
+
+class BookTickerFrame(msgspec.Struct, tag_field="channel", tag="spot.book_ticker", gc=False):
+    """Best bid and ask."""
+
+    kind: ClassVar[int] = 3
+    result: _BookTicker
+
+
+class TickerFrame(msgspec.Struct, tag_field="channel", tag="spot.tickers", gc=False):
+    """24-hour figures; their time is the envelope's, in whole seconds on old frames."""
+
+    kind: ClassVar[int] = 4
+    result: _Ticker
+    time: int = 0
+    time_ms: int = 0
+
+    def event(self) -> TickerEvent:
+        """As the shared event."""
+        ticker = self.result
+        return TickerEvent(
+            ticker.currency_pair,
+            ticker.last,
+            ticker.highest_bid,
+            ticker.lowest_ask,
+            ticker.base_volume,
+            ticker.quote_volume,
+            ticker.high_24h,
+            ticker.low_24h,
+            self.time_ms or self.time * 1000,
+        )
+
+
+SpotFrame = BookFrame | TradeFrame | BookTickerFrame | TickerFrame
+
+# Not strict: numbers are JSON text on this wire.
+decode_spot = msgspec.json.Decoder(SpotFrame, strict=False).decode
+
+
+class ErrorBody(msgspec.Struct, gc=False):
+    """Why the exchange refused."""
+
+    code: int = 0
+    message: str = ""
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """Any frame, for the rare second path: answers, pongs, notices, oddities."""
+
+    channel: str = ""
+    event: str = ""
+    id: int | None = None
+    error: ErrorBody | None = None
+    payload: Any = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+
+
+class _LooseBookTicker(msgspec.Struct, gc=False):
+    t: int
+    u: int
+    s: str
+    b: str
+    B: str
+    a: str
+    A: str
+
+
+def loose_book_ticker(result: bytes | msgspec.Raw) -> BookTickerEvent:
+    """A best bid/ask with an empty side, whose price and amount are empty text on the wire: 0.0 at 0.0."""
+    loose = msgspec.json.decode(result, type=_LooseBookTicker)
+    return BookTickerEvent(
+        loose.s, float(loose.b or 0), float(loose.B or 0), float(loose.a or 0), float(loose.A or 0), loose.t, loose.u
+    )
+
+
+class RestBook(msgspec.Struct, gc=False):
+    """The REST order book with its id."""
+
+    id: int
+    bids: list[Level]
+    asks: list[Level]
+    current: int = 0
+    update: int = 0
+
+
+decode_snapshot = msgspec.json.Decoder(RestBook, strict=False).decode

@@ -1,0 +1,156 @@
+"""Gate.io spot, public data."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from exchanges.integrations.gateio.endpoints import CHANNEL_TYPES, SPOT_CHANNELS, UPDATE_SPEED
+from exchanges.integrations.gateio.frames import (
+    BookFrame,
+    BookTickerFrame,
+    Envelope,
+    TickerFrame,
+    TradeFrame,
+    decode_envelope,
+    decode_spot,
+    loose_book_ticker,
+)
+from exchanges.structs.errors import DecodeError
+from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
+from exchanges.structs.symbols import from_gateio, to_gateio
+from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
+from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
+from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
+from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
+from infrastructure.networking.websocket.mixins.connection_mixin import GateioConnectionMixin
+from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionRequest
+
+__all__ = ["GateioSpotPublicHandler"]
+
+ORDERBOOK = PublicWebsocketChannelType.ORDERBOOK
+
+
+class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageHandler):
+    """Books, trades, best bid/ask and tickers of Gate.io spot."""
+
+    def symbol_name(self, symbol: Symbol) -> str:
+        """`BTC_USDT`."""
+        return to_gateio(symbol)
+
+    def symbol_of(self, name: str) -> Symbol:
+        """The symbol of `BTC_USDT`."""
+        return from_gateio(name)
+
+    def channel_name(self, channel: PublicWebsocketChannelType, name: str) -> str:
+        """`spot.trades` and the like, the same for all symbols."""
+        return SPOT_CHANNELS[channel]
+
+    def create_subscription_messages(
+        self, action: SubscriptionAction, keys: Sequence[Key]
+    ) -> list[SubscriptionRequest]:
+        """One frame per book (pair and speed), one per other channel with all its pairs."""
+        pairs: dict[PublicWebsocketChannelType, list[Symbol]] = defaultdict(list)
+        for channel, symbol in keys:
+            pairs[channel].append(symbol)
+        requests = []
+        for channel, symbols in pairs.items():
+            groups = [[symbol] for symbol in symbols] if channel is ORDERBOOK else [symbols]
+            requests += [self._request(action, channel, group) for group in groups]
+        return requests
+
+    def _request(
+        self, action: SubscriptionAction, channel: PublicWebsocketChannelType, symbols: list[Symbol]
+    ) -> SubscriptionRequest:
+        payload = [to_gateio(symbol) for symbol in symbols]
+        if channel is ORDERBOOK:
+            payload.append(UPDATE_SPEED)
+        frame = {
+            "time": int(time.time()),
+            "id": self._next_id(),
+            "channel": SPOT_CHANNELS[channel],
+            "event": action.name.lower(),
+            "payload": payload,
+        }
+        keys = [(channel, symbol) for symbol in symbols]
+        return SubscriptionRequest(
+            self._last_id, orjson.dumps(frame).decode(), keys, SPOT_CHANNELS[channel], payload, action
+        )
+
+    # Data
+
+    def _detect_message_type(self, raw_message: Any) -> tuple[int, Any]:
+        """The decoder's tagged union tells; what fails it takes the second path."""
+        try:
+            frame = decode_spot(raw_message)
+        except msgspec.MsgspecError:
+            return CONTROL, raw_message
+        return frame.kind, frame
+
+    def _parse_orderbook(self, payload: BookFrame) -> BookUpdate:
+        return payload.result
+
+    def _parse_trades(self, payload: TradeFrame) -> list[TradeEvent]:
+        try:
+            return [payload.event()]
+        except ValueError as error:
+            raise DecodeError(f"unreadable trade: {error}") from error
+
+    def _parse_book_ticker(self, payload: BookTickerFrame) -> BookTickerEvent:
+        return payload.result
+
+    def _parse_ticker(self, payload: TickerFrame) -> TickerEvent:
+        return payload.event()
+
+    # Everything else
+
+    def _handle_control(self, payload: Any) -> None:
+        try:
+            envelope = decode_envelope(payload)
+        except msgspec.MsgspecError as error:
+            raise DecodeError(f"unreadable frame: {error}") from error
+        if envelope.channel.endswith(".pong"):
+            self._keep_alive.note_pong()
+        elif envelope.error is not None:
+            self._on_refused(envelope, envelope.error.message)
+        elif envelope.event in ("subscribe", "unsubscribe"):
+            self._on_accepted(envelope)
+        elif envelope.event == "update" and envelope.channel in CHANNEL_TYPES:
+            self._handle_odd_data(envelope)
+
+    def _handle_odd_data(self, envelope: Envelope) -> None:
+        """A frame of a known channel that the typed decoder did not take."""
+        try:
+            if CHANNEL_TYPES[envelope.channel] is PublicWebsocketChannelType.BOOK_TICKER:
+                self._on_book_ticker(loose_book_ticker(envelope.result))
+                return
+            decode_spot(msgspec.json.encode({"channel": envelope.channel, "result": envelope.result}))
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise DecodeError(f"unreadable {envelope.channel} frame: {error}") from error
+        raise DecodeError(f"unreadable {envelope.channel} frame")
+
+    def _on_accepted(self, envelope: Envelope) -> None:
+        request = self._find_request(envelope)
+        if request is not None:
+            self._confirm(request, request.keys)
+
+    def _on_refused(self, envelope: Envelope, text: str) -> None:
+        request = self._find_request(envelope)
+        if request is None:
+            raise DecodeError(f"error without a request: {text}")
+        self._refuse(request, request.keys, request.names, text)
+
+    def _find_request(self, envelope: Envelope) -> SubscriptionRequest | None:
+        """By the id echoed, else (old frames) the oldest of that channel and event, by payload where it is echoed."""
+        if envelope.id is not None:
+            return self._asked.get(envelope.id)
+        for request in self._asked.values():
+            same = request.channel == envelope.channel and request.action.name.lower() == envelope.event
+            if same and envelope.payload in (None, request.names):
+                return request
+        return None

@@ -1,0 +1,1 @@
+"""MEXC's WebSocket side."""

@@ -1,0 +1,109 @@
+"""Typed public events, as the decoders make them and the callbacks of door `direct` get them.
+
+`symbol` is spelt as the exchange spells it. Prices and quantities are floats, times integer milliseconds of exchange
+time, levels `(price, quantity)` with quantity 0 for a removed level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "BookTickerEvent",
+    "BookUpdate",
+    "Level",
+    "PublicCallbacks",
+    "SubscriptionEvent",
+    "TickerEvent",
+    "TradeEvent",
+]
+
+Level = tuple[float, float]
+
+
+class BookUpdate(msgspec.Struct, gc=False):
+    """Versions `first`..`last` of a book; with `is_snapshot` the whole rebuilt book at version `last`, best first."""
+
+    symbol: str
+    bids: list[Level]
+    asks: list[Level]
+    timestamp: int
+    last: int | None
+    first: int | None = None
+    is_snapshot: bool = False
+
+
+class TradeEvent(msgspec.Struct, gc=False):
+    """One public trade; `side` is the taker's."""
+
+    symbol: str
+    price: float
+    quantity: float
+    side: str
+    timestamp: int
+    trade_id: str | None = None
+
+
+class BookTickerEvent(msgspec.Struct, gc=False):
+    """Best bid and ask; `update_id` shares its counter with the book. An empty side is 0.0 at 0.0."""
+
+    symbol: str
+    bid_price: float
+    bid_quantity: float
+    ask_price: float
+    ask_quantity: float
+    timestamp: int | None = None
+    update_id: int | None = None
+
+
+class TickerEvent(msgspec.Struct, gc=False):
+    """24-hour figures; None where the exchange gives none."""
+
+    symbol: str
+    last: float
+    bid: float | None
+    ask: float | None
+    base_volume: float
+    quote_volume: float
+    high: float
+    low: float
+    timestamp: int | None = None
+
+
+class SubscriptionEvent(msgspec.Struct, gc=False):
+    """The exchange's answer to a subscription: `names` as asked, `error` its text when refused.
+
+    `complete` says that with this answer everything the connection asked for is confirmed.
+    """
+
+    channel: str | None
+    names: list[str]
+    error: str | None = None
+    complete: bool = False
+
+
+def _ignore(_: Any) -> None:
+    """Stand-in for a callback that nobody gave."""
+
+
+def _ignore_error(_kind: str, _message: str) -> None:
+    """Stand-in for an error callback that nobody gave."""
+
+
+class PublicCallbacks(msgspec.Struct, gc=False):
+    """Plain functions, called from the frame itself: they must not block.
+
+    `on_error(kind, message)`: kind is connect, auth, subscribe, decode, callback or internal.
+    `on_state` gets each ConnectionState.
+    """
+
+    on_book: Callable[[BookUpdate], None] = _ignore
+    on_trades: Callable[[list[TradeEvent]], None] = _ignore
+    on_book_ticker: Callable[[BookTickerEvent], None] = _ignore
+    on_ticker: Callable[[TickerEvent], None] = _ignore
+    on_subscription: Callable[[SubscriptionEvent], None] = _ignore
+    on_error: Callable[[str, str], None] = _ignore_error
+    on_state: Callable[[Any], None] = _ignore

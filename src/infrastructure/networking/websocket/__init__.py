@@ -1,0 +1,1 @@
+"""The WebSocket architecture: interface, mixins, message handlers, and the manager that callers hold."""

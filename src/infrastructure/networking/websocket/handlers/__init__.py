@@ -1,0 +1,1 @@
+"""Message handlers: from a frame to the consumer's callback."""

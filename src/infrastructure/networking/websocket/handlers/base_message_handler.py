@@ -1,0 +1,90 @@
+"""The template of frame handling: detect, route, measure, validate; errors stay with their frame."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from time import perf_counter_ns
+from typing import Any, ClassVar
+
+from exchanges.structs.errors import DecodeError
+from infrastructure.networking.websocket.base_interface import BaseWebSocketInterface
+from infrastructure.networking.websocket.metrics import LatencyHistogram
+
+__all__ = ["CONTROL", "BaseMessageHandler"]
+
+# Detection gives a small integer: 1 to 8 are the channel types, 0 is everything that is not data.
+CONTROL = 0
+KINDS = 9
+
+
+class BaseMessageHandler(BaseWebSocketInterface):
+    """Template method `_handle_message`; subclasses say what a frame is and where it goes.
+
+    `TARGETS_NS` holds the latency target by kind; a frame above it is counted in `latency_violations`.
+    """
+
+    TARGETS_NS: ClassVar[tuple[int, ...]] = (1_000_000,) * KINDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.latencies = [LatencyHistogram() for _ in range(KINDS)]
+        self._buckets = [histogram.buckets for histogram in self.latencies]
+        self._total_ns = [0] * KINDS
+        self.max_ns = 0
+        self.latency_violations = 0
+        self.decode_errors = 0
+        self.callback_errors = 0
+
+    @abstractmethod
+    def _detect_message_type(self, raw_message: Any) -> tuple[int, Any]:
+        """The kind of a frame (a channel type's number, or CONTROL) and what routing needs of it."""
+
+    @abstractmethod
+    def _route_message(self, kind: int, payload: Any) -> None:
+        """Hand the payload to whoever takes this kind. Raises DecodeError for a malformed frame."""
+
+    def _handle_message(self, raw_message: Any) -> None:
+        """One frame from bytes to callback, measured."""
+        started = perf_counter_ns()
+        kind = CONTROL
+        try:
+            kind, payload = self._detect_message_type(raw_message)
+            self._route_message(kind, payload)
+        except Exception as error:  # noqa: BLE001 - one frame's error is counted, reported, and ends with it
+            self._on_frame_error(error)
+        took = perf_counter_ns() - started
+        self._buckets[kind][took.bit_length()] += 1
+        if took > self.TARGETS_NS[kind]:
+            self._note_violation(took)
+
+    def frames_received(self) -> int:
+        """Frames handled since construction, over all connections."""
+        return sum(histogram.count for histogram in self.latencies)
+
+    def handler_metrics(self) -> dict[str, Any]:
+        """The handler's level: frames and latencies by kind, violations, errors."""
+        return {
+            "messages": self.frames_received(),
+            "latency_violations": self.latency_violations,
+            "decode_errors": self.decode_errors,
+            "callback_errors": self.callback_errors,
+            "latency": {self.kind_name(kind): h.summary() for kind, h in enumerate(self.latencies) if h.count},
+        }
+
+    def kind_name(self, kind: int) -> str:
+        """How a kind is called in the metrics."""
+        return "control" if kind == CONTROL else str(kind)
+
+    def _note_violation(self, took_ns: int) -> None:
+        self.latency_violations += 1
+        self.max_ns = max(self.max_ns, took_ns)
+
+    def _on_frame_error(self, error: Exception) -> None:
+        """Tell a malformed frame from a consumer that raised."""
+        if isinstance(error, DecodeError):
+            self.decode_errors += 1
+            self._on_error("decode", error)
+        else:
+            self.callback_errors += 1
+            self._on_error("callback", error)
+        self.logger.error("Message processing failed: %s", error)

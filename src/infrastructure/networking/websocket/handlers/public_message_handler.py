@@ -1,0 +1,160 @@
+"""Public market data: routing by kind, local books, plain callbacks, and the coroutine consumer's messages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from exchanges.structs.errors import DecodeError
+from exchanges.structs.events import (
+    BookTickerEvent,
+    BookUpdate,
+    PublicCallbacks,
+    SubscriptionEvent,
+    TickerEvent,
+    TradeEvent,
+)
+from exchanges.structs.types import ConnectionState, PublicWebsocketChannelType, Symbol
+from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSource
+from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, BaseMessageHandler
+from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
+from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionMixin
+
+__all__ = ["PublicMessageHandler"]
+
+ORDERBOOK = int(PublicWebsocketChannelType.ORDERBOOK)
+TRADES = int(PublicWebsocketChannelType.TRADES)
+BOOK_TICKER = int(PublicWebsocketChannelType.BOOK_TICKER)
+TICKER = int(PublicWebsocketChannelType.TICKER)
+
+
+class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageHandler):
+    """Routes public frames. An exchange gives the four parsers, detection, and the control path.
+
+    `rest` gives the snapshots that local books are built from; without it no books are kept.
+    """
+
+    # Checklist targets of one frame for JSON: book 100 us, trade 60 us, tickers 40 us; control frames are not judged.
+    TARGETS_NS: ClassVar[tuple[int, ...]] = (1_000_000_000, 100_000, 60_000, 40_000, 40_000, 0, 0, 0, 0)
+
+    def __init__(
+        self,
+        *args: Any,
+        callbacks: PublicCallbacks | None = None,
+        rest: BookSource | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._init_subscriptions()
+        self._init_public(callbacks)
+        self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
+        self._rest = rest
+        self._routes: list[Callable[[Any], None]] = [
+            self._handle_control,
+            self._route_orderbook,
+            self._route_trades,
+            self._route_book_ticker,
+            self._route_ticker,
+        ]
+
+    @abstractmethod
+    def _parse_orderbook(self, payload: Any) -> BookUpdate | None:
+        """A book update; None when the frame changes nothing."""
+
+    @abstractmethod
+    def _parse_trades(self, payload: Any) -> list[TradeEvent] | None:
+        """The trades of one frame."""
+
+    @abstractmethod
+    def _parse_book_ticker(self, payload: Any) -> BookTickerEvent | None:
+        """Best bid and ask."""
+
+    @abstractmethod
+    def _parse_ticker(self, payload: Any) -> TickerEvent | None:
+        """24-hour figures."""
+
+    @abstractmethod
+    def _handle_control(self, payload: Any) -> None:
+        """Pongs, answers to subscriptions, errors and notices; DecodeError for what is none of these."""
+
+    @abstractmethod
+    def symbol_name(self, symbol: Symbol) -> str:
+        """The exchange's spelling."""
+
+    def book(self, symbol: Symbol) -> BookUpdate | None:
+        """The whole local book now, best levels first; None while it is not synced."""
+        return self._books.view(self.symbol_name(symbol))
+
+    def kind_name(self, kind: int) -> str:
+        """The channel type's name in small letters."""
+        return "control" if kind == CONTROL else PublicWebsocketChannelType(kind).name.lower()
+
+    def handler_metrics(self) -> dict[str, Any]:
+        """As the base's, with the books' state."""
+        return super().handler_metrics() | {"books": self._books.metrics()}
+
+    def _route_message(self, kind: int, payload: Any) -> None:
+        self._routes[kind](payload)
+
+    def _route_orderbook(self, payload: Any) -> None:
+        update = self._parse_orderbook(payload)
+        if update is not None:
+            rebuilt = self._books.apply(update)
+            self._on_book(update)
+            if rebuilt is not None:
+                self._on_book(rebuilt)
+
+    def _route_trades(self, payload: Any) -> None:
+        trades = self._parse_trades(payload)
+        if trades:
+            self._on_trades(trades)
+
+    def _route_book_ticker(self, payload: Any) -> None:
+        event = self._parse_book_ticker(payload)
+        if event is not None:
+            self._on_book_ticker(event)
+
+    def _route_ticker(self, payload: Any) -> None:
+        event = self._parse_ticker(payload)
+        if event is not None:
+            self._on_ticker(event)
+
+    def _deliver_book(self, update: BookUpdate) -> None:
+        """A book rebuilt outside of a frame; the consumer's error is counted as if it were inside one."""
+        try:
+            self._on_book(update)
+        except Exception as error:  # noqa: BLE001 - the consumer's error never stops the books
+            self._on_frame_error(error)
+
+    def _deliver_subscription(self, event: SubscriptionEvent) -> None:
+        if event.error is not None:
+            self._on_error("subscribe", DecodeError(event.error))
+        self._on_subscription(event)
+
+    def _on_frame_error(self, error: Exception) -> None:
+        super()._on_frame_error(error)
+        if isinstance(error, DecodeError):
+            self._report_unreadable(str(error))
+
+    def _on_error(self, kind: str, error: BaseException) -> None:
+        super()._on_error(kind, error)
+        self.callbacks.on_error(kind, str(error))
+
+    def _on_state(self, state: ConnectionState) -> None:
+        self.callbacks.on_state(state)
+
+    def _on_subscribed(self, keys: list[Key]) -> None:
+        self._books.start(self.symbol_name(symbol) for channel, symbol in keys if channel == ORDERBOOK)
+
+    def _on_unsubscribed(self, keys: list[Key]) -> None:
+        self._books.stop(self.symbol_name(symbol) for channel, symbol in keys if channel == ORDERBOOK)
+
+    def _on_disconnected(self) -> None:
+        self._reset_subscriptions()
+        self._books.reset()
+
+    async def _release(self) -> None:
+        await self._books.close()
+        if self._rest is not None:
+            await self._rest.close()

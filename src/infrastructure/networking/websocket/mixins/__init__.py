@@ -1,0 +1,1 @@
+"""What differs by exchange or scope: connection, subscription, authentication, public data."""
