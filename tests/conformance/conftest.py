@@ -1,0 +1,379 @@
+"""A small loopback exchange for each exchange's wire, and the stacks that must behave alike against it.
+
+A stack joins by one line in STACKS: the import path of its builder, `{exchange}` standing for gateio or mexc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+from aiohttp import web
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
+from exchanges.structs import (
+    BookTicker,
+    ConnectionState,
+    ExchangeConfig,
+    MessageType,
+    OrderBookEntry,
+    ParsedMessage,
+    Symbol,
+    Ticker,
+    Trade,
+    WebSocketConfig,
+)
+
+STACKS = {
+    "legacy": "legacy.{exchange}.builder:build",
+}
+LOGGER = "conformance"
+WAIT_S = 10.0
+NOW_MS = 1790359171119
+
+
+class Signal:
+    """Lets a test wait until a condition over recorded things holds."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class GateioWire:
+    """Gate.io spot: requests in, acks and pushes out."""
+
+    name = "GATEIO_SPOT"
+    channels: ClassVar[dict[str, str]] = {
+        "spot.order_book_update": "book",
+        "spot.trades": "trade",
+        "spot.book_ticker": "book_ticker",
+        "spot.tickers": "ticker",
+    }
+    ticker_sides = (9.0, 11.0)
+
+    def spell(self, symbol: Symbol) -> str:
+        return f"{symbol.base}_{symbol.quote}"
+
+    def asked(self, request: dict[str, Any], subscribe: bool) -> set[tuple[str, str]]:
+        """The (type, symbol) pairs that a request subscribes or unsubscribes."""
+        if request.get("event") != ("subscribe" if subscribe else "unsubscribe"):
+            return set()
+        kind = self.channels[request["channel"]]
+        return {(kind, item) for item in request["payload"] if item != "100ms"}
+
+    def ack(self, request: dict[str, Any], refuse: bool = False) -> list[str]:
+        if request.get("channel") == "spot.ping":
+            return ['{"time":1,"time_ms":1000,"channel":"spot.pong","event":"","result":null}']
+        if request.get("event") not in ("subscribe", "unsubscribe"):
+            return []
+        answer = {key: request[key] for key in ("time", "id", "channel", "event", "payload") if key in request}
+        answer |= {"time_ms": NOW_MS, "result": {"status": "fail" if refuse else "success"}}
+        if refuse:
+            answer["error"] = {"code": 2, "message": "unknown currency pair"}
+        return [orjson.dumps(answer).decode()]
+
+    def push(self, kind: str, symbol: Symbol, number: int) -> str:
+        pair = self.spell(symbol)
+        channel = next(channel for channel, name in self.channels.items() if name == kind)
+        result: dict[str, Any] = {
+            "book": {
+                "t": NOW_MS,
+                "e": "depthUpdate",
+                "E": NOW_MS // 1000,
+                "s": pair,
+                "U": number,
+                "u": number,
+                "b": [["9.5", "1.25"], ["9", "0"]],
+                "a": [["11", "2"]],
+            },
+            "trade": {
+                "id": number,
+                "create_time": NOW_MS // 1000,
+                "create_time_ms": f"{NOW_MS}.653000",
+                "side": "sell",
+                "currency_pair": pair,
+                "amount": "0.5",
+                "price": "10",
+                "range": "1-1",
+            },
+            "book_ticker": {"t": NOW_MS, "u": number, "s": pair, "b": "9", "B": "1", "a": "11", "A": "2"},
+            "ticker": {
+                "currency_pair": pair,
+                "last": "10",
+                "lowest_ask": "11",
+                "highest_bid": "9",
+                "change_percentage": "1.5",
+                "base_volume": "100",
+                "quote_volume": "1000",
+                "high_24h": "12",
+                "low_24h": "8",
+            },
+        }[kind]
+        push = {"time": NOW_MS // 1000, "time_ms": NOW_MS, "channel": channel, "event": "update", "result": result}
+        return orjson.dumps(push).decode()
+
+
+class MexcWire:
+    """MEXC spot: requests in, text acks and binary pushes out."""
+
+    name = "MEXC_SPOT"
+    channels: ClassVar[dict[str, str]] = {
+        "spot@public.aggre.depth.v3.api.pb": "book",
+        "spot@public.aggre.deals.v3.api.pb": "trade",
+        "spot@public.aggre.bookTicker.v3.api.pb": "book_ticker",
+        "spot@public.miniTicker.v3.api.pb": "ticker",
+    }
+    options: ClassVar[dict[str, str]] = {
+        "book": "100ms@{}",
+        "trade": "100ms@{}",
+        "book_ticker": "100ms@{}",
+        "ticker": "{}@UTC+8",
+    }
+    ticker_sides = (None, None)
+
+    def spell(self, symbol: Symbol) -> str:
+        return f"{symbol.base}{symbol.quote}"
+
+    def asked(self, request: dict[str, Any], subscribe: bool) -> set[tuple[str, str]]:
+        """The (type, symbol) pairs that a request subscribes or unsubscribes."""
+        if request.get("method") != ("SUBSCRIPTION" if subscribe else "UNSUBSCRIPTION"):
+            return set()
+        pairs = set()
+        for channel in request["params"]:
+            stem, rest = channel[: channel.index(".pb") + 3], channel[channel.index(".pb") + 4 :]
+            kind = self.channels[stem]
+            (symbol,) = set(rest.split("@")) - {"100ms", "UTC+8"}
+            assert rest == self.options[kind].format(symbol)
+            pairs.add((kind, symbol))
+        return pairs
+
+    def ack(self, request: dict[str, Any], refuse: bool = False) -> list[str]:
+        text = "PONG" if request["method"].upper() == "PING" else ",".join(request.get("params", []))
+        if refuse:
+            text = f"Not Subscribed successfully! [{text}].  Reason： Blocked! "
+        return [orjson.dumps({"id": request.get("id", 0), "code": 0, "msg": text}).decode()]
+
+    def push(self, kind: str, symbol: Symbol, number: int) -> bytes:
+        name = self.spell(symbol)
+        stem = next(stem for stem, known in self.channels.items() if known == kind)
+        channel = f"{stem}@{self.options[kind].format(name)}"
+        body: dict[str, Any] = {
+            "book": {
+                "publicAggreDepths": {
+                    "bids": [{"price": "9.5", "quantity": "1.25"}, {"price": "9", "quantity": "0"}],
+                    "asks": [{"price": "11", "quantity": "2"}],
+                    "fromVersion": str(number),
+                    "toVersion": str(number),
+                }
+            },
+            "trade": {
+                "publicAggreDeals": {
+                    "deals": [
+                        {"price": "10", "quantity": "0.5", "tradeType": 2, "time": NOW_MS, "tradeId": str(number)}
+                    ]
+                }
+            },
+            "book_ticker": {
+                "publicAggreBookTicker": {
+                    "bidPrice": "9",
+                    "bidQuantity": "1",
+                    "askPrice": "11",
+                    "askQuantity": "2",
+                    "version": str(number),
+                }
+            },
+            "ticker": {
+                "publicMiniTicker": {
+                    "symbol": name,
+                    "price": "10",
+                    "rate": "0.015",
+                    "high": "12",
+                    "low": "8",
+                    "volume": "1000",
+                    "quantity": "100",
+                }
+            },
+        }[kind]
+        data: bytes = PushDataV3ApiWrapper(channel=channel, symbol=name, sendTime=NOW_MS, **body).SerializeToString()
+        return data
+
+
+Wire = GateioWire | MexcWire
+
+
+class Venue(Signal):
+    """One loopback exchange: WebSocket with acks, and the REST order book that a stack may ask for."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self.wire = wire
+        self.ws_url = ""
+        self.rest_url = ""
+        self.refuse = False
+        self.connections: list[ServerConnection] = []
+        self.requests: list[list[dict[str, Any]]] = []
+
+    async def handle(self, connection: ServerConnection) -> None:
+        requests: list[dict[str, Any]] = []
+        self.connections.append(connection)
+        self.requests.append(requests)
+        self.changed()
+        try:
+            async for text in connection:
+                assert isinstance(text, str)
+                requests.append(orjson.loads(text))
+                for answer in self.wire.ack(requests[-1], self.refuse):
+                    await connection.send(answer)
+                self.changed()
+        except ConnectionClosed:
+            pass
+
+    async def rest(self, request: web.Request) -> web.Response:
+        """An empty order book at version 100."""
+        return web.json_response({"id": 100, "lastUpdateId": 100, "current": 1, "update": 1, "bids": [], "asks": []})
+
+    def asked(self, number: int, subscribe: bool = True) -> set[tuple[str, str]]:
+        """All (type, symbol) pairs asked for on the connection with this number, from 0."""
+        return {
+            pair
+            for request in (self.requests[number] if number < len(self.requests) else [])
+            for pair in self.wire.asked(request, subscribe)
+        }
+
+    @property
+    def acks(self) -> int:
+        """How many requests were answered by an ack."""
+        requests = [request for asked in self.requests for request in asked]
+        return sum(bool(self.wire.asked(request, way)) for request in requests for way in (True, False))
+
+    def market(self, *symbols: Symbol) -> set[tuple[str, str]]:
+        """The pairs of all four types for these symbols."""
+        return {(kind, self.wire.spell(symbol)) for kind in self.wire.channels.values() for symbol in symbols}
+
+    async def subscribed(self, number: int, *symbols: Symbol) -> ServerConnection:
+        """The connection with this number, once it asked for all types of these symbols."""
+        await self.until(lambda: self.asked(number) >= self.market(*symbols))
+        return self.connections[number]
+
+    def expected(self, kind: str, symbol: Symbol, number: int) -> Any:
+        """The data of the ParsedMessage for `push(kind, symbol, number)`; for a book its two sides and version."""
+        bid, ask = self.wire.ticker_sides
+        return {
+            "book": ([OrderBookEntry(9.5, 1.25), OrderBookEntry(9.0, 0.0)], [OrderBookEntry(11.0, 2.0)], number),
+            "trade": [Trade(symbol, 10.0, 0.5, "sell", NOW_MS, str(number))],
+            "book_ticker": BookTicker(symbol, 9.0, 1.0, 11.0, 2.0, NOW_MS, number),
+            "ticker": [Ticker(symbol, 10.0, bid, ask, 100.0, 1000.0, 12.0, 8.0, NOW_MS)],
+        }[kind]
+
+
+class Caller(Signal):
+    """Records what the handlers get; `broken` handlers raise after recording."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[ParsedMessage] = []
+        self.states: list[ConnectionState] = []
+        self.broken = False
+
+    async def on_message(self, message: ParsedMessage) -> None:
+        self.messages.append(message)
+        self.changed()
+        if self.broken:
+            raise RuntimeError("the caller's handler is broken")
+
+    async def on_state(self, state: ConnectionState) -> None:
+        self.states.append(state)
+        self.changed()
+        if self.broken:
+            raise RuntimeError("the caller's handler is broken")
+
+    def of(self, *types: MessageType) -> list[ParsedMessage]:
+        """Messages of these types, in order; rebuilt books, which only one stack has, are left out."""
+        return [
+            message
+            for message in self.messages
+            if message.message_type in types
+            and not (message.message_type is MessageType.ORDERBOOK and message.data.is_snapshot)
+        ]
+
+    async def settled(self, venue: Venue) -> None:
+        """Wait until each ack sent was handled: only then does a drop find every stack's reader waiting."""
+        acks = (MessageType.SUBSCRIPTION_CONFIRM, MessageType.SUBSCRIPTION_ERROR)
+        await self.until(lambda: len(self.of(*acks)) >= venue.acks)
+
+    async def got(self, count: int, *types: MessageType) -> list[ParsedMessage]:
+        await self.until(lambda: len(self.of(*types)) >= count)
+        return self.of(*types)
+
+
+@pytest.fixture(params=sorted(STACKS))
+def stack(request: pytest.FixtureRequest) -> str:
+    """Which stack is under test."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=["gateio", "mexc"])
+async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
+    """A running loopback exchange of each kind."""
+    fake = Venue(GateioWire() if request.param == "gateio" else MexcWire())
+    app = web.Application()
+    app.router.add_get("/{path:.*}", fake.rest)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    fake.rest_url = f"http://{host}:{port}" + ("/api/v4" if request.param == "gateio" else "")
+    async with serve(fake.handle, "127.0.0.1", 0, ping_interval=None, close_timeout=0.2) as server:
+        fake.ws_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws"
+        yield fake
+        for connection in fake.connections:
+            connection.transport.abort()
+    await runner.cleanup()
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """A recording caller."""
+    return Caller()
+
+
+@pytest.fixture
+def build(stack: str, venue: Venue) -> Callable[..., Any]:
+    """The stack's builder for the venue's exchange."""
+    exchange = "gateio" if isinstance(venue.wire, GateioWire) else "mexc"
+    module, _, name = STACKS[stack].format(exchange=exchange).partition(":")
+    builder: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return builder
+
+
+@pytest.fixture
+def exchange_config(venue: Venue) -> ExchangeConfig:
+    """The configuration that points at the venue."""
+    settings = WebSocketConfig(venue.ws_url, close_timeout=0.2, heartbeat_interval=None)
+    return ExchangeConfig(venue.wire.name, base_url=venue.rest_url, websocket_url=venue.ws_url, websocket=settings)
+
+
+@pytest.fixture
+async def manager(build: Callable[..., Any], exchange_config: ExchangeConfig, caller: Caller) -> AsyncIterator[Any]:
+    """A manager of the stack against the venue, not yet initialised; closed at the end."""
+    built = build(exchange_config, False, caller.on_message, caller.on_state, logger=logging.getLogger(LOGGER))
+    yield built
+    await built.close()
