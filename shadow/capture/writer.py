@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from shadow.capture.tables import columns, schema
 
-__all__ = ["FLUSH_NS", "SEGMENT_NS", "Row", "SegmentWriter", "compact", "read_segment", "segment_files"]
+__all__ = ["FLUSH_NS", "SEGMENT_NS", "Row", "SegmentWriter", "compact", "read_segment", "segment_files", "warm_up"]
 
 Row = Sequence[object]
 """One row in the column order of its table."""
@@ -121,6 +121,14 @@ class SegmentWriter:
             if array.null_count and not field.nullable:
                 raise ValueError(f"{self.table}.{field.name} may not be null")
         return batch
+
+
+def warm_up(table: str) -> None:
+    """Encode nothing once, so that what pyarrow loads on first use is loaded before a session, not in it."""
+    layout = schema(table)
+    batch = pa.RecordBatch.from_arrays([pa.array([], kind) for kind in layout.types], schema=layout)
+    with pa.ipc.new_stream(pa.BufferOutputStream(), layout) as stream:
+        stream.write_batch(batch)
 
 
 def segment_files(folder: str | os.PathLike[str], table: str) -> list[Path]:

@@ -1,0 +1,79 @@
+"""The subjects' processes under watch: their resources while they run, their end when the session is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import perf_counter_ns
+
+from shadow.capture.resources import SAMPLE_NS, Identity, Probe, descends, identity
+from shadow.capture.writer import Row
+
+__all__ = ["Watch"]
+
+Subject = tuple[str, str]
+"""Leg and role."""
+
+
+class Watch:
+    """Samples each watched subject every 100 ms.
+
+    The pid that a subject names in its hello replaces the one that was started, if it is that process or a descendant
+    of it: a pid from elsewhere (another namespace, a wrong one) would measure a stranger.
+    """
+
+    def __init__(self) -> None:
+        self.due = 0
+        self._probes: dict[Subject, Probe] = {}
+        self._started: dict[Subject, Identity] = {}
+        self._named: dict[Subject, int] = {}
+
+    def begin(self, subject: Subject, pid: int) -> None:
+        """Watch a started process."""
+        found = identity(pid)
+        if found is not None:
+            self._started[subject] = found
+        self._probes[subject] = Probe(pid)
+        if subject in self._named:
+            self.name(subject, self._named[subject])
+
+    def name(self, subject: Subject, pid: int) -> None:
+        """Take over the pid of a hello."""
+        self._named[subject] = pid
+        probe = self._probes.get(subject)
+        if probe is not None and probe.pid != pid and descends(pid, probe.pid):
+            self._probes[subject] = Probe(pid)
+
+    def stop(self, subject: Subject) -> list[Row]:
+        """End the watching; returns a last sample if there is one."""
+        probe = self._probes.pop(subject, None)
+        self._started.pop(subject, None)
+        return [] if probe is None else self._row(subject, probe)
+
+    def rows(self) -> list[Row]:
+        """Rows of `resources` for all that is due; none of a process that is gone."""
+        now = perf_counter_ns()
+        if now < self.due:
+            return []
+        self.due = max(self.due + SAMPLE_NS, now)
+        return [row for subject, probe in self._probes.items() for row in self._row(subject, probe)]
+
+    def kill_all(self) -> None:
+        """Kill each started process that is still the same one, with its process group where it leads one."""
+        for pid, start in self._started.values():
+            if identity(pid) != (pid, start):
+                continue
+            try:
+                if os.getpgid(pid) == pid:
+                    os.killpg(pid, signal.SIGKILL)
+                else:
+                    os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+
+    @staticmethod
+    def _row(subject: Subject, probe: Probe) -> list[Row]:
+        sample = probe.sample()
+        if sample is None:
+            return []
+        return [(sample.t, *subject, sample.pid, sample.cpu_ns, sample.uss, sample.rss)]
