@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from shadow.errors import ShadowError, UsageError
+from shadow.venue.bursts import burst_leg
+from shadow.venue.connect_leg import connect_leg
 from shadow.venue.options import read_options
 from shadow.venue.pace import pace
 from shadow.venue.server import Venue
@@ -101,6 +103,10 @@ async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
         if isinstance(rate, str):
             return {"error": "a synthetic feed has no rate max; give a number"}
         return {"frames": await pace(stage, command.phase, command.seconds or 0.0, rate)}
+    if command.cmd == "burst":
+        return {"bursts": await burst_leg(stage, command.seconds or 0.0, command.phase)}
+    if command.cmd == "connect":
+        return {"closes": await connect_leg(stage, command.closes, command.seconds)}
     if command.cmd == "drain":
         return {"expected": await venue.drain()}
     return {"error": f"unknown command {command.cmd!r}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from shadow.venue.schedule import arrivals
@@ -13,7 +13,6 @@ __all__ = ["pace", "pace_forever"]
 
 PROGRESS_S: Final = 0.5
 CHUNK_S: Final = 10.0
-STORM_SHARE: Final = 0.6
 # Behind schedule the loop still has to read its sockets now and then.
 YIELD_EVERY: Final = 16
 
@@ -32,15 +31,9 @@ async def pace_forever(stage: Stage, rate: float) -> None:
 
 
 def _moments(stage: Stage, rate: float, seconds: float) -> Iterable[float]:
-    moments = arrivals(rate, seconds)
-    return _lumped(moments) if stage.is_storm else moments
-
-
-def _lumped(moments: Iterable[float]) -> Iterator[float]:
-    """The storm: most of each second's frames come at once."""
-    for moment in moments:
-        whole, part = divmod(moment, 1.0)
-        yield whole if part < STORM_SHARE else moment
+    stage.paces += 1
+    options = stage.options
+    return arrivals(rate, seconds, seed=options.seed * 1000 + stage.paces, profile=options.profile)
 
 
 async def _play(stage: Stage, offsets: Iterable[float]) -> int:

@@ -14,8 +14,9 @@ from shadow.venue.ledger import Ledger
 from shadow.venue.options import VenueOptions
 from shadow.venue.outlet import Outlet
 from shadow.venue.personas.registry import PERSONAS
+from shadow.venue.schedule import MIX
 from shadow.venue.sinks import FolderSink, NullSink, PipeSink, Sink
-from shadow.venue.sources.synthetic import MIX, Stream, SyntheticSource
+from shadow.venue.sources.synthetic import Stream, SyntheticSource
 from shadow.venue.stage import Emit, Stage
 from shadow.venue.wire import Persona
 

@@ -52,6 +52,7 @@ class Stage:
         self.resting: set[str] = set()
         """Connections on which the source is silent for a moment, because one is about to be closed."""
         self.bursts = 0
+        self.paces = 0
         self.faults: FaultClock | None = None
 
     @property

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Final, Protocol
+from typing import Protocol
 
 from shadow.venue.outgoing import Frame
+from shadow.venue.schedule import MIX, Schedule
 from shadow.venue.wire import MarketEvent, Persona
 
-__all__ = ["MIX", "Keyed", "Stream", "Subscribed", "SyntheticSource"]
-
-MIX: Final[Mapping[str, float]] = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
-"""Share of each event type on public connections."""
+__all__ = ["Keyed", "Stream", "Subscribed", "SyntheticSource"]
 
 Keyed = tuple[Frame, str]
 """A frame and the subscription key that it serves."""
@@ -44,14 +42,13 @@ class Stream:
         self.channels = tuple(channel for channel in MIX if channel in set(channels))
         self._persona = persona
         self._market = market
-        self._random = Random(f"stream/{persona.id}/{seed}")
-        self._weights = [MIX[channel] for channel in self.channels]
+        own_seed = Random(f"stream/{persona.id}/{seed}").getrandbits(32)
+        self._draws = Schedule(self.channels, self.symbols, own_seed).draws()
         self._last_ms = 0
 
     def draw(self) -> tuple[str, str]:
         """The next (event type, symbol)."""
-        (channel,) = self._random.choices(self.channels, self._weights)
-        return channel, self.symbols[int(self._random.random() * len(self.symbols))]
+        return next(self._draws)
 
     def make(self, channel: str, symbol: str, audience: Sequence[Subscribed]) -> list[Keyed]:
         """Move the market one step; the frames for the keys that the audience has, none when nobody listens."""

@@ -236,4 +236,4 @@ async def join() -> AsyncIterator[Join]:
     yield begin
     for client in clients:
         client.socket.transport.abort()
-        await client.reader
+        await asyncio.gather(client.reader, return_exceptions=True)

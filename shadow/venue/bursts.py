@@ -1,0 +1,98 @@
+"""The burst leg: trains of frames of one type to ONE side at a time, each encoded before and written at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Final
+
+from shadow.venue.outlet import Outlet
+from shadow.venue.sources.synthetic import Keyed, Stream
+from shadow.venue.stage import Stage
+
+__all__ = ["BURST_FRAMES", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
+
+BURST_FRAMES: Final = 256
+"""Under the legacy stack's queue."""
+SPACING_S: Final = 0.055
+# A subject is through with its burst by then, so that encoding the next one does not compete with it.
+_REST_S: Final = 0.03
+
+
+async def burst_leg(stage: Stage, seconds: float, phase: str) -> int:
+    """Bursts in order L N N L for each connection and type in turn; return how many were sent.
+
+    Both sides get the same frames: one train for L N, another for N L.
+    """
+    with stage.phase(phase):
+        return await _bursts(stage, seconds)
+
+
+async def _bursts(stage: Stage, seconds: float) -> int:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    due, sent = loop.time(), 0
+    for stream, channel, is_reversed in _turns(stage):
+        # Two bursts belong together: a train that only one side got would tell nothing.
+        if due + 2 * SPACING_S > end:
+            return sent
+        sides = stage.sides(stream.connection)
+        if not any(outlet.keys(channel, symbol) for outlet in sides for symbol in stream.symbols):
+            if not _anything_to_send(stage):
+                await asyncio.sleep(max(0.0, end - loop.time()))
+                return sent
+            continue
+        await asyncio.sleep(max(0.0, due - SPACING_S + _REST_S - loop.time()))
+        train = make_burst(stream, channel, sides, BURST_FRAMES)
+        for place, outlet in enumerate(reversed(sides) if is_reversed else sides):
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            sent += send_burst(stage, outlet, train, channel, first=place == 0)
+            due = max(due, loop.time()) + SPACING_S
+    return sent
+
+
+def make_burst(stream: Stream, channel: str, sides: list[Outlet], count: int) -> list[Keyed]:
+    """`count` market steps of one type, the symbols in turn, encoded for the keys that the sides have."""
+    train: list[Keyed] = []
+    symbols = cycle([symbol for symbol in stream.symbols if any(outlet.keys(channel, symbol) for outlet in sides)])
+    for symbol, _ in zip(symbols, range(count), strict=False):
+        train += stream.make(channel, symbol, sides)
+    return train
+
+
+def send_burst(stage: Stage, outlet: Outlet, train: list[Keyed], channel: str, *, first: bool) -> int:
+    """Write the train to every link of one side; return 1 when somebody got it."""
+    number, is_sent = stage.bursts, 0
+    for link in tuple(outlet.links):
+        frames = [frame for frame, key in train if key in link.keys]
+        t_sent = link.write_many(frames, first, number) if frames else 0
+        if t_sent:
+            is_sent = 1
+            detail: dict[str, object] = {
+                "burst": number,
+                "connection": outlet.connection,
+                "type": channel,
+                "frames": len(frames),
+            }
+            stage.ledger.mark("burst", outlet.role, detail, t_sent)
+    stage.bursts += is_sent
+    return is_sent
+
+
+def _turns(stage: Stage) -> Iterator[tuple[Stream, str, bool]]:
+    streams = list(stage.source.streams.values())
+    pairs = [(stream, channel) for place in range(4) for stream in streams for channel in stream.channels[place:][:1]]
+    for stream, channel in cycle(pairs):
+        yield stream, channel, False
+        yield stream, channel, True
+
+
+def _anything_to_send(stage: Stage) -> bool:
+    return any(
+        outlet.keys(channel, symbol)
+        for stream in stage.source.streams.values()
+        for outlet in stage.sides(stream.connection)
+        for channel in stream.channels
+        for symbol in stream.symbols
+    )

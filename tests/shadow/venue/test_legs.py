@@ -1,0 +1,110 @@
+"""The burst leg and the connect leg, with the real process and plain clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any
+
+GATEIO, MEXC = "gateio.spot.public", "mexc.spot.public"
+CHANNELS = ["book", "trade", "book_ticker", "ticker"]
+SYMBOLS = ["BTC_USDT", "ETH_USDT"]
+
+
+async def begin(
+    start: Any, join: Any, connections: list[str], **options: Any
+) -> tuple[Any, dict[tuple[str, str], Any]]:
+    venue = await start(connections=connections, **options)
+    await venue.ask("leg", leg="main", pair=["legacy", "new"])
+    clients = {}
+    for role in ("legacy", "new"):
+        for connection in connections:
+            clients[role, connection] = client = await join(venue, role, connection)
+            await client.subscribe(SYMBOLS, CHANNELS)
+    return venue, clients
+
+
+async def test_bursts_go_to_one_side_at_a_time_in_one_write(start: Any, join: Any) -> None:
+    venue, clients = await begin(start, join, [GATEIO, MEXC])
+    done = await venue.ask("burst", seconds=0.46, phase="burst")
+    assert done["bursts"] == 8
+    for client in clients.values():
+        await client.until(lambda c: len(c.data) >= 512)
+    ledger = await venue.end()
+    marks = [
+        (m["role"], m["t"], *(json.loads(m["detail"])[k] for k in ("burst", "connection", "type", "frames")))
+        for m in ledger["marks"]
+        if m["name"] == "burst"
+    ]
+    assert [mark[0] for mark in marks] == ["legacy", "new", "new", "legacy"] * 2
+    assert [mark[2] for mark in marks] == list(range(8))
+    assert {mark[5] for mark in marks} == {256}
+    assert [mark[3:5] for mark in marks] == [(GATEIO, "book")] * 4 + [(MEXC, "book")] * 4
+    gaps = [(b[1] - a[1]) / 1e6 for a, b in pairwise(marks)]
+    assert min(gaps) > 50
+    trains = defaultdict(list)
+    for row in ledger["sends"]:
+        if row["burst"] >= 0:
+            trains[row["burst"]].append(row)
+    for role, t, number, *_ in marks:
+        assert len(trains[number]) == 256
+        assert {(row["subject"], row["t_sent"], row["queued"]) for row in trains[number]} == {(role, t, False)}
+    numbers = {n: [row["frame_no"] for row in rows] for n, rows in trains.items()}
+    assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
+    for connection in (GATEIO, MEXC):
+        assert clients["legacy", connection].data == clients["new", connection].data
+
+
+async def keep_connected(join: Any, venue: Any, role: str, codes: list[int | None]) -> None:
+    """A client that subscribes again after each close and notes how the connection ended."""
+    while True:
+        client = await join(venue, role)
+        await client.subscribe(SYMBOLS, CHANNELS)
+        codes.append(await client.closed())
+
+
+async def test_forced_closes_alternate_sides_and_codes_and_wait_for_the_way_back(start: Any, join: Any) -> None:
+    venue = await start()
+    await venue.ask("leg", leg="main", pair=["legacy", "new"])
+    codes: dict[str, list[int | None]] = {"legacy": [], "new": []}
+    tasks = [asyncio.create_task(keep_connected(join, venue, role, codes[role])) for role in codes]
+    for role in codes:
+        await venue.hear(k="subscribed", role=role, complete=True)
+    done = await venue.ask("connect", closes=4, seconds=20)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert done["closes"] == {GATEIO: {"legacy": 4, "new": 4}}
+    assert codes == {"legacy": [1001, 1006, 1001, 1006], "new": [1001, 1006, 1001, 1006]}
+    ledger = await venue.end()
+    closes = [m for m in ledger["marks"] if m["name"] == "forced-close"]
+    assert [m["role"] for m in closes] == ["legacy", "new"] * 4
+    data = {row["frame_no"] for row in ledger["frames"] if row["kind"] == "ws"}
+    sent = sorted(row["t_sent"] for row in ledger["sends"] if row["frame_no"] in data)
+    for mark in closes[1:]:
+        assert mark["t"] - max(t for t in sent if t < mark["t"]) >= 50_000_000
+    rows = [r for r in ledger["connections"] if r["cause"] == "connect-leg"]
+    assert [(r["subject"], r["code"]) for r in rows[:4]] == [
+        ("legacy", 1001),
+        ("new", 1001),
+        ("legacy", 1006),
+        ("new", 1006),
+    ]
+    assert not [m for m in ledger["marks"] if m["name"] == "not-back"]
+    assert len(data) == 4 * 8
+
+
+async def test_the_connect_leg_keeps_its_time(start: Any, join: Any) -> None:
+    venue = await start()
+    await venue.ask("leg", leg="main", pair=["legacy", "new"])
+    codes: list[int | None] = []
+    tasks = [asyncio.create_task(keep_connected(join, venue, role, codes)) for role in ("legacy", "new")]
+    for role in ("legacy", "new"):
+        await venue.hear(k="subscribed", role=role, complete=True)
+    done = await venue.ask("connect", closes=1000, seconds=0.5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert 1 <= sum(done["closes"][GATEIO].values()) < 20
