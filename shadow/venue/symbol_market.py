@@ -15,6 +15,7 @@ _LEVELS_LOW, _LEVELS_START, _LEVELS_HIGH = 62, 78, 96
 _REACH_TICKS = 260
 # Volumes carry this many more decimals than quantities, so that the sliding window shows in every ticker.
 _WINDOW_DECIMALS = 4
+_QUOTE_DECIMALS = 6
 
 
 class Listing(NamedTuple):
@@ -126,13 +127,14 @@ class SymbolMarket:
         """Texts of last, bid, ask, base_volume, quote_volume, high, low and change (percent of the opening price)."""
         prices, quantities = self.listing.price_decimals, self.listing.quantity_decimals
         bid, ask = self.top()
+        finer = prices + quantities + _WINDOW_DECIMALS - _QUOTE_DECIMALS
         change = round((self._last_ticks - self._open_ticks) * 1_000_000 / self._open_ticks)
         return {
             "last": decimal_text(self._last_ticks, prices),
             "bid": bid[0],
             "ask": ask[0],
             "base_volume": decimal_text(self._base_units, quantities + _WINDOW_DECIMALS),
-            "quote_volume": decimal_text(self._quote_units, prices + quantities + _WINDOW_DECIMALS),
+            "quote_volume": decimal_text(self._quote_units // 10**finer, _QUOTE_DECIMALS),
             "high": decimal_text(self._high_ticks, prices),
             "low": decimal_text(self._low_ticks, prices),
             "change": decimal_text(change, 4),

@@ -137,11 +137,11 @@ class MexcSpotSession(TimedSession):
         wanted = self.subscriptions.union(channels)
         if is_barred or len(served) < len(channels) or len(wanted) > _MOST_SUBSCRIPTIONS:
             return Reply("refused", frames.control(request_id, frames.refusal_text(channels)), variants=served)
-        self.subscriptions = wanted
+        self.subscriptions.update(channels)
         return Reply("ack", frames.control(request_id, ",".join(channels)), variants=channels)
 
     def _unsubscribe(self, request_id: int, channels: tuple[str, ...]) -> Reply:
-        self.subscriptions = self.subscriptions.difference(channels)
+        self.subscriptions.difference_update(channels)
         served = tuple(filter(self._persona.serves, channels))
         return Reply("ack", frames.control(request_id, ",".join(channels)), variants=served, unsubscribe=True)
 

@@ -151,6 +151,15 @@ def test_a_socket_without_subscription_is_dropped_after_30_s(session: MexcSpotSe
     assert [reply.close_code for reply in session.due(NOW_S + 30)] == [1006]
 
 
+def test_unsubscribe_drops_the_channel_and_answers_as_subscribe_does(session: MexcSpotSession) -> None:
+    held = session.subscriptions
+    say(session, request(DEPTH, DEALS))
+    reply, frame = say(session, request(DEPTH, "spot@public.none", method="UNSUBSCRIPTION"))
+    assert (reply.unsubscribe, reply.variants) == (True, (DEPTH,))
+    assert frame["msg"] == f"{DEPTH},spot@public.none"
+    assert session.subscriptions == held == {DEALS}
+
+
 def test_refuse_words_a_refusal_and_lets_pings_pass(session: MexcSpotSession) -> None:
     (reply,) = session.refuse(request(DEPTH), NOW_S)
     assert (reply.kind, reply.variants, session.subscriptions) == ("refused", (DEPTH,), set())
