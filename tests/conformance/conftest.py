@@ -258,9 +258,8 @@ class Venue(Signal):
 
     @property
     def acks(self) -> int:
-        """How many requests were answered by an ack."""
-        requests = [request for asked in self.requests for request in asked]
-        return sum(bool(self.wire.asked(request, way)) for request in requests for way in (True, False))
+        """How many subscriptions were answered by an ack."""
+        return sum(bool(self.wire.asked(request, True)) for requests in self.requests for request in requests)
 
     def market(self, *symbols: Symbol) -> set[tuple[str, str]]:
         """The pairs of all four types for these symbols."""
@@ -313,7 +312,7 @@ class Caller(Signal):
         ]
 
     async def settled(self, venue: Venue) -> None:
-        """Wait until each ack sent was handled: only then does a drop find every stack's reader waiting."""
+        """Wait until each subscription's ack was handled: only then does a drop find every stack's reader waiting."""
         acks = (MessageType.SUBSCRIPTION_CONFIRM, MessageType.SUBSCRIPTION_ERROR)
         await self.until(lambda: len(self.of(*acks)) >= venue.acks)
 
