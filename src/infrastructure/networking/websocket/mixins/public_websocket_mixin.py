@@ -97,9 +97,7 @@ class PublicWebSocketMixin(ABC):
         name = trades[0].symbol
         symbol = self.symbol_of(name)
         data = [Trade(symbol, t.price, t.quantity, t.side, t.timestamp, t.trade_id) for t in trades]
-        self._queue_data(
-            MessageType.TRADES, PublicWebsocketChannelType.TRADES, name, data, trades[-1].timestamp
-        )
+        self._queue_data(MessageType.TRADES, PublicWebsocketChannelType.TRADES, name, data, trades[-1].timestamp)
 
     def _queue_book_ticker(self, event: BookTickerEvent) -> None:
         data = BookTicker(
@@ -127,9 +125,7 @@ class PublicWebSocketMixin(ABC):
             event.low,
             event.timestamp,
         )
-        self._queue_data(
-            MessageType.TICKER, PublicWebsocketChannelType.TICKER, event.symbol, [data], event.timestamp
-        )
+        self._queue_data(MessageType.TICKER, PublicWebsocketChannelType.TICKER, event.symbol, [data], event.timestamp)
 
     def _queue_subscription(self, event: SubscriptionEvent) -> None:
         if event.error is None:

@@ -144,25 +144,23 @@ class SubscriptionMixin(ABC):
         self._last_id += 1
         return self._last_id
 
-    def _confirm(self, request: SubscriptionRequest, keys: Iterable[Key]) -> None:
+    def _confirm(self, request: SubscriptionRequest, keys: list[Key], names: list[str]) -> None:
         """The exchange accepted these keys of a request."""
-        if request.action is SubscriptionAction.UNSUBSCRIBE:
-            self._settle(request)
-            return
-        accepted = [key for key in keys if key in self._wanted]
-        self._active.update(accepted)
-        self._settle(request)
-        event = SubscriptionEvent(channel=request.channel, names=request.names, complete=self._note_completeness())
-        self._deliver_subscription(event)
+        self._settle(request, keys)
+        accepted: list[Key] = []
+        if request.action is SubscriptionAction.SUBSCRIBE:
+            accepted = [key for key in keys if key in self._wanted]
+            self._active.update(accepted)
+        is_complete = self._note_completeness()
+        self._deliver_subscription(SubscriptionEvent(request.channel, names, complete=is_complete))
         self._on_subscribed(accepted)
 
-    def _refuse(self, request: SubscriptionRequest, keys: Iterable[Key], names: list[str], text: str) -> None:
+    def _refuse(self, request: SubscriptionRequest, keys: list[Key], names: list[str], text: str) -> None:
         """The exchange refused these keys: they are given up and reported."""
-        self._settle(request)
+        self._settle(request, keys)
         if request.action is SubscriptionAction.SUBSCRIBE:
-            refused = list(keys)
-            self._forget(refused)
-            self._on_unsubscribed(refused)
+            self._forget(keys)
+            self._on_unsubscribed(keys)
         is_complete = self._note_completeness()
         self._deliver_subscription(SubscriptionEvent(request.channel, names, error=text, complete=is_complete))
 
@@ -172,8 +170,11 @@ class SubscriptionMixin(ABC):
         self._is_confirmed = self._is_confirmed or is_complete
         return is_complete
 
-    def _settle(self, request: SubscriptionRequest) -> None:
-        self._asked.pop(request.id, None)
+    def _settle(self, request: SubscriptionRequest, keys: list[Key]) -> None:
+        """These keys are answered; a request is done when all its keys are."""
+        request.keys = [key for key in request.keys if key not in keys]
+        if not request.keys:
+            self._asked.pop(request.id, None)
 
     def _forget(self, keys: Iterable[Key]) -> None:
         for key in keys:

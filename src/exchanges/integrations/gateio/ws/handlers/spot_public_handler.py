@@ -137,7 +137,7 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
     def _on_accepted(self, envelope: Envelope) -> None:
         request = self._find_request(envelope)
         if request is not None:
-            self._confirm(request, request.keys)
+            self._confirm(request, request.keys, request.names)
 
     def _on_refused(self, envelope: Envelope, text: str) -> None:
         request = self._find_request(envelope)

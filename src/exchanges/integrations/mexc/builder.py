@@ -1,0 +1,75 @@
+"""Builds MEXC connections: `build` behind the factory door, `build_direct` with typed callbacks."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import Any
+
+from exchanges.integrations.mexc.endpoints import REST_URL, SPOT_URL
+from exchanges.integrations.mexc.rest import MexcRest
+from exchanges.integrations.mexc.ws.handlers.public_handler import MexcPublicHandler
+from exchanges.structs.errors import ConfigurationError
+from exchanges.structs.events import PublicCallbacks
+from exchanges.structs.types import ExchangeConfig, WebSocketConfig, WebSocketManagerConfig
+from infrastructure.networking.websocket.base_interface import ConnectionHandler, MessageHandler
+from infrastructure.networking.websocket.direct import DirectConnection
+from infrastructure.networking.websocket.transport import Opener
+from infrastructure.networking.websocket.ws_manager import WebSocketManager
+
+__all__ = ["build", "build_direct", "build_handler"]
+
+HANDLERS = {("MEXC_SPOT", False): MexcPublicHandler}
+
+
+def build(
+    exchange_config: ExchangeConfig,
+    is_private: bool,
+    message_handler: MessageHandler | None,
+    connection_handler: ConnectionHandler | None = None,
+    *,
+    manager_config: WebSocketManagerConfig | None = None,
+    logger: logging.Logger | None = None,
+    callbacks: PublicCallbacks | None = None,
+    transport: str | Opener | None = None,
+    random_source: random.Random | None = None,
+    **unknown: Any,
+) -> WebSocketManager:
+    """A manager with the public API that callers know; ConfigurationError for options that do not exist."""
+    if unknown:
+        raise ConfigurationError(f"unknown options: {', '.join(sorted(unknown))}")
+    handler = build_handler(
+        exchange_config,
+        is_private,
+        message_handler=message_handler,
+        connection_handler=connection_handler,
+        manager_config=manager_config,
+        logger=logger,
+        callbacks=callbacks,
+        transport=transport,
+        random_source=random_source,
+    )
+    return WebSocketManager(handler.config, handler, message_handler, connection_handler, manager_config)
+
+
+def build_direct(
+    exchange_config: ExchangeConfig,
+    callbacks: PublicCallbacks,
+    is_private: bool = False,
+    **options: Any,
+) -> DirectConnection:
+    """A connection with plain typed callbacks; options as of the handler (logger, transport, manager_config, ...)."""
+    return DirectConnection(build_handler(exchange_config, is_private, callbacks=callbacks, **options))
+
+
+def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> MexcPublicHandler:
+    """The handler of this exchange, market and scope; ConfigurationError where none exists."""
+    handler_type = HANDLERS.get((exchange_config.name.upper(), is_private))
+    if handler_type is None:
+        scope = "private" if is_private else "public"
+        raise ConfigurationError(f"the new stack has no {scope} connection for {exchange_config.name}")
+    url = exchange_config.websocket_url or SPOT_URL
+    config = (exchange_config.websocket or WebSocketConfig(url)).with_url(url)
+    options["logger"] = options.get("logger") or logging.getLogger("websocket.mexc.spot.public")
+    options["transport"] = options.get("transport") or exchange_config.transport
+    return handler_type(config, rest=MexcRest(exchange_config.base_url or REST_URL), **options)

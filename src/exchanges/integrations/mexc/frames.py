@@ -1,0 +1,162 @@
+"""MEXC spot frames: protobuf pushes read field by field, each once, and JSON text for control.
+
+Reading a field costs more than parsing the frame, so a reader takes only what its event needs, and no message is kept:
+a re-used upb message grows without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from google.protobuf.message import DecodeError as ProtobufError
+
+from exchanges.integrations.mexc.proto.push_pb2 import PublicAggreDepthV3ApiItem, PushDataV3ApiWrapper
+from exchanges.structs.errors import DecodeError
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+
+__all__ = [
+    "Control",
+    "channel_at_fixed_offset",
+    "decode_control",
+    "decode_snapshot",
+    "is_text",
+    "parse",
+    "read_book",
+    "read_book_ticker",
+    "read_ticker",
+    "read_trades",
+    "refused_channels",
+]
+
+SIDES = {1: "buy", 2: "sell"}
+REFUSAL = "Not Subscribed successfully!"
+CHANNEL_TAG = 0x0A
+
+_from_string = PushDataV3ApiWrapper.FromString
+
+
+class Control(msgspec.Struct, gc=False):
+    """An answer, pong or error. A refusal has code 0 too; only `msg` tells."""
+
+    msg: str
+    id: int = 0
+    code: int = 0
+
+
+decode_control = msgspec.json.Decoder(Control).decode
+
+
+class RestBook(msgspec.Struct, gc=False):
+    """The REST order book."""
+
+    lastUpdateId: int
+    bids: list[Level]
+    asks: list[Level]
+    timestamp: int = 0
+
+
+decode_snapshot = msgspec.json.Decoder(RestBook, strict=False).decode
+
+
+def is_text(frame: bytes) -> bool:
+    """Whether a frame is control text: no push begins with a brace, as a tag it is a group, which proto3 lacks."""
+    return frame[:1] == b"{"
+
+
+def channel_at_fixed_offset(frame: bytes) -> bytes:
+    """Where the channel string stands in every frame seen: field 1 first, shorter than 128 bytes. To be looked up."""
+    return frame[2 : 2 + frame[1]]
+
+
+def parse(frame: bytes) -> PushDataV3ApiWrapper:
+    """The push wrapper; DecodeError when it is not one."""
+    try:
+        return _from_string(frame)
+    except ProtobufError as error:
+        raise DecodeError(f"unreadable frame of {len(frame)} bytes: {error}") from error
+
+
+def read_book(frame: bytes, name: str) -> BookUpdate | None:
+    """`aggre.depth`; None without a body, which means no change."""
+    push = parse(frame)
+    body = push.publicAggreDepths
+    last = body.toVersion
+    if not last:
+        return None
+    first = body.fromVersion
+    try:
+        return BookUpdate(
+            name, _levels(body.bids), _levels(body.asks), push.sendTime, int(last), int(first) if first else None
+        )
+    except ValueError as error:
+        raise DecodeError(f"unreadable book update of {name}: {error}") from error
+
+
+def read_trades(frame: bytes, name: str) -> list[TradeEvent]:
+    """`aggre.deals`; empty without a body. Frames before 2026 have no trade id."""
+    try:
+        return [
+            TradeEvent(
+                name, float(deal.price), float(deal.quantity), SIDES[deal.tradeType], deal.time, deal.tradeId or None
+            )
+            for deal in parse(frame).publicAggreDeals.deals
+        ]
+    except (ValueError, KeyError) as error:
+        raise DecodeError(f"unreadable trade of {name}: {error}") from error
+
+
+def read_book_ticker(frame: bytes, name: str) -> BookTickerEvent | None:
+    """`aggre.bookTicker`; None without a body. An empty side is 0.0 at 0.0; frames before 2026 have no version."""
+    push = parse(frame)
+    body = push.publicAggreBookTicker
+    bid, ask, version = body.bidPrice, body.askPrice, body.version
+    if not bid and not ask and not push.HasField("publicAggreBookTicker"):
+        return None
+    try:
+        return BookTickerEvent(
+            name,
+            float(bid or 0),
+            float(body.bidQuantity or 0),
+            float(ask or 0),
+            float(body.askQuantity or 0),
+            push.sendTime or None,
+            int(version) if version else None,
+        )
+    except ValueError as error:
+        raise DecodeError(f"unreadable best bid/ask of {name}: {error}") from error
+
+
+def read_ticker(frame: bytes, name: str) -> TickerEvent | None:
+    """`miniTicker`; None without a body. `quantity` is base volume, `volume` quote turnover; no bid or ask."""
+    push = parse(frame)
+    body = push.publicMiniTicker
+    last = body.price
+    if not last:
+        return None
+    try:
+        return TickerEvent(
+            name,
+            float(last),
+            None,
+            None,
+            float(body.quantity or 0),
+            float(body.volume or 0),
+            float(body.high or 0),
+            float(body.low or 0),
+            push.sendTime or None,
+        )
+    except ValueError as error:
+        raise DecodeError(f"unreadable ticker of {name}: {error}") from error
+
+
+def refused_channels(text: str) -> list[str] | None:
+    """The channels named by a refusal; None when the text is no refusal."""
+    if not text.startswith(REFUSAL):
+        return None
+    inside = text[len(REFUSAL) :].partition("[")[2].partition("]")[0]
+    return [channel.strip() for channel in inside.split(",") if channel.strip()]
+
+
+def _levels(items: Iterable[PublicAggreDepthV3ApiItem]) -> list[Level]:
+    return [(float(item.price), float(item.quantity)) for item in items]
