@@ -196,7 +196,9 @@ class GateioSpotSession(TimedSession):
 
     def _failure(self, request: _Request, code: int, message: str) -> Reply:
         frame = self._ack(request) | {"error": {"code": code, "message": message}, "result": {"status": "fail"}}
-        return Reply("refused", orjson.dumps(frame), variants=_named(request))
+        named = _named(request) if request.event == "subscribe" else ()
+        refused = tuple(key for key in named if key not in self.subscriptions)
+        return Reply("refused", orjson.dumps(frame), variants=refused)
 
     def _ack(self, request: _Request) -> dict[str, object]:
         trace = opaque_id(self._conn_id, next(self._traces))

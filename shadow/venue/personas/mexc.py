@@ -136,7 +136,8 @@ class MexcSpotSession(TimedSession):
         served = tuple(filter(self._persona.serves, channels))
         wanted = self.subscriptions.union(channels)
         if is_barred or len(served) < len(channels) or len(wanted) > _MOST_SUBSCRIPTIONS:
-            return Reply("refused", frames.control(request_id, frames.refusal_text(channels)), variants=served)
+            refused = tuple(channel for channel in served if channel not in self.subscriptions)
+            return Reply("refused", frames.control(request_id, frames.refusal_text(channels)), variants=refused)
         self.subscriptions.update(channels)
         return Reply("ack", frames.control(request_id, ",".join(channels)), variants=channels)
 

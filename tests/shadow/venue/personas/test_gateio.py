@@ -110,7 +110,13 @@ def test_what_is_refused(session: GateioSpotSession, text: str | bytes, code: in
 def test_a_refusal_names_the_readable_keys_only(session: GateioSpotSession, persona: GateioSpotPublic) -> None:
     reply, _ = say(session, request("spot.trades", ["BTC_USDT", "NO_USDT"]))
     assert [persona.variant(key) for key in reply.variants] == [("trade", "BTC_USDT"), ("trade", "NO_USDT")]
-    for text in (request("spot.nothing", ["X"]), request("spot.obu", ["x"]), "?"):
+    others = (
+        request("spot.nothing", ["X"]),
+        request("spot.obu", ["x"]),
+        request("spot.trades", ["NO_USDT"], "unsubscribe"),
+        "?",
+    )
+    for text in others:
         assert say(session, text)[0].variants == ()
 
 
@@ -118,7 +124,8 @@ def test_a_repeated_subscribe_succeeds_but_a_repeated_obu_stream_does_not(sessio
     for _ in range(2):
         assert say(session, request("spot.trades", ["BTC_USDT"]))[0].kind == "ack"
     say(session, request("spot.obu", ["ob.BTC_USDT.50"]))
-    _, frame = say(session, request("spot.obu", ["ob.BTC_USDT.50"]))
+    reply, frame = say(session, request("spot.obu", ["ob.BTC_USDT.50"]))
+    assert reply.variants == (), "what is held stays held"
     assert frame["error"] == {"code": 2, "message": "Alert sub ob.BTC_USDT.50"}
 
 
