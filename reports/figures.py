@@ -1,0 +1,79 @@
+"""The figures of a page: each with a title, a caption and its SVG, or without SVG where there is no data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from reports.levels import draw_resources, draw_tails
+from reports.outages import draw_timeline
+from reports.plots import draw_forest, draw_ratio
+from reports.run_data import ReportInput
+from reports.svg import house_style
+
+__all__ = ["Figure", "draw_all"]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A figure of the page; `svg` is None where the run gives nothing to draw."""
+
+    key: str
+    letter: str
+    title: str
+    caption: str
+    svg: str | None
+
+
+Drawer = Callable[[ReportInput], str | None]
+
+PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
+    (
+        "forest",
+        "a",
+        "All ratios",
+        "New / legacy with its interval. The lines stand at 1.00 and at 1.10, the threshold; grey is legacy against "
+        "legacy (A/A). Filled: declared before the run; hollow: shown, not judged. Log axis.",
+        draw_forest,
+    ),
+    (
+        "ratio",
+        "b",
+        "Ratio over time",
+        "Median ratio of each block (dots) and the mean of 15 neighbouring blocks with its 99 % band; grey is A/A. "
+        "Upright lines are changes of leg.",
+        draw_ratio,
+    ),
+    (
+        "tails",
+        "c",
+        "Tail latency, wire to callback",
+        "Latency at each percentile; the axis stretches towards the tail. Grey is the second legacy of the A/A legs.",
+        draw_tails,
+    ),
+    (
+        "timeline",
+        "e",
+        "Connections",
+        "A bar is the time between a close and the next confirmed subscription: red where the subject closed (own), "
+        "amber where the venue did by fault or of itself (shared), grey where it was planned, as in the connect leg.",
+        draw_timeline,
+    ),
+    (
+        "resources",
+        "f",
+        "Memory and CPU",
+        "Unique set size and CPU share (100 % = one core) of the stack's process. The slope is a straight line through "
+        "the main leg; below ten minutes it is shown, not judged.",
+        draw_resources,
+    ),
+)
+
+
+def draw_all(data: ReportInput) -> dict[str, Figure]:
+    """All figures by key, in the order of the page."""
+    with house_style():
+        return {
+            key: Figure(key=key, letter=letter, title=title, caption=caption, svg=draw(data))
+            for key, letter, title, caption, draw in PLAN
+        }

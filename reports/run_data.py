@@ -1,0 +1,91 @@
+"""What the report reads of a run directory: typed, cleaned and forgiving.
+
+Only the documented files are read (`docs/run-directory.md`). A file that is missing or does not fit its schema becomes
+an entry of `problems` and empty data, so that an interrupted run still gives a page. NaN and infinities become None.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from reports.records import DifferenceRow, Manifest, Session, Verdict
+from reports.series import Analysis
+from reports.text import clean
+
+__all__ = ["ReportInput", "load"]
+
+T = TypeVar("T")
+# Shown as they are: there a null is a finding.
+EVIDENCE: Final = frozenset({"expected", "delivered", "frame"})
+
+
+class ReportInput(msgspec.Struct):
+    """All that one page is made of; `problems` are sentences about files that could not be used."""
+
+    session: Session
+    analysis: Analysis
+    manifest: Manifest
+    verdict: Verdict | None = None
+    differences: list[DifferenceRow] = []
+    problems: list[str] = []
+
+
+def load(run_dir: Path) -> ReportInput:
+    """Read the run directory; never raises for a missing or damaged file."""
+    problems: list[str] = []
+    verdict = _read(run_dir / "verdict.json", Verdict, problems)
+    return ReportInput(
+        session=_read(run_dir / "session.json", Session, problems) or Session(),
+        analysis=_read(run_dir / "analysis.json", Analysis, problems) or Analysis(),
+        manifest=_read(run_dir / "manifest.json", Manifest, problems) or Manifest(),
+        verdict=verdict,
+        differences=_differences(run_dir / "differences.parquet", problems),
+        problems=problems,
+    )
+
+
+def _read(path: Path, kind: type[T], problems: list[str]) -> T | None:
+    try:
+        # The standard decoder takes NaN and lone surrogates, which a damaged run may hold.
+        raw = _tidy(json.loads(path.read_bytes()))
+        return msgspec.convert(raw, kind, strict=False)
+    except FileNotFoundError:
+        problems.append(f"{path.name} is missing")
+    except (OSError, ValueError, msgspec.ValidationError, RecursionError) as error:
+        problems.append(f"{path.name} cannot be used: {clean(str(error))[:200]}")
+    return None
+
+
+def _tidy(value: Any, whole: bool = False) -> Any:
+    """Strings cleaned, NaN and infinities None; a null member is left out so that defaults hold, unless `whole`."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_tidy(item, whole) for item in value]
+    if isinstance(value, dict):
+        tidied = {clean(key): _tidy(item, whole or key in EVIDENCE) for key, item in value.items()}
+        return {key: item for key, item in tidied.items() if whole or item is not None}
+    return value
+
+
+def _differences(path: Path, problems: list[str]) -> list[DifferenceRow]:
+    if not path.exists():
+        return []
+    import pyarrow.parquet as parquet
+    from pyarrow import ArrowException
+
+    wanted = DifferenceRow.__struct_fields__
+    try:
+        present = [name for name in parquet.read_schema(path).names if name in wanted]
+        rows = parquet.read_table(path, columns=present, use_threads=False).to_pylist()
+        return [msgspec.convert(_tidy(row), DifferenceRow, strict=False) for row in rows]
+    except (OSError, ValueError, ArrowException, msgspec.ValidationError) as error:
+        problems.append(f"{path.name} cannot be used: {clean(str(error))[:200]}")
+        return []

@@ -1,0 +1,150 @@
+"""`analysis.json` as typed records: the numbers behind the figures; every one may be missing (None)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reports.records import Interval
+
+__all__ = [
+    "Analysis",
+    "Block",
+    "Cell",
+    "ConnectTimes",
+    "Forest",
+    "Load",
+    "Moment",
+    "Phase",
+    "Sample",
+    "Tally",
+    "Totals",
+    "Usage",
+]
+
+
+class Forest(msgspec.Struct):
+    """A ratio with its A/A interval."""
+
+    id: str
+    unit: str = ""
+    low: float | None = None
+    best: float | None = None
+    high: float | None = None
+    verdict: str = "NOT_JUDGED"
+    declared: bool | None = None
+    aa: Interval | None = None
+
+
+class Block(msgspec.Struct):
+    """Median of ln(new / legacy) in one block; `t_s` from the start of the session."""
+
+    leg: str
+    t_s: float | None = None
+    y: float | None = None
+
+
+class Moment(msgspec.Struct):
+    """Something that happened to a connection, seconds from the start of the session."""
+
+    role: str
+    connection: str
+    event: str
+    leg: str = ""
+    t_s: float | None = None
+    cause: str | None = None
+
+
+class Usage(msgspec.Struct):
+    """CPU share (1 = one core) and unique set size in bytes of a subject at one time."""
+
+    leg: str = ""
+    t_s: float | None = None
+    cpu_share: float | None = None
+    uss: float | None = None
+
+
+class Phase(msgspec.Struct):
+    """A phase as it ran."""
+
+    leg: str
+    phase: str
+    begin_s: float | None = None
+    end_s: float | None = None
+
+
+class Tally(msgspec.Struct):
+    """Events of one subject in one leg, by class."""
+
+    input: float | None = None
+    expected: float | None = None
+    codes: dict[str, float | None] = {}
+
+
+class Sample(msgspec.Struct):
+    """A difference with the frame, what was expected and what came."""
+
+    code: str
+    side: str
+    connection: str | None = None
+    type: str | None = None
+    symbol: str | None = None
+    field: str | None = None
+    leg: str | None = None
+    frame_no: int | None = None
+    expected: Any = None
+    delivered: Any = None
+    frame: Any = None
+
+
+class ConnectTimes(msgspec.Struct):
+    """Median and p90 of the connect leg, in ns."""
+
+    reconnect_ns: list[float | None] | None = None
+    subscribe_ns: list[float | None] | None = None
+    n: float | None = None
+
+
+class Cell(msgspec.Struct):
+    """Connection x channel x symbol."""
+
+    connection: str
+    channel: str
+    symbol: str
+    expected: float | None = None
+    matched: float | None = None
+    declared: bool | None = None
+
+
+class Load(msgspec.Struct):
+    """What the venue was asked to send and what it sent."""
+
+    rate_asked: float | str | None = None
+    rate_sent: float | None = None
+    queued: float | None = None
+    overlapped: float | None = None
+
+
+class Totals(msgspec.Struct):
+    """Frames and events of the run."""
+
+    frames: float | None = None
+    events: dict[str, float | None] | None = None
+
+
+class Analysis(msgspec.Struct):
+    """`analysis.json`, schema 1."""
+
+    forest: list[Forest] = []
+    blocks: dict[str, list[Block]] = {}
+    tails: dict[str, dict[str, list[list[float | None]] | None]] = {}
+    timeline: list[Moment] = []
+    resources: dict[str, list[Usage]] = {}
+    phases: list[Phase] = []
+    conservation: dict[str, dict[str, Tally]] = {}
+    samples: list[Sample] = []
+    connect: dict[str, dict[str, ConnectTimes]] = {}
+    coverage_cells: list[Cell] = []
+    load: Load | None = None
+    totals: Totals | None = None

@@ -1,0 +1,108 @@
+"""Renders a session's report: HTML, Markdown and JUnit XML, from the run directory alone.
+
+Same input, same bytes: nothing is taken from the clock, the machine or the path of the directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from reports import first_screen, junit, markdown, tables
+from reports.run_data import ReportInput, load
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["render"]
+
+PAGES: Final = Path(__file__).parent / "pages"
+DERIVED: Final = ("verdict.json", "analysis.json", "differences.parquet", "report.html", "report.md", "junit.xml")
+
+
+def render(run_dir: Path) -> Path:
+    """Write report.html, report.md and junit.xml into `run_dir` and their hashes into its manifest.
+
+    Returns the path of report.html. Missing or damaged inputs are named on the page; only a directory that cannot be
+    written raises (OSError).
+    """
+    data = load(run_dir)
+    screen = first_screen.build(data)
+    differences, metrics = tables.differences(data), tables.metrics(data)
+    _write(run_dir / "report.md", markdown.render(screen, differences, metrics))
+    _write(run_dir / "junit.xml", junit.render(data, screen))
+    _write(run_dir / "report.html", _html(data, screen, differences, metrics))
+    _update_manifest(run_dir)
+    return run_dir / "report.html"
+
+
+def _html(
+    data: ReportInput,
+    screen: first_screen.FirstScreen,
+    differences: list[tables.DifferenceLine],
+    metrics: tables.Table,
+) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from reports.figures import draw_all
+
+    # Escaping is on for every template: by default jinja2 would leave `.jinja` files without it.
+    pages = Environment(
+        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.filters["breakable"] = _breakable
+    # Markup: both come from this package; every outside string in an SVG has been escaped by its XML writer.
+    drawn = {key: (figure, Markup(figure.svg or "")) for key, figure in draw_all(data).items()}
+    return pages.get_template("session.html.jinja").render(
+        screen=screen,
+        run=data.session.run or "no data",
+        started=data.session.started_utc or "no data",
+        feed=data.session.feed or "no data",
+        style=Markup((PAGES / "style.css").read_text("utf-8")),
+        figures=drawn,
+        differences=differences,
+        metrics=metrics,
+        targets=tables.targets(data),
+        outages=tables.outages_table(data),
+        connect=tables.connect_times(data),
+        conservation=tables.conservation(data),
+        load=tables.load(data),
+        setup=tables.connections(data),
+        method=tables.method(data),
+        not_judged=[first_screen.describe(item) for item in (data.verdict.not_judged if data.verdict else [])],
+    )
+
+
+def _breakable(text: str) -> Markup:
+    """`text`, escaped, that may break behind its dots: long metric ids on narrow screens."""
+    from markupsafe import Markup, escape
+
+    return Markup(".<wbr>").join(escape(part) for part in text.split("."))
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: a reader never sees half a report."""
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_bytes(text.encode("utf-8"))
+    os.replace(draft, path)
+
+
+def _update_manifest(run_dir: Path) -> None:
+    path = run_dir / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        derived = dict(manifest.get("derived") or {})
+    except (OSError, ValueError, TypeError, AttributeError):
+        # A manifest made up here would vouch for raw files that nobody hashed.
+        return
+    for name in DERIVED:
+        if (run_dir / name).is_file():
+            derived[name] = hashlib.sha256((run_dir / name).read_bytes()).hexdigest()
+    manifest["derived"] = dict(sorted(derived.items()))
+    _write(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode() + "\n")
