@@ -41,7 +41,7 @@ async def _play(stage: Stage, offsets: Iterable[float]) -> int:
     begin = loop.time()
     told, told_frames, sent, since_yield = begin, 0, 0, 0
     for offset in offsets:
-        connection, frames = stage.next_frames()
+        _, frames = stage.ready = stage.next_frames()
         delay = begin + offset - loop.time()
         if delay > 0:
             await asyncio.sleep(delay)
@@ -51,9 +51,8 @@ async def _play(stage: Stage, offsets: Iterable[float]) -> int:
             if since_yield >= YIELD_EVERY:
                 await asyncio.sleep(0)
                 since_yield = 0
-        if frames:
-            stage.tee.send(frames, stage.sides(connection))
-            sent += len(frames)
+        stage.send_ready()
+        sent += len(frames)
         now = loop.time()
         if now - told >= PROGRESS_S:
             stage.emit({"k": "progress", "frames": sent, "rate": round((sent - told_frames) / (now - told), 1)})

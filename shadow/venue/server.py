@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 
 from shadow.errors import UsageError
+from shadow.venue.incidents import Incidents
 from shadow.venue.lane import Lane
 from shadow.venue.ledger import Ledger
 from shadow.venue.options import VenueOptions
@@ -30,7 +31,7 @@ class Venue:
 
     def __init__(self, options: VenueOptions, emit: Emit) -> None:
         self.options = options
-        self.planned = options.planned()
+        planned = options.planned()
         self._emit = emit
         self._complete: dict[tuple[str, str], bool] = {}
         self._wanted: dict[str, set[tuple[str, str]]] = {}
@@ -46,6 +47,7 @@ class Venue:
             for role in options.roles
         }
         self.stage = Stage(options, outlets, source, self.ledger, emit)
+        self.stage.faults = Incidents(self.stage, planned)
 
     async def open(self) -> None:
         """Listen on all ports; raises UsageError when one is taken."""
@@ -71,6 +73,8 @@ class Venue:
     async def drain(self, timeout_s: float = 5.0) -> dict[str, dict[str, int]]:
         """Wait until every socket's buffer is empty; events sent in this leg by role and connection."""
         self.stage.tee.flush()
+        if self.stage.faults is not None:
+            self.stage.faults.end()
         deadline = time.monotonic() + timeout_s
         while True:
             if not any(lane.unsent_bytes() for lane in self.lanes.values()) or time.monotonic() >= deadline:
@@ -87,6 +91,8 @@ class Venue:
         """Close everything; the ledger last."""
         if self._ticker is not None:
             self._ticker.cancel()
+        if self.stage.faults is not None:
+            self.stage.faults.end()
         for lane in self.lanes.values():
             await lane.close()
         self.ledger.close()

@@ -30,6 +30,9 @@ class FaultClock(Protocol):
     def begin_phase(self, phase: str) -> None:
         """A phase begins; the first measured one starts the clock of the others."""
 
+    def end(self) -> None:
+        """Take back every fault."""
+
 
 class Stage:
     """The current leg: its pair of roles, the outlets of each, source, tee and ledger."""
@@ -53,6 +56,8 @@ class Stage:
         """Connections on which the source is silent for a moment, because one is about to be closed."""
         self.bursts = 0
         self.paces = 0
+        self.ready: tuple[str, list[Keyed]] | None = None
+        """Frames that the pacer has prepared for their moment."""
         self.faults: FaultClock | None = None
 
     @property
@@ -95,8 +100,19 @@ class Stage:
         channel, symbol = stream.draw()
         return stream.connection, stream.make(channel, symbol, self.sides(stream.connection))
 
+    def send_ready(self) -> int:
+        """Send what the pacer has prepared for its next moment; return how many frames."""
+        if self.ready is None:
+            return 0
+        connection, frames = self.ready
+        self.ready = None
+        if frames:
+            self.tee.send(frames, self.sides(connection))
+        return len(frames)
+
     async def rest(self, connection: str) -> None:
         """Return when no frame was written on the connection for QUIET_S; the caller keeps it in `resting`."""
+        self.send_ready()
         self.tee.flush()
         while True:
             left = self._quiet_in(connection)
