@@ -147,7 +147,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             parse_fault(spec)
 
     def _check_symbols(self) -> None:
-        from shadow.venue.market import KNOWN_SYMBOLS
+        from shadow.venue.symbol_market import KNOWN_SYMBOLS
 
         for symbol in self.symbols:
             if symbol not in KNOWN_SYMBOLS:

@@ -35,6 +35,9 @@ _KNOWN = {
     "DOGE": Listing(21463, 5, 2, 900_000),
 }
 
+KNOWN_SYMBOLS = tuple(f"{base}_USDT" for base in _KNOWN)
+"""What a session may ask of the synthetic market."""
+
 
 def listing(symbol: str) -> Listing:
     """The listing of a known base asset, or one worked out from the name alone."""

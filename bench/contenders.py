@@ -1,0 +1,179 @@
+"""Each pipeline as a function that takes frames and returns when the last one reached its callback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bench.classic import Classic
+from bench.frames import SYMBOL
+from bench.lean import lean
+from bench.measure import Runner
+from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
+from exchanges.structs import (
+    ExchangeConfig,
+    ParsedMessage,
+    PublicWebsocketChannelType,
+    SubscriptionAction,
+    WebSocketConfig,
+)
+from exchanges.structs.book import LocalBook
+from exchanges.structs.events import BookUpdate, PublicCallbacks
+from exchanges.structs.symbols import from_gateio
+from infrastructure.networking.websocket.migration.stacks import load_builder
+
+__all__ = ["Contenders"]
+
+CHUNK = 256
+URL = "ws://127.0.0.1:1/"
+NAMES = {"gateio": "GATEIO_SPOT", "mexc": "MEXC_SPOT"}
+
+
+class Arrivals:
+    """An awaited handler that counts, and tells when enough came."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._done = asyncio.Event()
+
+    async def handler(self, _: ParsedMessage) -> None:
+        """The consumer: one message."""
+        self._left -= 1
+        if not self._left:
+            self._done.set()
+
+    def expect(self, count: int) -> None:
+        """Wait for `count` more."""
+        self._left = count
+        self._done.clear()
+
+    async def wait(self) -> None:
+        """Until they came."""
+        await self._done.wait()
+
+
+def queued(take: Callable[[bytes], Any], arrivals: Arrivals) -> Runner:
+    """Feeds 256 frames at a time, the size a queue of 1000 holds, and waits for their callbacks."""
+
+    async def run(frames: list[bytes]) -> None:
+        for first in range(0, len(frames), CHUNK):
+            chunk = frames[first : first + CHUNK]
+            arrivals.expect(len(chunk))
+            for raw in chunk:
+                take(raw)
+            await arrivals.wait()
+
+    return run
+
+
+def config(exchange: str) -> ExchangeConfig:
+    """Settings that connect to nobody: the bench hands frames in by itself."""
+    return ExchangeConfig(NAMES[exchange], websocket_url=URL, base_url=URL, websocket=WebSocketConfig(url=URL))
+
+
+class Contenders:
+    """All pipelines for one exchange and event type; `close` ends what they hold."""
+
+    def __init__(self, exchange: str, event_type: str) -> None:
+        self._exchange = exchange
+        self._event_type = event_type
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+
+    def all(self) -> dict[str, Runner]:
+        """Name to runner: lean, classic, legacy, new (door direct), new-factory."""
+        return {
+            "lean": self._lean(),
+            "classic": self._classic(),
+            "legacy": self._managed("legacy"),
+            "new": self._direct(),
+            "new-factory": self._managed("new"),
+        }
+
+    async def close(self) -> None:
+        """End tasks and timers."""
+        for close in self._closing:
+            await close()
+
+    def _lean(self) -> Runner:
+        return lean(self._exchange, self._event_type, lambda _: None)
+
+    def _classic(self) -> Runner:
+        arrivals = Arrivals()
+        classic = Classic(self._exchange, arrivals.handler)
+        self._closing.append(classic.close)
+        return queued(classic.take, arrivals)
+
+    def _managed(self, architecture: str) -> Runner:
+        arrivals = Arrivals()
+        build = load_builder(architecture, self._exchange)
+        manager = build(config(self._exchange), False, arrivals.handler, None)
+        if architecture == "legacy":
+            task = asyncio.create_task(manager._process_messages())
+            self._closing.append(lambda: _cancel(task))
+            return queued(manager._on_raw_message, arrivals)
+        handler = manager.handler
+        prepare(handler)
+        task = asyncio.create_task(handler._process_messages(handler._backlog))
+        self._closing.append(lambda: _cancel(task))
+        run = queued(handler._on_raw_message, arrivals)
+
+        def run_synced(frames: list[bytes]) -> Awaitable[None] | None:
+            sync(handler, frames)
+            return run(frames)
+
+        return run_synced
+
+    def _direct(self) -> Runner:
+        from importlib import import_module
+
+        builder = import_module(f"exchanges.integrations.{self._exchange}.builder")
+
+        def ignore(_: Any) -> None:
+            """A plain callback that does nothing."""
+
+        callbacks = PublicCallbacks(on_book=ignore, on_trades=ignore, on_book_ticker=ignore, on_ticker=ignore)
+        handler = builder.build_direct(config(self._exchange), callbacks).handler
+        prepare(handler)
+        take = handler._on_raw_message
+
+        def run(frames: list[bytes]) -> None:
+            sync(handler, frames)
+            for raw in frames:
+                take(raw)
+
+        return run
+
+
+def prepare(handler: Any) -> None:
+    """Let a handler make its subscription frames, as on a connection, so that it knows its channels."""
+    keys = [(channel, from_gateio(SYMBOL)) for channel in PublicWebsocketChannelType]
+    handler.set_subscriptions([from_gateio(SYMBOL)], list(PublicWebsocketChannelType))
+    handler.create_subscription_messages(SubscriptionAction.SUBSCRIBE, keys)
+
+
+def sync(handler: Any, frames: list[bytes]) -> None:
+    """Give the handler's local book the version just before the first frame, as a REST snapshot would."""
+    versions = first_version(frames[0])
+    if versions is None:
+        return
+    name = handler.symbol_name(from_gateio(SYMBOL))
+    book = handler._books._books[name] = LocalBook(name)
+    book.replace(BookUpdate(name, [], [], 0, versions - 1, is_snapshot=True))
+
+
+def first_version(frame: bytes) -> int | None:
+    """The first version of a book frame, None for other types."""
+    found = re.search(rb'"U":([0-9]+)', frame)
+    if found:
+        return int(found[1])
+    push = PushDataV3ApiWrapper.FromString(frame) if not frame.startswith(b"{") else None
+    if push is not None and push.HasField("publicAggreDepths"):
+        return int(push.publicAggreDepths.fromVersion)
+    return None
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

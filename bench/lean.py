@@ -1,0 +1,149 @@
+"""The limit: one typed decode, a float book, a plain callback; no metrics, no errors, no abstraction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
+
+__all__ = ["lean"]
+
+Feed = Callable[[list[bytes]], None]
+Pair = tuple[float, float]
+
+
+class BookResult(msgspec.Struct, gc=False):
+    t: int
+    s: str
+    U: int
+    u: int
+    b: list[Pair]
+    a: list[Pair]
+
+
+class TradeResult(msgspec.Struct, gc=False):
+    id: int
+    create_time_ms: float
+    side: str
+    currency_pair: str
+    amount: float
+    price: float
+
+
+class BestResult(msgspec.Struct, gc=False):
+    t: int
+    u: int
+    s: str
+    b: float
+    B: float
+    a: float
+    A: float
+
+
+class TickerResult(msgspec.Struct, gc=False):
+    currency_pair: str
+    last: float
+    lowest_ask: float
+    highest_bid: float
+    base_volume: float
+    quote_volume: float
+    high_24h: float
+    low_24h: float
+
+
+class BookFrame(msgspec.Struct, gc=False, tag_field="channel", tag="spot.order_book_update"):
+    result: BookResult
+
+
+class TradeFrame(msgspec.Struct, gc=False, tag_field="channel", tag="spot.trades"):
+    result: TradeResult
+
+
+class BestFrame(msgspec.Struct, gc=False, tag_field="channel", tag="spot.book_ticker"):
+    result: BestResult
+
+
+class TickerFrame(msgspec.Struct, gc=False, tag_field="channel", tag="spot.tickers"):
+    result: TickerResult
+    time_ms: int = 0
+
+
+GateioFrame = BookFrame | TradeFrame | BestFrame | TickerFrame
+
+
+def apply(levels: dict[float, float], changes: list[Pair]) -> None:
+    for price, quantity in changes:
+        if quantity:
+            levels[price] = quantity
+        else:
+            levels.pop(price, None)
+
+
+def gateio(event_type: str, callback: Callable[[Any], None]) -> Feed:
+    decode = msgspec.json.Decoder(GateioFrame, strict=False).decode
+    bids: dict[float, float] = {}
+    asks: dict[float, float] = {}
+
+    def book(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            update = decode(raw).result
+            apply(bids, update.b)
+            apply(asks, update.a)
+            callback(update)
+
+    def other(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            callback(decode(raw).result)
+
+    return book if event_type == "book" else other
+
+
+def mexc(event_type: str, callback: Callable[[Any], None]) -> Feed:
+    parse = PushDataV3ApiWrapper.FromString
+    bids: dict[float, float] = {}
+    asks: dict[float, float] = {}
+
+    def book(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            push = parse(raw)
+            body = push.publicAggreDepths
+            bid_changes = [(float(level.price), float(level.quantity)) for level in body.bids]
+            ask_changes = [(float(level.price), float(level.quantity)) for level in body.asks]
+            apply(bids, bid_changes)
+            apply(asks, ask_changes)
+            callback((push.symbol, push.sendTime, int(body.fromVersion), int(body.toVersion), bid_changes, ask_changes))
+
+    def trade(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            push = parse(raw)
+            symbol = push.symbol
+            callback(
+                [
+                    (symbol, deal.tradeId, float(deal.price), float(deal.quantity), deal.tradeType, deal.time)
+                    for deal in push.publicAggreDeals.deals
+                ]
+            )
+
+    def book_ticker(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            push = parse(raw)
+            best = push.publicAggreBookTicker
+            bid, ask = (float(best.bidPrice), float(best.bidQuantity)), (float(best.askPrice), float(best.askQuantity))
+            callback((push.symbol, push.sendTime, bid, ask, int(best.version)))
+
+    def ticker(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            push = parse(raw)
+            body = push.publicMiniTicker
+            figures = (float(body.price), float(body.quantity), float(body.volume), float(body.high), float(body.low))
+            callback((push.symbol, push.sendTime, figures))
+
+    return {"book": book, "trade": trade, "book_ticker": book_ticker, "ticker": ticker}[event_type]
+
+
+def lean(exchange: str, event_type: str, callback: Callable[[Any], None]) -> Feed:
+    """A function that feeds frames through the lean code of one exchange and type."""
+    return gateio(event_type, callback) if exchange == "gateio" else mexc(event_type, callback)
