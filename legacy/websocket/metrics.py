@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from exchanges.structs import ConnectionState, PerformanceMetrics
@@ -13,12 +12,14 @@ _EWMA_WEIGHT = 0.1
 _LATENCY_LIMIT_MS = 1.0
 
 
-def record_processing(metrics: PerformanceMetrics, elapsed_ms: float) -> None:
+def record_processing(metrics: PerformanceMetrics, started_s: float, ended_s: float) -> None:
     """Count one processed message; the average is exponentially weighted, 0.1 for the newest."""
+    elapsed_ms = (ended_s - started_s) * 1000.0
     metrics.messages_processed += 1
-    metrics.last_message_time = time.time()
+    metrics.last_message_time = ended_s
     metrics.avg_processing_time_ms += _EWMA_WEIGHT * (elapsed_ms - metrics.avg_processing_time_ms)
-    metrics.max_processing_time_ms = max(metrics.max_processing_time_ms, elapsed_ms)
+    if elapsed_ms > metrics.max_processing_time_ms:
+        metrics.max_processing_time_ms = elapsed_ms
     if elapsed_ms < _LATENCY_LIMIT_MS:
         metrics.sub_1ms_messages += 1
     else:

@@ -40,7 +40,7 @@ MessageHandler = Callable[[ParsedMessage], Awaitable[None]]
 ConnectionHandler = Callable[[ConnectionState], Awaitable[None]]
 
 _NOT_OPEN_POLL_S = 0.1
-_NOT_HANDED_ON = frozenset({MessageType.HEARTBEAT, MessageType.OTHER, MessageType.UNKNOWN})
+_NOT_HANDED_ON = (MessageType.HEARTBEAT, MessageType.OTHER, MessageType.UNKNOWN)
 
 
 class WebSocketManager:
@@ -228,26 +228,23 @@ class WebSocketManager:
         self.metrics.messages_processed += 1
 
     async def _process_messages(self) -> None:
+        parser = self.strategies.message_parser
         while self.connection_state not in (ConnectionState.CLOSING, ConnectionState.CLOSED):
             raw_message = await self._queue.get()
             started = time.perf_counter()
             try:
-                await self._process(raw_message)
+                parsed = await parser.parse_message(raw_message)
+                if parsed is not None:
+                    if parsed.message_type is MessageType.ORDERBOOK:
+                        self.metrics.orderbook_updates += 1
+                    elif parsed.message_type is MessageType.ERROR:
+                        self.metrics.error_count += 1
+                    if parsed.message_type not in _NOT_HANDED_ON and self.message_handler is not None:
+                        await self.message_handler(parsed)
             except Exception as exc:  # noqa: BLE001 - one bad message must not end the task
                 self.metrics.error_count += 1
                 self.logger.error("Message processing failed: %s", exc)
-            record_processing(self.metrics, (time.perf_counter() - started) * 1000.0)
-
-    async def _process(self, raw_message: str | bytes) -> None:
-        parsed = await self.strategies.message_parser.parse_message(raw_message)
-        if parsed is None or parsed.message_type in _NOT_HANDED_ON:
-            return
-        if parsed.message_type is MessageType.ERROR:
-            self.metrics.error_count += 1
-        elif parsed.message_type is MessageType.ORDERBOOK:
-            self.metrics.orderbook_updates += 1
-        if self.message_handler is not None:
-            await self.message_handler(parsed)
+            record_processing(self.metrics, started, time.perf_counter())
 
     async def _heartbeat_loop(self) -> None:
         interval = self.config.heartbeat_interval or 0.0

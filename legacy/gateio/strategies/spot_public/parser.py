@@ -33,27 +33,19 @@ class GateioSpotPublicParser(MessageParser):
         if not isinstance(message, dict):
             return unreadable(raw_message)
         message_type = self.get_message_type(message)
-        if message_type is MessageType.ORDERBOOK:
-            return _order_book(message)
-        if message_type is MessageType.TRADES:
-            return _trades(message)
-        if message_type is MessageType.BOOK_TICKER:
-            return _book_ticker(message)
-        if message_type is MessageType.TICKER:
-            return _tickers(message)
-        return _control(message_type, message)
+        read = _READERS.get(message_type)
+        return read(message) if read else _control(message_type, message)
 
     def get_message_type(self, message: dict[str, Any]) -> MessageType:
         """By event and channel; an ack is judged by its `error` alone."""
         event = message.get("event")
-        channel = message.get("channel") or ""
         if event == "update":
-            return _TYPES.get(channel, MessageType.OTHER)
+            return _TYPES.get(message["channel"]) or MessageType.OTHER
         if event in _ACK_EVENTS:
             return MessageType.SUBSCRIPTION_ERROR if message.get("error") else MessageType.SUBSCRIPTION_CONFIRM
         if message.get("error"):
             return MessageType.ERROR
-        return MessageType.HEARTBEAT if channel.endswith(".pong") else MessageType.UNKNOWN
+        return MessageType.HEARTBEAT if str(message.get("channel")).endswith(".pong") else MessageType.UNKNOWN
 
 
 def _control(message_type: MessageType, message: dict[str, Any]) -> ParsedMessage:
@@ -82,13 +74,14 @@ def _order_book(message: dict[str, Any]) -> ParsedMessage:
 def _trades(message: dict[str, Any]) -> ParsedMessage:
     result = message["result"]
     items = result if isinstance(result, list) else [result]
+    # The time is cut in its text: a float would round ...999999 up to the next millisecond.
     trades = [
         Trade(
             from_gateio(item["currency_pair"]),
             float(item["price"]),
             float(item["amount"]),
             item["side"],
-            _whole_ms(item["create_time_ms"]),
+            int(item["create_time_ms"].partition(".")[0]),
             str(item["id"]),
         )
         for item in items
@@ -115,33 +108,21 @@ def _book_ticker(message: dict[str, Any]) -> ParsedMessage:
 
 def _tickers(message: dict[str, Any]) -> ParsedMessage:
     result = message["result"]
-    items = result if isinstance(result, list) else [result]
+    symbol = from_gateio(result["currency_pair"])
     timestamp = _time_ms(message)
-    tickers = [
-        Ticker(
-            from_gateio(item["currency_pair"]),
-            float(item["last"]),
-            _price_or_none(item["highest_bid"]),
-            _price_or_none(item["lowest_ask"]),
-            float(item["base_volume"]),
-            float(item["quote_volume"]),
-            float(item["high_24h"]),
-            float(item["low_24h"]),
-            timestamp,
-        )
-        for item in items
-    ]
-    symbol = tickers[0].symbol if tickers else None
-    return ParsedMessage(MessageType.TICKER, symbol, message["channel"], tickers, timestamp, message)
-
-
-def _price_or_none(text: str) -> float | None:
-    return float(text) if text else None
-
-
-def _whole_ms(milliseconds: str) -> int:
-    # Cut in the text: a float would round ...999999 up to the next millisecond.
-    return int(str(milliseconds).partition(".")[0])
+    bid, ask = result["highest_bid"], result["lowest_ask"]
+    ticker = Ticker(
+        symbol,
+        float(result["last"]),
+        float(bid) if bid else None,
+        float(ask) if ask else None,
+        float(result["base_volume"]),
+        float(result["quote_volume"]),
+        float(result["high_24h"]),
+        float(result["low_24h"]),
+        timestamp,
+    )
+    return ParsedMessage(MessageType.TICKER, symbol, message["channel"], [ticker], timestamp, message)
 
 
 def _time_ms(message: dict[str, Any]) -> int | None:
@@ -150,3 +131,11 @@ def _time_ms(message: dict[str, Any]) -> int | None:
         return milliseconds
     seconds: int | None = message.get("time")
     return seconds * 1000 if seconds is not None else None
+
+
+_READERS = {
+    MessageType.ORDERBOOK: _order_book,
+    MessageType.TRADES: _trades,
+    MessageType.BOOK_TICKER: _book_ticker,
+    MessageType.TICKER: _tickers,
+}

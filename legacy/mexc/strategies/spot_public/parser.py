@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -36,19 +36,11 @@ class MexcSpotPublicParser(MessageParser):
         except DecodeError:
             return unreadable(raw_message)
         message_type = self.get_message_type(wrapper)
-        if message_type is MessageType.OTHER:
+        read = _READERS.get(message_type)
+        if read is None:
             return ParsedMessage(MessageType.OTHER, None, wrapper.channel, None, wrapper.sendTime, wrapper)
         symbol = from_mexc(wrapper.symbol)
-        data: Any
-        if message_type is MessageType.ORDERBOOK:
-            data = _order_book(wrapper, symbol)
-        elif message_type is MessageType.TRADES:
-            data = _trades(wrapper, symbol)
-        elif message_type is MessageType.BOOK_TICKER:
-            data = _book_ticker(wrapper, symbol)
-        else:
-            data = [_ticker(wrapper, symbol)]
-        return ParsedMessage(message_type, symbol, wrapper.channel, data, wrapper.sendTime, wrapper)
+        return ParsedMessage(message_type, symbol, wrapper.channel, read(wrapper, symbol), wrapper.sendTime, wrapper)
 
     def get_message_type(self, message: PushDataV3ApiWrapper | dict[str, Any]) -> MessageType:
         """Pushes by their body; text by its `msg`: a refusal, too, has code 0."""
@@ -101,16 +93,26 @@ def _book_ticker(wrapper: PushDataV3ApiWrapper, symbol: Symbol) -> BookTicker:
     )
 
 
-def _ticker(wrapper: PushDataV3ApiWrapper, symbol: Symbol) -> Ticker:
+def _tickers(wrapper: PushDataV3ApiWrapper, symbol: Symbol) -> list[Ticker]:
     ticker = wrapper.publicMiniTicker
-    return Ticker(
-        symbol,
-        float(ticker.price),
-        None,
-        None,
-        float(ticker.quantity),
-        float(ticker.volume),
-        float(ticker.high),
-        float(ticker.low),
-        wrapper.sendTime,
-    )
+    return [
+        Ticker(
+            symbol,
+            float(ticker.price),
+            None,
+            None,
+            float(ticker.quantity),
+            float(ticker.volume),
+            float(ticker.high),
+            float(ticker.low),
+            wrapper.sendTime,
+        )
+    ]
+
+
+_READERS: dict[MessageType, Callable[[PushDataV3ApiWrapper, Symbol], Any]] = {
+    MessageType.ORDERBOOK: _order_book,
+    MessageType.TRADES: _trades,
+    MessageType.BOOK_TICKER: _book_ticker,
+    MessageType.TICKER: _tickers,
+}
