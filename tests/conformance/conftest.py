@@ -33,6 +33,7 @@ from exchanges.structs import (
 
 STACKS = {
     "legacy": "legacy.{exchange}.builder:build",
+    "new": "exchanges.integrations.{exchange}.builder:build",
 }
 LOGGER = "conformance"
 WAIT_S = 10.0
