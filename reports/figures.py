@@ -55,7 +55,7 @@ PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
         "timeline",
         "e",
         "Connections",
-        "A bar is the time between a close and the next confirmed subscription: red where the subject closed (own), "
+        "A bar is the time from a close until the connection was back: red where the subject closed (own), "
         "amber where the venue did by fault or of itself (shared), grey where it was planned, as in the connect leg.",
         draw_timeline,
     ),

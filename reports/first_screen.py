@@ -85,7 +85,7 @@ def build(data: ReportInput) -> FirstScreen:
 def _decided(data: ReportInput) -> str:
     decided = data.verdict.decided_by if data.verdict else None
     if decided is None:
-        return "no trigger"
+        return "no trigger fired" if data.verdict and data.verdict.verdict == "SHIP" else "no trigger"
     name = next((name for id_, name in TRIGGERS if id_ == decided), decided)
     trigger = find_trigger(data, decided)
     return f"{name} trigger ({trigger.worst})" if trigger and trigger.worst else f"{name} trigger"

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from reports.first_screen import FirstScreen
 from reports.records import Metric
 from reports.run_data import ReportInput
+from reports.tables import is_declared
 from reports.text import count, ratio
 from reports.triggers import DEFAULT_SEVERITY, interval, serious, sides
 
@@ -44,9 +45,9 @@ def render(data: ReportInput, screen: FirstScreen) -> str:
 
 def declared(data: ReportInput) -> list[Metric]:
     """Metrics that the session declared, and any other whose regression is confirmed; all where no list is given."""
-    flags = {row.id: row.declared for row in data.analysis.forest}
+    drawn = {row.id: row for row in data.analysis.forest}
     metrics = data.verdict.metrics if data.verdict else []
-    return [m for m in metrics if flags.get(m.id) is not False or m.verdict == "REGRESSION"]
+    return [m for m in metrics if is_declared(m, drawn.get(m.id)) is not False or m.verdict == "REGRESSION"]
 
 
 def _verdict_case(suite: ElementTree.Element, screen: FirstScreen) -> None:
@@ -68,7 +69,9 @@ def _case(suite: ElementTree.Element, group: str, name: str, verdict: str, text:
 
 def _metric_text(metric: Metric) -> str:
     figures = "; ".join(filter(None, (f"ratio {interval(metric.ratio)}", sides(metric))))
-    return f"{figures}; n {count(metric.n)}; smallest effect {ratio(metric.detectable)}"
+    return f"{figures}; n {count(metric.n)}; smallest effect {ratio(metric.detectable)}" + (
+        f"; {metric.note}" if metric.note else ""
+    )
 
 
 def _code_cases(suite: ElementTree.Element, data: ReportInput) -> None:

@@ -22,7 +22,7 @@ MOST_LANES: Final = 24
 
 
 class Outage(msgspec.Struct, frozen=True):
-    """From a close to the next confirmed subscription; `end_s` is None where none came."""
+    """From a close until the connection was back; `end_s` is None where none came."""
 
     role: str
     connection: str
@@ -41,7 +41,11 @@ def kind_of(cause: str) -> str:
 
 
 def outages(timeline: list[Moment]) -> list[Outage]:
-    """Outages in order of time; closes at the session's own stop are none."""
+    """Outages in order of time; closes at the session's own stop are none.
+
+    They end with the next confirmed subscription, or with the next open where the timeline leaves subscriptions out.
+    """
+    back = "subscribed" if any(moment.event == "subscribed" for moment in timeline) else "open"
     found: list[Outage] = []
     open_since: dict[tuple[str, str, str], Moment] = {}
     for moment in sorted(timeline, key=lambda item: (item.t_s is None, item.t_s or 0.0)):
@@ -50,7 +54,7 @@ def outages(timeline: list[Moment]) -> list[Outage]:
             continue
         if moment.event == "close" and moment.cause != "stop":
             open_since.setdefault(lane, moment)
-        elif moment.event == "subscribed" and lane in open_since:
+        elif moment.event == back and lane in open_since:
             found.append(_outage(open_since.pop(lane), moment.t_s))
     found.extend(_outage(moment, None) for moment in open_since.values())
     return sorted(found, key=lambda outage: (outage.begin_s, outage.role, outage.connection))

@@ -36,7 +36,7 @@ class Interval(msgspec.Struct):
 
 
 class Metric(msgspec.Struct):
-    """One line of `verdict.metrics`."""
+    """One line of `verdict.metrics`; `note` says why, where the verdict is not plain."""
 
     id: str
     unit: str = ""
@@ -47,6 +47,9 @@ class Metric(msgspec.Struct):
     n: float | None = None
     blocks: float | None = None
     detectable: float | None = None
+    declared: bool | None = None
+    blocks_declared: float | None = None
+    note: str = ""
 
 
 class Trigger(msgspec.Struct):
@@ -101,6 +104,8 @@ class Target(msgspec.Struct):
 
     id: str
     unit: str = ""
+    what: str = ""
+    source: str = ""
     limit: float | None = None
     p50: float | None = None
     p99: float | None = None

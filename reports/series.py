@@ -13,6 +13,7 @@ __all__ = [
     "Block",
     "Cell",
     "ConnectTimes",
+    "FirstArrival",
     "Forest",
     "Load",
     "Moment",
@@ -101,6 +102,7 @@ class Sample(msgspec.Struct):
 class ConnectTimes(msgspec.Struct):
     """Median and p90 of the connect leg, in ns."""
 
+    connect_ns: list[float | None] | None = None
     reconnect_ns: list[float | None] | None = None
     subscribe_ns: list[float | None] | None = None
     n: float | None = None
@@ -115,6 +117,16 @@ class Cell(msgspec.Struct):
     expected: float | None = None
     matched: float | None = None
     declared: bool | None = None
+
+
+class FirstArrival(msgspec.Struct):
+    """Who delivered first; `lead_ns` are quartiles, above 0 = new first."""
+
+    connection: str
+    n: float | None = None
+    new_first: float | None = None
+    legacy_first: float | None = None
+    lead_ns: list[float | None] | None = None
 
 
 class Load(msgspec.Struct):
@@ -148,3 +160,4 @@ class Analysis(msgspec.Struct):
     coverage_cells: list[Cell] = []
     load: Load | None = None
     totals: Totals | None = None
+    first_arrival: list[FirstArrival] = []

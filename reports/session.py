@@ -71,6 +71,7 @@ def _html(
         targets=tables.targets(data),
         outages=tables.outages_table(data),
         connect=tables.connect_times(data),
+        first=tables.first_arrival(data),
         conservation=tables.conservation(data),
         load=tables.load(data),
         setup=tables.connections(data),

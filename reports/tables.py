@@ -9,10 +9,10 @@ import msgspec
 
 from reports.first_screen import describe
 from reports.outages import outages
-from reports.records import DifferenceRow
+from reports.records import DifferenceRow, Metric
 from reports.run_data import ReportInput
-from reports.series import Load, Sample, Totals
-from reports.text import NO_DATA, count, plain, quantity, ratio, seconds, shorten
+from reports.series import Forest, Load, Sample, Totals
+from reports.text import NO_DATA, count, percent, plain, quantity, ratio, seconds, shorten
 from reports.triggers import DEFAULT_SEVERITY, interval
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "connections",
     "conservation",
     "differences",
+    "first_arrival",
+    "is_declared",
     "load",
     "method",
     "metrics",
@@ -31,6 +33,7 @@ __all__ = [
 
 SAMPLES_SHOWN: Final = 3
 SAMPLE_LENGTH: Final = 600
+NOTE_LENGTH: Final = 160
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -72,7 +75,10 @@ def metrics(data: ReportInput) -> Table:
     rows = []
     for metric in data.verdict.metrics if data.verdict else []:
         drawn = forest.get(metric.id)
-        declared = NO_DATA if drawn is None or drawn.declared is None else ("yes" if drawn.declared else "no")
+        declared = is_declared(metric, drawn)
+        blocks = count(metric.blocks)
+        if metric.blocks_declared is not None:
+            blocks += f" / {count(metric.blocks_declared)}"
         rows.append(
             [
                 metric.id,
@@ -80,26 +86,21 @@ def metrics(data: ReportInput) -> Table:
                 quantity(metric.new, metric.unit),
                 interval(metric.ratio),
                 metric.verdict,
-                declared,
+                NO_DATA if declared is None else ("yes" if declared else "no"),
                 count(metric.n),
-                count(metric.blocks),
+                blocks,
                 ratio(metric.detectable),
                 interval(drawn.aa if drawn else None),
+                shorten(metric.note, NOTE_LENGTH) or "-",
             ]
         )
-    head = [
-        "Metric",
-        "Legacy",
-        "New",
-        "Ratio [low, best, high]",
-        "Verdict",
-        "Declared",
-        "n",
-        "Blocks",
-        "Smallest effect",
-        "A/A ratio",
-    ]
-    return Table("All metrics", head, rows, verdict_column=4)
+    head = ["Metric", "Legacy", "New", "Ratio [low, best, high]", "Verdict", "Declared", "n", "Blocks (of declared)"]
+    return Table("All metrics", [*head, "Smallest effect", "A/A ratio", "Note"], rows, verdict_column=4)
+
+
+def is_declared(metric: Metric, drawn: Forest | None) -> bool | None:
+    """Whether a metric was declared before the run; None where the run does not say."""
+    return metric.declared if metric.declared is not None else (drawn.declared if drawn else None)
 
 
 def differences(data: ReportInput) -> list[DifferenceLine]:
@@ -110,19 +111,17 @@ def differences(data: ReportInput) -> list[DifferenceLine]:
 
 
 def _difference(data: ReportInput, row: DifferenceRow) -> DifferenceLine:
-    same = [other for other in data.differences if _class(other) == _class(row)]
+    same = [other for other in data.differences if _same(other, row)]
     own = [other for other in same if other.leg in (None, "main") and other.side == row.side]
     floor = sum(other.count or 0 for other in same if (other.leg or "").startswith("aa"))
-    severity = (
-        row.severity or next((o.severity for o in own if o.severity), None) or DEFAULT_SEVERITY.get(row.code, "info")
-    )
+    severity = row.severity or next((o.severity for o in own if o.severity), None)
     fields = sorted({other.field for other in [row, *own] if other.field})
-    samples = [s for s in data.analysis.samples if _class(s) == _class(row) and s.side == row.side]
+    samples = [s for s in data.analysis.samples if _same(s, row) and s.side == row.side]
     samples = [sample for sample in samples if sample.leg in (None, "main")]
     return DifferenceLine(
         code=row.code,
         side=row.side,
-        severity=severity,
+        severity=severity or DEFAULT_SEVERITY.get(row.code, "info"),
         where=" ".join(part for part in (row.connection, row.type) if part) or "-",
         field=shorten(", ".join(fields), 80) or "-",
         count=count(row.count),
@@ -133,8 +132,12 @@ def _difference(data: ReportInput, row: DifferenceRow) -> DifferenceLine:
     )
 
 
-def _class(row: DifferenceRow | Sample) -> tuple[str, str | None, str | None]:
-    return row.code, row.connection, row.type
+def _same(other: DifferenceRow | Sample, row: DifferenceRow) -> bool:
+    """Whether `other` belongs to the class `row`; a row without a field takes all fields in."""
+    where = (other.code, other.connection or "", other.type or "")
+    if where != (row.code, row.connection or "", row.type or ""):
+        return False
+    return row.field is None or (other.field or "") == row.field
 
 
 def _sample(sample: Sample) -> SampleText:
@@ -157,10 +160,11 @@ def targets(data: ReportInput) -> Table:
         measured = [NO_DATA if value is None else f"{plain(value)} {target.unit}" for value in (target.p50, target.p99)]
         met = NO_DATA if target.met is None or target.p50 is None else ("met" if target.met else "not met")
         limit = NO_DATA if target.limit is None else f"{plain(target.limit)} {target.unit}"
-        rows.append([target.id, limit, *measured, met])
+        name = " ".join(part for part in (target.id, target.what) if part)
+        rows.append([name, limit, *measured, met, target.source or NO_DATA])
     return Table(
         "Limits of the checklist and what was measured",
-        ["Target", "Limit", "p50", "p99", "Met (p50)"],
+        ["Target", "Limit", "p50", "p99", "Met (p50)", "Measured by"],
         rows,
         verdict_column=4,
     )
@@ -188,14 +192,28 @@ def connect_times(data: ReportInput) -> Table:
     rows = []
     for connection, roles in sorted(data.analysis.connect.items()):
         for role, times in sorted(roles.items()):
-            rows.append([connection, role, *_pair(times.reconnect_ns), *_pair(times.subscribe_ns), count(times.n)])
-    head = ["Connection", "Subject", "Reconnect median", "p90", "Subscribe median", "p90", "n"]
+            figures = [
+                cell for pair in (times.connect_ns, times.reconnect_ns, times.subscribe_ns) for cell in _pair(pair)
+            ]
+            rows.append([connection, role, *figures, count(times.n)])
+    head = ["Connection", "Subject", "Connect median", "p90", "Reconnect median", "p90", "Subscribe median", "p90", "n"]
     return Table("Connect leg: times after forced closes", head, rows)
 
 
 def _pair(values: list[float | None] | None) -> list[str]:
     filled = [*(values or []), None, None][:2]
     return [quantity(value, "ns") for value in filled]
+
+
+def first_arrival(data: ReportInput) -> Table:
+    """Who delivered first in the main leg, by connection."""
+    rows = []
+    for one in data.analysis.first_arrival:
+        lead = [quantity(value, "ns") for value in [*(one.lead_ns or []), None, None, None][:3]]
+        share = None if not one.n or one.new_first is None else one.new_first / one.n
+        rows.append([one.connection, count(one.n), percent(share), count(one.legacy_first), *lead])
+    head = ["Connection", "Events", "New first", "Legacy first", "Lead of new, p25", "p50", "p75"]
+    return Table("Who was first", head, rows)
 
 
 def conservation(data: ReportInput) -> Table:
@@ -259,5 +277,5 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
             "Calibration",
             "A/A interval within 1/1.05 to 1.05; the positive control, +30 % of service time, must be seen",
         ),
-        ("Not in this report", "queue depth and drops, flips with audit, first arrival: this session records none"),
+        ("Not in this report", "queue depth and drops, flips with audit: this session records none"),
     ]

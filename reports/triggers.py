@@ -122,7 +122,8 @@ def _evidence(data: ReportInput, metric: Metric | None) -> str:
     if metric is None:
         return NO_DATA
     time = judged_seconds(data, metric)
-    return f"n {count(metric.n)}; blocks {count(metric.blocks)}; {seconds(time)}"
+    declared = "" if metric.blocks_declared is None else f" of {count(metric.blocks_declared)}"
+    return f"n {count(metric.n)}; blocks {count(metric.blocks)}{declared}; {seconds(time)}"
 
 
 def _smallest(metric: Metric | None) -> str:
@@ -146,12 +147,15 @@ def serious(data: ReportInput) -> list[tuple[str, float]]:
 
 
 def _facts_measured(data: ReportInput) -> str:
-    if data.verdict is None:
+    trigger = find_trigger(data, "functionality")
+    if trigger is None:
         return NO_DATA
     found = serious(data)
-    if not found:
-        return "0 critical or major differences of new"
-    return "of new: " + ", ".join(f"{count(number)} {code}" for code, number in found)
+    if found:
+        return "of new: " + ", ".join(f"{count(number)} {code}" for code, number in found)
+    if trigger.verdict == "REGRESSION":
+        return f"fact: {trigger.worst or 'not named'}"
+    return "0 critical or major differences of new"
 
 
 def facts_evidence(data: ReportInput) -> str:
