@@ -14,7 +14,10 @@ _INT64: Final = 2**63
 
 
 class LineSplitter:
-    """Cuts chunks into lines, without their newlines; a line over `cap` bytes is cut there and its rest thrown away."""
+    """Cuts chunks into lines, without their newlines; a line over `cap` bytes is cut there, its rest thrown away.
+
+    A chunk may be at most `cap` bytes.
+    """
 
     def __init__(self, cap: int = LINE_CAP) -> None:
         self._cap = cap

@@ -101,28 +101,29 @@ class Recorder:
         self._ending = self._ending or reason
 
     def _register(self, plan: Plan) -> None:
-        self._open(self._stdin, self._on_commands, grow=False)
+        self._open(self._stdin, self._on_commands)
         if plan.ledger_fd is not None:
-            self._open(plan.ledger_fd, self._on_ledger)
+            self._open(plan.ledger_fd, self._on_ledger, "ledger")
         for pipes in plan.subjects:
             subject = (pipes.leg, pipes.role)
             intake = SubjectIntake(*subject, self._redactor, partial(self._on_line, subject))
             self._intakes[subject] = intake
-            self._open(pipes.stdout_fd, partial(self._on_output, intake, ""))
+            self._open(pipes.stdout_fd, partial(self._on_output, intake, ""), f"{pipes.leg}/{pipes.role}")
             if pipes.stderr_fd is not None:
-                self._open(pipes.stderr_fd, partial(self._on_output, intake, "stderr"))
+                take = partial(self._on_output, intake, "stderr")
+                self._open(pipes.stderr_fd, take, f"{pipes.leg}/{pipes.role} stderr")
 
-    def _open(self, fd: int, take: Callable[[bytes, int], None], grow: bool = True) -> None:
-        """Read a pipe from now on; `take` gets each chunk with its time, b"" at the end."""
+    def _open(self, fd: int, take: Callable[[bytes, int], None], name: str = "") -> None:
+        """Read a pipe from now on; `take` gets each chunk with its time, b"" at the end. A named one is made large."""
         os.set_blocking(fd, False)
         capacity = PIPE_SIZE
         try:
-            if grow:
+            if name:
                 fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
             capacity = fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
         except OSError:
             pass
-        self._selector.register(fd, selectors.EVENT_READ, (take, capacity if grow else 0))
+        self._selector.register(fd, selectors.EVENT_READ, (take, name, capacity))
 
     def _timeout(self) -> float:
         due = min(self._watch.due, self._tick_due)
@@ -147,7 +148,7 @@ class Recorder:
         return len(ready)
 
     def _read(self, key: selectors.SelectorKey) -> None:
-        take, capacity = key.data
+        take, name, capacity = key.data
         try:
             size = os.readv(key.fd, [self._buffer])
         except BlockingIOError:
@@ -157,8 +158,8 @@ class Recorder:
             self._selector.unregister(key.fd)
             if key.fd != self._stdin:
                 os.close(key.fd)
-        elif capacity and 2 * size >= capacity:
-            self._strain.pipe(size, capacity)
+        elif name:
+            self._strain.pipe(name, size, capacity)
         take(bytes(self._view[:size]), t_read)
 
     def _on_output(self, intake: SubjectIntake, stream: str, chunk: bytes, t_read: int) -> None:

@@ -27,12 +27,16 @@ class Strain:
         self._slow: int
         self._slowest: int
         self._fullest: float
+        self._fullest_of: str
         self._reset()
 
-    def pipe(self, size: int, capacity: int) -> None:
-        """Note a pipe found full."""
+    def pipe(self, name: str, size: int, capacity: int) -> None:
+        """Note the bytes found waiting in a pipe."""
+        if 2 * size < capacity:
+            return
         self._full += 1
-        self._fullest = max(self._fullest, size / capacity)
+        if size / capacity > self._fullest:
+            self._fullest, self._fullest_of = size / capacity, name
 
     def marks(self, began: int, ended: int, leg: str) -> list[Row]:
         """Note a turn from `began` to `ended` (ns); returns the mark that is due, if any."""
@@ -44,6 +48,7 @@ class Strain:
         detail = {
             "full_pipes": self._full,
             "fullest": round(self._fullest, 3),
+            "fullest_of": self._fullest_of,
             "slow_turns": self._slow,
             "slowest_ms": round(self._slowest / 1e6, 1),
         }
@@ -56,3 +61,4 @@ class Strain:
         self._slow = 0
         self._slowest = 0
         self._fullest = 0.0
+        self._fullest_of = ""

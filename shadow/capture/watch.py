@@ -55,7 +55,9 @@ class Watch:
         now = perf_counter_ns()
         if now < self.due:
             return []
-        self.due = max(self.due + SAMPLE_NS, now)
+        self.due += SAMPLE_NS
+        if self.due <= now:
+            self.due = now + SAMPLE_NS
         return [row for subject, probe in self._probes.items() for row in self._row(subject, probe)]
 
     def kill_all(self) -> None:
