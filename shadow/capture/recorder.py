@@ -88,13 +88,16 @@ class Recorder:
         self._register(plan)
 
     def run(self) -> int:
-        """Record until told to finish, or until the session is gone."""
-        self._say({"k": "ready"})
-        while self._ending is None:
-            self._turn(self._timeout())
-        if self._ending == "finish":
-            return self._finish()
-        return self._abandon(self._ending)
+        """Record until told to finish, or until the session is gone; a full disk is answered with `failed`."""
+        try:
+            self._say({"k": "ready"})
+            while self._ending is None:
+                self._turn(self._timeout())
+            return self._finish() if self._ending == "finish" else self._abandon(self._ending)
+        except OSError as fault:
+            self._say({"k": "failed", "text": f"the run cannot be written: {fault}"})
+            self._outbox.flush(wait=True)
+            return 1
 
     def interrupt(self, reason: str) -> None:
         """End without compaction at the next turn."""

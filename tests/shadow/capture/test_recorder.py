@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from shadow.capture.lines import LINE_CAP
 from shadow.capture.reader import RunData
+from shadow.capture.resources import Probe
 from shadow.capture.tables import SESSION_TABLES
 
 SUBJECTS = (("aa1", "legacy"), ("main", "legacy"), ("main", "new"))
@@ -299,3 +301,51 @@ def test_a_session_that_does_not_listen_stalls_nothing(session: Session, tmp_pat
             session.send(cmd="counts", leg="main")
     assert lines == 3000
     assert session.finish()["rows"]["events/new"] == 3001
+
+
+def test_a_full_disk_is_said_in_one_line(session: Session, tmp_path: Path) -> None:
+    session.out("main", "new", event(1))
+    session.counted("main", "new", "mexc.spot.public", 1)
+    resource.prlimit(session.process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    session.out("main", "new", b"".join(event(n) for n in range(1000)))
+    session.send(cmd="finish")
+    answer = session.answer()
+    assert answer["k"] == "failed"
+    assert "cannot be written" in answer["text"]
+    assert session.process.wait(20) == 1
+    assert RunData(tmp_path).table("marks").num_rows == 0
+
+
+def test_a_terminated_recorder_seals_what_it_has(session: Session, tmp_path: Path) -> None:
+    session.out("main", "new", event(1))
+    session.counted("main", "new", "mexc.spot.public", 1)
+    session.process.send_signal(signal.SIGINT)
+    session.ask(cmd="counts")
+    session.process.terminate()
+    assert session.process.wait(20) == 1
+    run = RunData(tmp_path)
+    run.verify()
+    assert run.manifest.interrupted == "recorder terminated"
+    assert run.table("events/new").num_rows == 1
+
+
+def test_five_seconds_of_full_load_cost_less_than_half_a_core(session: Session, tmp_path: Path) -> None:
+    probe = Probe(session.process.pid)
+    before = probe.sample()
+    lines = b"".join(event(n) for n in range(200))
+    frames = [msgspec.msgpack.encode(["frames", *FRAME])] * 200 + [msgspec.msgpack.encode(["sends", *SEND])] * 400
+    records = b"".join(struct.pack("<I", len(record)) + record for record in frames)
+    for _ in range(50):
+        session.out("main", "new", lines)
+        session.out("main", "legacy", lines)
+        assert session.write["ledger"].write(records) == len(records)
+    session.counted("main", "new", "mexc.spot.public", 10_000)
+    session.counted("main", "legacy", "mexc.spot.public", 10_000)
+    after = probe.sample()
+    assert before is not None
+    assert after is not None
+    assert after.cpu_ns - before.cpu_ns < 2_500_000_000
+    finished = session.finish()
+    assert finished["drops"] == 0
+    assert {finished["rows"][table] for table in ("frames", "events/new", "events/legacy")} == {10_000}
+    assert finished["rows"]["sends"] == 20_000
