@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-__all__ = ["Estimate", "batch_length", "estimate_mean", "long_run_variance", "overlapping_batch_means", "t_quantile"]
+__all__ = [
+    "Estimate",
+    "batch_length",
+    "estimate_mean",
+    "long_run_variance",
+    "overlap_df",
+    "overlapping_batch_means",
+    "t_quantile",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +54,11 @@ def batch_length(n: int) -> int:
     return math.ceil(n ** (1 / 3) - 1e-9) if n >= MIN_BATCHED else 1
 
 
+def overlap_df(n: int) -> float:
+    """Degrees of freedom of n blocks: 1.5 (n / b - 1) with overlapping batches of b (Alexopoulos & Seila 1998)."""
+    return 1.5 * (n / batch_length(n) - 1) if n >= MIN_BATCHED else float(n - 1)
+
+
 def overlapping_batch_means(y: Floats, batch: int) -> float:
     """Long-run variance of y by the means of all its runs of `batch` values.
 
@@ -76,8 +89,7 @@ def long_run_variance(y: Floats) -> float:
 def estimate_mean(y: Floats) -> Estimate | None:
     """Mean of y with its studentised error; None below three values.
 
-    Degrees of freedom: effective n - 1, and no more than the 1.5 (n / b - 1) that overlapping batches of length b
-    give (Alexopoulos & Seila 1998).
+    Degrees of freedom: effective n - 1, and no more than the batches give.
     """
     n = len(y)
     if n < 3:
@@ -85,7 +97,5 @@ def estimate_mean(y: Floats) -> Estimate | None:
     variance = float(np.var(y, ddof=1))
     long_run = long_run_variance(y)
     effective = n * variance / long_run if long_run > 0 else float(n)
-    df = effective - 1
-    if n >= MIN_BATCHED:
-        df = min(df, 1.5 * (n / batch_length(n) - 1))
-    return Estimate(float(y.mean()), math.sqrt(long_run / n), max(df, 2.0), n, effective)
+    df = max(min(effective - 1, overlap_df(n)), 2.0)
+    return Estimate(float(y.mean()), math.sqrt(long_run / n), df, n, effective)

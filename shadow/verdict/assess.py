@@ -1,0 +1,110 @@
+"""From evidence to verdict: the precedence of facts, fitness, regressions and doubts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shadow.verdict.calibration import Calibration, calibrate
+from shadow.verdict.checklist import Checklist
+from shadow.verdict.evidence import Evidence, Fact, six_digits
+from shadow.verdict.metrics import JudgedMetric, alphas_of, judge_metric
+from shadow.verdict.triggers import TriggerLine, trigger_lines
+
+__all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
+
+Outcome = Literal["SHIP", "ROLL_BACK", "HOLD", "NOT_FIT"]
+EXIT_CODES: dict[str, int] = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The verdict with what it rests on."""
+
+    outcome: Outcome
+    reason: str
+    decided_by: str | None
+    triggers: list[TriggerLine]
+    metrics: list[JudgedMetric]
+    calibration: Calibration
+
+
+def assess(evidence: Evidence, limits: Checklist) -> Assessment:
+    """Confirmed fact > NOT FIT > REGRESSION > HOLD > SHIP.
+
+    Without calibration NOT FIT is left to a legacy that failed, and SHIP is out of reach. A replay proves facts only.
+    """
+    alphas = alphas_of(evidence.metrics, limits)
+    calibration = calibrate(evidence, alphas, limits)
+    metrics = [judge_metric(m, alphas.get(m.id, 0.0), calibration.gate(m.id), limits) for m in evidence.metrics]
+    facts = evidence.facts + [
+        Fact(_trigger_of(metric, limits), f"{metric.id}: {metric.note}", metric.id)
+        for metric in metrics
+        if metric.verdict == "REGRESSION" and metric.measured.census is not None and metric.measured.census.fact
+    ]
+    doubts = _doubts(evidence, limits)
+    triggers = trigger_lines(metrics, facts, bool(doubts), evidence.replay, limits)
+    outcome, reason, decided_by = _decide(evidence, calibration, metrics, facts, doubts, limits)
+    return Assessment(outcome, reason, decided_by, triggers, metrics, calibration)
+
+
+def _doubts(evidence: Evidence, limits: Checklist) -> list[str]:
+    """What keeps the comparison of events from being complete."""
+    doubts = list(evidence.hold)
+    share = six_digits(evidence.frames_share) or 0.0
+    if not evidence.frames_sent:
+        doubts.append("nothing was compared")
+    elif share < limits.session.coverage:
+        doubts.append(
+            f"{evidence.frames_accounted} of {evidence.frames_sent} frames are accounted for,"
+            f" under {limits.session.coverage:.1%}"
+        )
+    return doubts
+
+
+def _decide(
+    evidence: Evidence,
+    calibration: Calibration,
+    metrics: list[JudgedMetric],
+    facts: list[Fact],
+    doubts: list[str],
+    limits: Checklist,
+) -> tuple[Outcome, str, str | None]:
+    if facts:
+        return "ROLL_BACK", _more(facts[0].text, len(facts) - 1, "confirmed fact"), facts[0].trigger
+    if calibration.problems:
+        return "NOT_FIT", _more(calibration.problems[0], len(calibration.problems) - 1, "reason"), None
+    worse = [metric for metric in metrics if metric.verdict == "REGRESSION"]
+    if worse:
+        worst = max(worse, key=lambda metric: abs(metric.measured.estimate.mean) if metric.measured.estimate else 0.0)
+        return "ROLL_BACK", _more(_regression(worst), len(worse) - 1, "regression"), _trigger_of(worst, limits)
+    if doubts:
+        return "HOLD", _more(doubts[0], len(doubts) - 1, "reason"), None
+    if evidence.replay:
+        return "HOLD", "No difference found; a replay proves facts only and never ships.", None
+    held = [metric for metric in metrics if metric.verdict == "HOLD"]
+    if held:
+        text = f"{held[0].id} could not be decided: {held[0].note or 'no data'}"
+        return "HOLD", _more(text, len(held) - 1, "metric"), _trigger_of(held[0], limits)
+    if not calibration.present:
+        return "HOLD", "Nothing speaks against the new stack, but without calibration nothing ships.", None
+    judged = sum(metric.verdict == "PASS" for metric in metrics)
+    return "SHIP", f"All {judged} declared metrics passed, and no event was lost or altered.", None
+
+
+def _regression(metric: JudgedMetric) -> str:
+    found, m = metric.range.as_json(), metric.measured
+    return f"{m.id} is {found['best']} x legacy, interval {found['low']} to {found['high']}"
+
+
+def _trigger_of(metric: JudgedMetric, limits: Checklist) -> str:
+    matching = [trigger.id for trigger in limits.trigger if trigger.metrics and metric.id.startswith(trigger.metrics)]
+    return matching[0] if matching else "performance"
+
+
+def _more(text: str, others: int, what: str) -> str:
+    """One sentence; how many more of the kind there are in brackets."""
+    named = "." in text.split(" ", 1)[0]
+    sentence = text if named else text[:1].upper() + text[1:]
+    more = f" ({others} more {what}{'s' if others > 1 else ''})" if others else ""
+    return f"{sentence.rstrip('.')}{more}."

@@ -1,0 +1,90 @@
+"""The thresholds of the verdict, read from checklist.toml beside this file."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+__all__ = ["Checklist", "Target", "Trigger", "load_checklist"]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Error rates, margins and minimum evidence of a session."""
+
+    alpha: float
+    interval_share: float
+    pass_alpha: float
+    margin: float
+    aa_margin: float
+    aa_alpha: float
+    uncalibrated_margin: float
+    coverage: float
+    pairs_per_block: int
+    declared_blocks: int
+    declared_aa_blocks: int
+    tail_events: int
+    resamples: int
+
+
+class Uptime(msgspec.Struct, frozen=True):
+    """Limits on downtime that a side caused itself."""
+
+    own_downtime_share: float
+    over_legacy_ms: float
+    free_ms: float
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Both must be exceeded."""
+
+    ratio: float
+    bytes: int
+
+
+class Trigger(msgspec.Struct, frozen=True):
+    """One rollback trigger of the checklist and the metric families (id prefixes) that belong to it."""
+
+    id: str
+    checklist: str
+    threshold: str
+    metrics: tuple[str, ...]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One absolute target: met when p50 <= limit. `minimum` samples are needed for figures.
+
+    source: `stamps` (recv to t of our own subjects), `connect` and `reconnect` (the connect leg), or `bench`.
+    """
+
+    id: str
+    what: str
+    unit: Literal["us", "ms", "s"]
+    limit: float
+    direction: Literal["below"]
+    source: Literal["stamps", "connect", "reconnect", "bench"]
+    connection: str
+    type: str
+    minimum: int
+
+
+class Checklist(msgspec.Struct, frozen=True):
+    """checklist.toml."""
+
+    session: Session
+    weights: dict[str, float]
+    minimum_blocks: dict[str, int]
+    uptime: Uptime
+    memory: Memory
+    trigger: tuple[Trigger, ...]
+    target: tuple[Target, ...]
+
+
+@cache
+def load_checklist() -> Checklist:
+    """The thresholds that come with this version."""
+    text = Path(__file__).with_name("checklist.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), Checklist)

@@ -1,0 +1,248 @@
+"""Reads a run's tables into what the metrics are computed from, leg by leg."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shadow.stats.intervals import Estimate
+from shadow.verdict.checklist import Checklist
+from shadow.verdict.evidence import Census, Measured, Range
+from shadow.verdict.latency import latency_metrics
+from shadow.verdict.plan_view import PlanView
+from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_metric
+from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
+from shadow.verdict.targets import Stamped, stamped_times
+from shadow.verdict.timeline import Timeline
+from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
+
+if TYPE_CHECKING:
+    from shadow.capture.reader import RunData
+    from shadow.diff.codes import LegDiff
+
+__all__ = ["Collected"]
+
+Ints = npt.NDArray[np.int64]
+AA_LEGS = ("aa1", "aa2")
+
+
+@dataclass
+class Collected:
+    """All figures of a run. `diffs` by leg; `plan` what was declared; `timeline` what the marks say."""
+
+    run: RunData
+    plan: PlanView
+    timeline: Timeline
+    diffs: Mapping[str, LegDiff]
+    limits: Checklist
+    connections: list[dict[str, Any]] = field(init=False)
+    samples: dict[tuple[str, str], Samples] = field(init=False)
+    callbacks: dict[tuple[str, str], Ints] = field(init=False)
+    pairs: dict[str, Pairs] = field(default_factory=dict)
+    cells: dict[str, dict[tuple[str, str], list[ServicePair]]] = field(default_factory=dict)
+    recovered: dict[str, dict[str, list[Recovery | None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.connections = self.run.table("connections").to_pylist()
+        self.samples = _samples(self.run)
+        self.callbacks = _callbacks(self.run)
+        for leg, diff in self.diffs.items():
+            phase = self.timeline.phase(leg, "paired")
+            if phase is not None and all(role in diff.matches for role in diff.roles):
+                baseline, candidate = (diff.matches[role] for role in diff.roles)
+                block_ns, declared = int(self.plan.block_s * 1e9), self.plan.blocks(leg)
+                bound = self.timeline.bound
+                self.pairs[leg] = paired_latencies(baseline, candidate, phase, block_ns, declared, bound)
+            self.cells[leg] = paired_services(self.timeline.bursts.get(leg, ()), diff.matches, diff.roles)
+        self.recovered = self._recoveries()
+
+    def comparison(self, legs: Sequence[str]) -> list[Measured]:
+        """Every metric of some legs taken together: ("main",) or the A/A legs."""
+        legs = [leg for leg in legs if leg in self.diffs]
+        out = self._latency(legs)
+        cells: dict[tuple[str, str], list[ServicePair]] = defaultdict(list)
+        for leg in legs:
+            for cell, pairs in self.cells[leg].items():
+                cells[cell] += pairs
+        out += [*service_metrics(cells, self.plan), throughput_metric(cells, self.plan)]
+        out += [self._cpu(legs), self._memory(legs)]
+        out += [self._uptime(connection, legs) for connection in self.plan.connections]
+        if "main" in legs:
+            for connection in self.plan.connections:
+                sides = self.recovered.get(connection, {})
+                out += connect_metrics(connection, sides.get("legacy", []), sides.get("new", []))
+        return out
+
+    def facts_only(self) -> list[Measured]:
+        """The metrics of a replay: uptime alone."""
+        return [self._uptime(connection, ["main"]) for connection in self.plan.connections]
+
+    def control(self) -> Estimate | None:
+        """The positive control's estimate."""
+        return visible_burn(self.cells.get("control", {}), self.plan)
+
+    def joined(self, legs: Sequence[str]) -> Pairs | None:
+        """Paired latencies of some legs."""
+        parts = [self.pairs[leg] for leg in legs if leg in self.pairs]
+        return join_pairs(parts) if parts else None
+
+    def stamped(self) -> Stamped:
+        """Processing times of the new stack in the paired phase of the main leg, from its optional stamps."""
+        import pyarrow.compute as pc
+
+        phase = self.timeline.phase("main", "paired")
+        if phase is None or "new" not in self.run.roles():
+            return {}
+        events = self.run.table("events/new").select(["leg", "k", "c", "type", "t", "body"])
+        here = pc.and_(pc.equal(events["leg"], "main"), pc.equal(events["k"], "event"))
+        inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
+        kept = events.filter(pc.and_(here, inside))
+        return stamped_times(
+            zip(kept["c"].to_pylist(), kept["type"].to_pylist(), kept["body"].to_pylist(), strict=True)
+        )
+
+    def _latency(self, legs: Sequence[str]) -> list[Measured]:
+        pairs = self.joined(legs)
+        if pairs is None:
+            nothing = np.empty(0, np.int64)
+            declared = sum(self.plan.blocks(leg) for leg in legs)
+            pairs = Pairs(declared, nothing, nothing, nothing, nothing, nothing, nothing, np.empty(0, np.bool_))
+        names = self.diffs[legs[0]].connections if legs else []
+        return latency_metrics(pairs, names, self.plan, self.limits)
+
+    def _cpu(self, legs: Sequence[str]) -> Measured:
+        parts, events = [], 0
+        for leg in legs:
+            phase = self.timeline.phase(leg, "paired")
+            if phase is None:
+                continue
+            declared = self.plan.blocks(leg, CPU_BLOCK_NS / 1e9)
+            sides = []
+            for role in self.diffs[leg].roles:
+                callbacks = self.callbacks.get((leg, role), np.empty(0, np.int64))
+                events += int(np.count_nonzero((callbacks >= phase.begin) & (callbacks < phase.end)))
+                sides.append(cpu_blocks(self.samples.get((leg, role), _NO_SAMPLES), callbacks, phase, declared))
+            parts.append((sides[0], sides[1]))
+        return cpu_metric(parts, events=events)
+
+    def _memory(self, legs: Sequence[str]) -> Measured:
+        """Of several legs the one whose level differs most; their ranges taken together."""
+        found = []
+        for leg in legs:
+            phases = [phase for phase in self.timeline.phases if phase.leg == leg]
+            first = self.timeline.phase(leg, "paired")
+            if not phases or first is None:
+                continue
+            sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
+            end = max(phase.end for phase in phases)
+            found.append(memory_metric(sides, self.diffs[leg].roles, first.begin, end, self.limits.memory))
+        weighed = [metric for metric in found if metric.census is not None]
+        if not weighed:
+            return Measured(
+                "memory.level", "bytes", None, None, declared=True, weight="pooled", blocks_declared=len(legs)
+            )
+        return _hull(weighed)
+
+    def _uptime(self, connection: str, legs: Sequence[str]) -> Measured:
+        sides: list[Downtime | None] = [None, None]
+        for leg in legs:
+            for number, role in enumerate(self.diffs[leg].roles if leg in self.diffs else ()):
+                found = self._downtime(leg, role, connection)
+                sides[number] = _sum(sides[number], found)
+        return uptime_metric(connection, sides[0], sides[1], self.limits.uptime)
+
+    def _downtime(self, leg: str, role: str, connection: str) -> Downtime | None:
+        phases = [
+            phase for phase in self.timeline.phases if phase.leg == leg and phase.phase not in ("warm-up", "drain")
+        ]
+        if not phases:
+            return None
+        begin, end = phases[0].begin, max(phase.end for phase in phases)
+        return downtime(self._rows(leg, role, connection), begin, end, int(self.limits.uptime.free_ms * 1e6))
+
+    def _rows(self, leg: str, role: str, connection: str) -> list[dict[str, Any]]:
+        return [
+            row
+            for row in self.connections
+            if row["leg"] == leg and row["subject"] == role and row["connection"] == connection
+        ]
+
+    def _recoveries(self) -> dict[str, dict[str, list[Recovery | None]]]:
+        out: dict[str, dict[str, list[Recovery | None]]] = {}
+        for connection in self.plan.connections:
+            for role in ("legacy", "new"):
+                mine = [
+                    c for c in self.timeline.closes if c.leg == "main" and (c.role, c.connection) == (role, connection)
+                ]
+                if not mine:
+                    continue
+                rows = self._rows("main", role, connection)
+                wanted = _confirmed_before(rows, mine[0].t)
+                out.setdefault(connection, {})[role] = recoveries(mine, rows, wanted)
+        return out
+
+
+_NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
+
+
+def _confirmed_before(rows: Sequence[Mapping[str, Any]], t: int) -> int:
+    """How many (channel, symbol) a side's connection had confirmed by then."""
+    return len({(row["channel"], row["symbol"]) for row in rows if row["event"] == "subscribed" and row["t"] <= t}) or 1
+
+
+def _sum(a: Downtime | None, b: Downtime | None) -> Downtime | None:
+    if a is None or b is None:
+        return a or b
+    return Downtime(a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes)
+
+
+def _distance(metric: Measured) -> float:
+    assert metric.census is not None
+    return float(abs(np.log(metric.census.range.best or 1.0)))
+
+
+def _hull(metrics: Sequence[Measured]) -> Measured:
+    """The metric that lies farthest from 1, with the range of all."""
+    far = max(metrics, key=_distance)
+    ranges = [metric.census.range for metric in metrics if metric.census is not None]
+    low, high = min(r.low or 0.0 for r in ranges), max(r.high or 0.0 for r in ranges)
+    assert far.census is not None
+    census = Census(Range(low, far.census.range.best, high), far.census.verdict, far.census.note)
+    return replace(far, census=census, blocks=len(metrics), blocks_declared=len(metrics))
+
+
+def _samples(run: RunData) -> dict[tuple[str, str], Samples]:
+    """Resource samples by (leg, role), of the last process that was watched."""
+    table = run.table("resources")
+    columns = {name: table[name].to_numpy() for name in ("t", "pid", "cpu_ns", "uss")}
+    keys = list(zip(table["leg"].to_pylist(), table["role"].to_pylist(), strict=True))
+    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, key in enumerate(keys):
+        rows[key].append(number)
+    out = {}
+    for key, numbers in rows.items():
+        mine = np.array(numbers)
+        mine = mine[np.argsort(columns["t"][mine], kind="stable")]
+        mine = mine[columns["pid"][mine] == columns["pid"][mine[-1]]]
+        out[key] = Samples(*(columns[name][mine].astype(np.int64) for name in ("t", "cpu_ns", "uss")))
+    return out
+
+
+def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
+    """Times of delivered events by (leg, role)."""
+    import pyarrow.compute as pc
+
+    out = {}
+    for role in run.roles():
+        events = run.table(f"events/{role}").select(["leg", "k", "t"])
+        events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
+        legs, t = events["leg"], events["t"].to_numpy()
+        for leg in legs.unique().to_pylist():
+            out[leg, role] = t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64)
+    return out

@@ -1,0 +1,213 @@
+"""The verdict of a run, derived from its raw tables alone; the same run gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shadow.capture.manifest import config_sha256, data_sha256
+from shadow.errors import RunError
+from shadow.verdict.analysis import build_analysis
+from shadow.verdict.assess import EXIT_CODES, assess
+from shadow.verdict.checklist import load_checklist
+from shadow.verdict.collect import AA_LEGS, Collected
+from shadow.verdict.evidence import Evidence, six_digits
+from shadow.verdict.facts import (
+    difference_facts,
+    failure_facts,
+    holds_of,
+    intolerable,
+    legacy_failures,
+    mute_sides,
+)
+from shadow.verdict.legs import diff_legs, read_known
+from shadow.verdict.plan_view import PlanView
+from shadow.verdict.targets import target_lines
+from shadow.verdict.timeline import Timeline, read_marks
+
+if TYPE_CHECKING:
+    from shadow.capture.reader import RunData
+    from shadow.diff.codes import LegDiff
+
+__all__ = ["Judgement", "exit_code", "judge", "judge_diffs"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """verdict.json, analysis.json and the rows of differences.parquet."""
+
+    verdict: dict[str, Any]
+    analysis: dict[str, Any]
+    differences: list[dict[str, Any]]
+
+
+def exit_code(verdict: Mapping[str, Any]) -> int:
+    """Exit code of a command that ends with this verdict."""
+    return EXIT_CODES[verdict["verdict"]]
+
+
+def judge(run: RunData) -> Judgement:
+    """Judge a run directory; RunError where a raw file is missing, altered or unreadable."""
+    sealed = (run.path / "manifest.json").is_file()
+    if sealed:
+        run.verify()
+    plan = PlanView(run.session)
+    timeline = read_marks(run.table("marks").to_pylist())
+    known = read_known(run.path, run.session)
+    legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
+    diffs = diff_legs(run.path, legs, known)
+    return judge_diffs(run, plan, timeline, diffs, known)
+
+
+def judge_diffs(
+    run: RunData,
+    plan: PlanView,
+    timeline: Timeline,
+    diffs: Mapping[str, LegDiff],
+    known: tuple[dict[str, Any], ...] = (),
+) -> Judgement:
+    """Judge a run whose legs have been compared."""
+    limits = load_checklist()
+    collected = Collected(run, plan, timeline, diffs, limits)
+    evidence = gather(collected)
+    assessment = assess(evidence, limits)
+    stamped = {} if plan.replay else collected.stamped()
+    new_recovered = {connection: sides.get("new", []) for connection, sides in collected.recovered.items()}
+    rows = _difference_rows(diffs)
+    verdict = {
+        "schema": 1,
+        "verdict": assessment.outcome,
+        "grade": evidence.grade,
+        "reason": assessment.reason,
+        "decided_by": assessment.decided_by,
+        "triggers": [line.as_json() for line in assessment.triggers],
+        "metrics": [metric.as_json() for metric in assessment.metrics],
+        "differences": [
+            {name: row[name] for name in ("code", "side", "severity", "connection", "type", "field", "count", "known")}
+            for row in _merged(diffs)
+        ],
+        "conservation": {"ok": bool(diffs) and all(diff.conserved for diff in diffs.values())},
+        "coverage": _coverage(evidence, diffs, timeline),
+        "calibration": assessment.calibration.as_json(),
+        "targets": target_lines(limits.target, stamped, new_recovered),
+        "known": _known(known, diffs),
+        "not_judged": [metric.id for metric in assessment.metrics if metric.verdict == "NOT_JUDGED"],
+        "data_sha256": data_sha256(run.path),
+        "config_sha256": config_sha256(run.path),
+    }
+    return Judgement(verdict, build_analysis(collected, assessment), rows)
+
+
+def gather(collected: Collected) -> Evidence:
+    """What the verdict is decided on, from a run's figures."""
+    plan, timeline, diffs = collected.plan, collected.timeline, collected.diffs
+    main = diffs.get("main")
+    mute_facts, mute_legacies = mute_sides(diffs)
+    facts = failure_facts(timeline) + mute_facts + (difference_facts(main.differences) if main else [])
+    manifest_reason = _manifest_reason(collected.run)
+    calibrated = plan.calibrated
+    metrics = collected.facts_only() if plan.replay else collected.comparison(["main"])
+    aa = {metric.id: metric for metric in collected.comparison(AA_LEGS)} if calibrated else None
+    return Evidence(
+        grade=plan.grade,
+        replay=plan.replay,
+        calibrated=calibrated,
+        metrics=metrics,
+        aa=aa,
+        control=collected.control() if calibrated else None,
+        facts=facts,
+        legacy_failures=legacy_failures(timeline) + mute_legacies,
+        aa_intolerable=_aa_intolerable(collected) if calibrated else [],
+        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        interrupted=bool(timeline.interrupted or manifest_reason),
+        frames_sent=main.frames_sent if main else 0,
+        frames_accounted=main.frames_accounted if main else 0,
+    )
+
+
+def _aa_intolerable(collected: Collected) -> list[str]:
+    """Classes that legacy shows against itself, but for connections that the session disturbed on purpose."""
+    plan = collected.plan
+    out: list[str] = []
+    for leg in AA_LEGS:
+        if leg in collected.diffs:
+            excused = {connection for at, connection in collected.timeline.faulted if at == leg}
+            excused |= set(plan.connections) if plan.storm else set()
+            out += intolerable(leg, collected.diffs[leg].differences, excused)
+    return out
+
+
+def _manifest_reason(run: RunData) -> str | None:
+    try:
+        manifest = run.manifest
+    except RunError:
+        return "the run was not sealed"
+    return manifest.interrupted or (None if manifest.complete else "the run is not complete")
+
+
+def _coverage(evidence: Evidence, diffs: Mapping[str, LegDiff], timeline: Timeline) -> dict[str, Any]:
+    main = diffs.get("main")
+    totals = list(main.totals.values()) if main else []
+    expected = sum(side.get("expected", 0) for side in totals)
+    matched = sum(side.get("codes", {}).get("MATCH", 0) for side in totals)
+    return {
+        "frames_sent": evidence.frames_sent,
+        "frames_accounted": evidence.frames_accounted,
+        "events_expected": expected,
+        "matched": matched,
+        "share": six_digits(evidence.frames_share),
+        "harness_drops": timeline.drops,
+    }
+
+
+def _merged(diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
+    """Differences of the main leg over all symbols."""
+    main = diffs.get("main")
+    counts: dict[tuple[Any, ...], int] = {}
+    for d in main.differences if main else ():
+        key = (d.code, d.side, d.severity, d.connection, d.type, d.field, d.known)
+        counts[key] = counts.get(key, 0) + d.count
+    names = ("code", "side", "severity", "connection", "type", "field", "known")
+    order = sorted(counts.items(), key=lambda item: tuple(str(part) for part in item[0]))
+    return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in order]
+
+
+def _difference_rows(diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
+    """One row per difference of every leg with its first sample as JSON."""
+    names = ("code", "side", "severity", "connection", "type", "symbol", "field", "count")
+    out = []
+    for leg, diff in diffs.items():
+        samples: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for sample in diff.samples:
+            key = tuple(sample.get(name) for name in ("code", "side", "connection", "type", "symbol", "field"))
+            samples.setdefault(key, sample)
+        for d in diff.differences:
+            first = samples.get((d.code, d.side, d.connection, d.type, d.symbol, d.field))
+            text = orjson.dumps(first, default=_text, option=orjson.OPT_SERIALIZE_NUMPY).decode() if first else ""
+            out.append({name: getattr(d, name) for name in names} | {"leg": leg, "sample": text})
+    return sorted(out, key=lambda row: tuple(str(row[name]) for name in ("leg", *names)))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _known(known: tuple[dict[str, Any], ...], diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
+    """Entries of the known-differences list with how often each covered one in the main leg."""
+    main = diffs.get("main")
+    counts: dict[str, int] = {}
+    for d in main.differences if main else ():
+        if d.known is not None:
+            counts[d.known] = counts.get(d.known, 0) + d.count
+    names = ("id", "code", "side", "channel", "field", "max_count", "owner", "reason", "expires")
+    return [
+        {name: _plain(entry[name]) for name in names if name in entry} | {"count": counts.get(str(entry.get("id")), 0)}
+        for entry in known
+    ]
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (int, float, str)) else str(value)

@@ -1,0 +1,118 @@
+"""One metric's verdict: its whole interval against the margin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from shadow.stats.multiplicity import weighted_bonferroni
+from shadow.stats.power import detectable_ratio
+from shadow.verdict.calibration import Gate
+from shadow.verdict.checklist import Checklist
+from shadow.verdict.evidence import Measured, MetricVerdict, Range, six_digits
+
+__all__ = ["JudgedMetric", "alphas_of", "judge_metric"]
+
+
+@dataclass(frozen=True)
+class JudgedMetric:
+    """A metric with its verdict; `range` holds the bounds that were compared, `note` says why where it is not plain."""
+
+    measured: Measured
+    range: Range
+    verdict: MetricVerdict
+    detectable: float | None
+    note: str
+    gate: Gate
+
+    @property
+    def id(self) -> str:
+        """Metric id."""
+        return self.measured.id
+
+    def as_json(self) -> dict[str, Any]:
+        """As in verdict.json; coverage, declaration and note beside the schema's fields."""
+        m = self.measured
+        return {
+            "id": m.id,
+            "unit": m.unit,
+            "legacy": six_digits(m.legacy),
+            "new": six_digits(m.new),
+            "ratio": self.range.as_json(),
+            "verdict": self.verdict,
+            "n": m.n,
+            "blocks": m.blocks,
+            "detectable": six_digits(self.detectable),
+            "declared": m.declared,
+            "blocks_declared": m.blocks_declared,
+            "effective_n": six_digits(m.estimate.n_effective) if m.estimate else None,
+            "aa_gate": self.gate,
+            "note": self.note,
+        }
+
+
+def alphas_of(metrics: list[Measured], limits: Checklist) -> dict[str, float]:
+    """Each interval's share of the session's alpha; a census needs none."""
+    weights = {m.id: limits.weights[m.weight] for m in metrics if m.census is None}
+    return weighted_bonferroni(weights, limits.session.alpha * limits.session.interval_share)
+
+
+def judge_metric(metric: Measured, alpha: float, gate: Gate, limits: Checklist) -> JudgedMetric:
+    """Judge one metric.
+
+    The bound towards "worse" is compared at the corrected alpha (REGRESSION), the other at the pass alpha (PASS); low
+    and high are these two. Where the A/A gate did not pass, REGRESSION needs the uncalibrated margin and PASS is not
+    given; an undeclared metric only ever fires, by the plain margin unless A/A shows an offset or nothing.
+    """
+    if metric.census is not None:
+        return _judge_census(metric, gate)
+    if metric.estimate is None:
+        note = metric.note or "no data"
+        verdict: MetricVerdict = "HOLD" if metric.declared else "NOT_JUDGED"
+        return JudgedMetric(metric, Range(None, None, None), verdict, None, note, gate)
+    session = limits.session
+    sign = -1 if metric.lower_is_worse else 1
+    worse = sign * metric.estimate.mean
+    towards_better = worse - (metric.estimate.mean - metric.estimate.lower(alpha))
+    towards_worse = worse + (metric.estimate.upper(session.pass_alpha) - metric.estimate.mean)
+    calibrated = gate == "ok" or (gate == "wide" and not metric.declared)
+    line = session.margin if calibrated else session.uncalibrated_margin
+    detectable = detectable_ratio(metric.estimate, alpha, line)
+    found = _range(towards_better, worse, towards_worse, sign)
+    verdict, note = _verdict(metric, (math.exp(towards_better), math.exp(towards_worse)), gate, line, limits)
+    notes = "; ".join(part for part in (note, metric.note) if part)
+    return JudgedMetric(metric, found, verdict, detectable**sign, notes, gate)
+
+
+def _range(low: float, best: float, high: float, sign: int) -> Range:
+    values = [math.exp(sign * value) for value in (low, best, high)]
+    return Range(*values[::sign])
+
+
+def _verdict(
+    metric: Measured, bounds: tuple[float, float], gate: Gate, line: float, limits: Checklist
+) -> tuple[MetricVerdict, str]:
+    low, high = six_digits(bounds[0]) or 0.0, six_digits(bounds[1]) or math.inf
+    if low > line:
+        return "REGRESSION", ""
+    if not metric.declared:
+        return "NOT_JUDGED", ""
+    minimum = limits.minimum_blocks.get(metric.id.partition(".")[0], 1)
+    if metric.blocks < minimum:
+        return "HOLD", f"{metric.blocks} blocks judged, {minimum} needed"
+    if gate in ("wide", "offset", "missing"):
+        return (
+            "HOLD",
+            "legacy against itself has no figure" if gate == "missing" else "its A/A interval leaves 1/1.05..1.05",
+        )
+    return ("PASS", "") if high < limits.session.margin else ("HOLD", "the interval reaches the margin")
+
+
+def _judge_census(metric: Measured, gate: Gate) -> JudgedMetric:
+    assert metric.census is not None
+    verdict, note = metric.census.verdict, metric.census.note
+    # a census of connections needs no calibration; one of memory needs the same level from two equal sides
+    if not metric.census.fact and verdict == "PASS" and gate in ("wide", "offset"):
+        verdict, note = "HOLD", f"its A/A range leaves 1/1.05..1.05; {note}"
+    return JudgedMetric(metric, metric.census.range, verdict, None, note, gate)

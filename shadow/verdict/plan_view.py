@@ -1,0 +1,80 @@
+"""What session.json declared before the run: legs, rates, mix, and which metrics are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shadow.verdict.checklist import Checklist
+from shadow.verdict.series import TYPES
+
+__all__ = ["PlanView"]
+
+
+class PlanView:
+    """session.json's declarations. Nothing here depends on what came."""
+
+    def __init__(self, session: Mapping[str, Any]) -> None:
+        plan = session.get("plan") or {}
+        self.grade = str(session.get("grade", "quick"))
+        self.feed = str(session.get("feed", "sim"))
+        self.connections: list[str] = list(session.get("connections", []))
+        self.symbols: list[str] = list(session.get("symbols", []))
+        self.calibrated = bool(session.get("calibration", False)) and not self.replay
+        self.block_s = float(plan.get("block_s", 0.5))
+        self.legs: list[dict[str, Any]] = list(plan.get("legs", []))
+        self.rate = session.get("rate")
+        self.seed = int(session.get("seed") or 0)
+        self.storm = session.get("profile") == "storm"
+        self.faults = [str(fault) for fault in session.get("faults") or ()]
+        self._channels: Mapping[str, list[str]] = session.get("channels") or {}
+        self._mix: Mapping[str, float] = session.get("mix") or {}
+
+    @property
+    def replay(self) -> bool:
+        """A capture is replayed: facts only."""
+        return self.feed.partition(":")[0] == "capture"
+
+    def roles(self, leg: str) -> tuple[str, str]:
+        """Baseline and candidate of a leg."""
+        for planned in self.legs:
+            if planned["leg"] == leg:
+                return planned["roles"][0], planned["roles"][1]
+        return ("legacy", "new") if leg == "main" else ("legacy", "legacy2")
+
+    def seconds(self, leg: str, phase: str) -> float:
+        """Declared length of a phase; 0 where there is none."""
+        return sum(
+            float(planned["seconds"])
+            for leg_ in self.legs
+            if leg_["leg"] == leg
+            for planned in leg_["phases"]
+            if planned["phase"] == phase
+        )
+
+    def blocks(self, leg: str, block_s: float | None = None) -> int:
+        """Declared blocks of a leg's paired phase."""
+        return int(self.seconds(leg, "paired") / (block_s or self.block_s) + 1e-9)
+
+    def types(self, connection: str) -> list[str]:
+        """Event types asked of a connection."""
+        return [name for name in TYPES if name in self._channels.get(connection, TYPES)]
+
+    def mix(self, connection: str) -> dict[str, float]:
+        """Share of each of the connection's types; equal shares where the plan has none."""
+        types = self.types(connection)
+        total = sum(self._mix.get(name, 0.0) for name in types)
+        return {name: self._mix.get(name, 0.0) / total if total > 0 else 1 / len(types) for name in types}
+
+    def declares_type(self, connection: str, name: str, limits: Checklist) -> bool:
+        """Whether the plan gives a single type enough pairs in each of enough blocks, in its calibration as well."""
+        if not isinstance(self.rate, (int, float)) or isinstance(self.rate, bool) or not self.connections:
+            return False
+        pairs = self.rate / len(self.connections) * self.mix(connection).get(name, 0.0) * self.block_s
+        enough = limits.session
+        calibration = self.blocks("aa1") + self.blocks("aa2") if self.calibrated else enough.declared_aa_blocks
+        return (
+            pairs >= enough.pairs_per_block - 1e-9
+            and self.blocks("main") >= enough.declared_blocks
+            and calibration >= enough.declared_aa_blocks
+        )

@@ -1,0 +1,108 @@
+"""CPU per message and memory level of the stacks' processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shadow.stats.blocks import rate_blocks
+from shadow.stats.intervals import estimate_mean
+from shadow.verdict.checklist import Memory
+from shadow.verdict.evidence import Census, Measured, MetricVerdict, Range, six_digits
+from shadow.verdict.timeline import Phase
+
+__all__ = ["CPU_BLOCK_NS", "Samples", "cpu_blocks", "cpu_metric", "memory_metric"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+CPU_BLOCK_NS = 1_000_000_000
+END_NS = 1_000_000_000
+"""Memory at a time: what was sampled in the second before it."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Resource samples of one process in one leg, ascending: t (ns), cpu_ns, uss (bytes)."""
+
+    t: Ints
+    cpu_ns: Ints
+    uss: Ints
+
+    def uss_before(self, t: int) -> Ints:
+        """Unique set sizes of the last second before t; the nearest sample where there is none."""
+        inside = self.uss[(self.t > t - END_NS) & (self.t <= t)]
+        if len(inside) or not len(self.t):
+            return inside
+        nearest = int(np.argmin(np.abs(self.t - t)))
+        return self.uss[nearest : nearest + 1]
+
+
+def cpu_blocks(samples: Samples, callbacks: Ints, phase: Phase, declared: int) -> Floats:
+    """CPU ns per delivered event in each 1 s block of a phase; NaN where nothing can be said."""
+    if len(samples.t) < 2 or declared < 1:
+        return np.full(max(declared, 0), np.nan)
+    edges = phase.begin + np.arange(declared + 1, dtype=np.int64) * CPU_BLOCK_NS
+    events = np.diff(np.searchsorted(np.sort(callbacks), edges))
+    # relative to the begin: nanoseconds since boot would lose digits in float64
+    return rate_blocks(
+        (edges - phase.begin).astype(np.float64),
+        (samples.t - phase.begin).astype(np.float64),
+        (samples.cpu_ns - samples.cpu_ns[0]).astype(np.float64),
+        events,
+    )
+
+
+def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int) -> Measured:
+    """cpu.per_message over the paired phases of some legs, each a pair (legacy's blocks, new's blocks)."""
+    legacy = np.concatenate([part[0] for part in parts]) if parts else np.empty(0)
+    new = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
+    kept = np.isfinite(legacy) & np.isfinite(new) & (legacy > 0) & (new > 0)
+    if not kept.any():
+        return Measured("cpu.per_message", "ns", None, None, declared=True, weight="pooled", blocks_declared=len(kept))
+    a, b = legacy[kept], new[kept]
+    estimate = estimate_mean(np.log(b / a))
+    return Measured(
+        "cpu.per_message", "ns", float(np.median(a)), float(np.median(b)), estimate, events, int(kept.sum()),
+        len(kept), True, "pooled",
+    )  # fmt: skip
+
+
+def memory_metric(
+    sides: Mapping[str, Samples], roles: tuple[str, str], warm: int, end: int, limits: Memory
+) -> Measured:
+    """memory.level: unique set size at the end of a leg, new over legacy.
+
+    REGRESSION when new ends above `ratio` times legacy's end and more than `bytes` over it in every sample of the last
+    second, or when new's own growth since warm-up exceeds both and is not legacy's growth as well. PASS when no sample
+    exceeds both, else HOLD. low and high are the extreme ratios of the last second.
+    """
+    empty = Measured("memory.level", "bytes", None, None, declared=True, weight="pooled", blocks_declared=1)
+    if any(role not in sides or not len(sides[role].t) for role in roles):
+        return empty
+    (warm_a, end_a), (warm_b, end_b) = ((sides[role].uss_before(warm), sides[role].uss_before(end)) for role in roles)
+    if not all(len(part) and part.min() > 0 for part in (warm_a, end_a, warm_b, end_b)):
+        return empty
+    low, high = end_b.min() / end_a.max(), end_b.max() / end_a.min()
+    legacy, new = float(np.median(end_a)), float(np.median(end_b))
+    level = _verdict(
+        float(low), float(end_b.min() - end_a.max()), float(high), float(end_b.max() - end_a.min()), limits
+    )
+    own, other = np.median(warm_b), np.median(warm_a)
+    grown = new / own > limits.ratio and new - own > limits.bytes
+    shared = legacy / other > limits.ratio and (legacy - other) * limits.ratio >= new - own
+    note = f"grew by {new - own:+.0f} bytes since warm-up, legacy by {legacy - other:+.0f}"
+    verdict: MetricVerdict = "REGRESSION" if grown and not shared else level
+    census = Census(Range(float(low), new / legacy, float(high)), verdict, note)
+    return Measured(
+        "memory.level", "bytes", legacy, new, None, len(end_a) + len(end_b), 1, 1, True, "pooled", census=census
+    )  # fmt: skip
+
+
+def _verdict(low: float, least: float, high: float, most: float, limits: Memory) -> MetricVerdict:
+    if (six_digits(low) or 0) > limits.ratio and least > limits.bytes:
+        return "REGRESSION"
+    return "HOLD" if (six_digits(high) or 0) > limits.ratio and most > limits.bytes else "PASS"

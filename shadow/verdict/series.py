@@ -1,0 +1,167 @@
+"""Matched frames of two sides as paired latencies, and bursts as paired service times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from shadow.stats.blocks import block_of
+from shadow.verdict.timeline import Burst, Phase
+
+if TYPE_CHECKING:
+    from shadow.diff.codes import Matches
+
+__all__ = ["TYPES", "Pairs", "ServicePair", "join_pairs", "paired_latencies", "paired_services"]
+
+TYPES = ("book", "trade", "book_ticker", "ticker")
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+WHOLE_BURST = 0.9
+"""A burst of which a smaller share came back is no service time; what is missing is a difference."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One row per frame delivered by both sides in a paired phase; wire-to-callback in ns, `block` its number or -1."""
+
+    declared: int
+    connection: Ints
+    type: Ints
+    t_sent: Ints
+    legacy: Ints
+    new: Ints
+    block: Ints
+    overlapped: Bools
+
+    def __getitem__(self, kept: Bools) -> Pairs:
+        """The rows that `kept` marks."""
+        return Pairs(
+            self.declared,
+            self.connection[kept],
+            self.type[kept],
+            self.t_sent[kept],
+            self.legacy[kept],
+            self.new[kept],
+            self.block[kept],
+            self.overlapped[kept],
+        )
+
+
+def paired_latencies(
+    baseline: Matches, candidate: Matches, phase: Phase, block_ns: int, declared: int, bound: Sequence[int] = ()
+) -> Pairs:
+    """Pairs of one paired phase. Queued frames and bursts are left out; blocks that hold a time of `bound` (the
+    harness could not keep up) are not judged. Overlapped: sent while the other side's copy was unanswered."""
+    a, b = (_paced(side) for side in (baseline, candidate))
+    _, at, bt = np.intersect1d(a.frame_no, b.frame_no, return_indices=True)
+    sent_a, sent_b = a.t_sent[at].astype(np.int64), b.t_sent[bt].astype(np.int64)
+    done_a, done_b = a.t_callback[at].astype(np.int64), b.t_callback[bt].astype(np.int64)
+    block = block_of(sent_a, phase.begin, block_ns, declared)
+    if len(bound):
+        block[np.isin(block, block_of(np.array(bound, np.int64), phase.begin, block_ns, declared))] = -1
+    kept = (sent_a >= phase.begin) & (sent_a < phase.end) & (done_a > sent_a) & (done_b > sent_b)
+    overlapped = np.where(sent_a <= sent_b, sent_b < done_a, sent_a < done_b)
+    connection, type_ = a.connection[at].astype(np.int64), a.type[at].astype(np.int64)
+    rows = Pairs(declared, connection, type_, sent_a, done_a - sent_a, done_b - sent_b, block, overlapped)
+    return rows[kept]
+
+
+@dataclass(frozen=True)
+class _Paced:
+    frame_no: Ints
+    connection: npt.NDArray[np.int16]
+    type: npt.NDArray[np.int8]
+    t_sent: Ints
+    t_callback: Ints
+
+
+def _paced(side: Matches) -> _Paced:
+    kept = (np.asarray(side.burst) == -1) & ~np.asarray(side.queued)
+    return _Paced(*(np.asarray(getattr(side, name))[kept] for name in _Paced.__dataclass_fields__))
+
+
+def join_pairs(parts: Sequence[Pairs]) -> Pairs:
+    """Pairs of several legs one after another; block numbers go on where the leg before ended."""
+    offsets = np.cumsum([0, *(part.declared for part in parts)])
+    block = [np.where(part.block >= 0, part.block + offset, -1) for part, offset in zip(parts, offsets, strict=False)]
+    return Pairs(
+        int(offsets[-1]),
+        np.concatenate([part.connection for part in parts]),
+        np.concatenate([part.type for part in parts]),
+        np.concatenate([part.t_sent for part in parts]),
+        np.concatenate([part.legacy for part in parts]),
+        np.concatenate([part.new for part in parts]),
+        np.concatenate(block),
+        np.concatenate([part.overlapped for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class ServicePair:
+    """The same burst to both sides, one right after the other: ns per frame of each."""
+
+    legacy: float
+    new: float
+    t: int
+    frames: int
+
+
+def paired_services(
+    bursts: Iterable[Burst], matches: Mapping[str, Matches], roles: tuple[str, str]
+) -> dict[tuple[str, str], list[ServicePair]]:
+    """Neighbouring bursts to different sides, by (connection, type), in order of time.
+
+    Service time: (last callback - write of the burst) / frames (never minus the first callback: a stack with a queue
+    reads the whole burst before it).
+    """
+    times = {role: _burst_times(matches[role]) for role in roles if role in matches}
+    cells: dict[tuple[str, str], list[Burst]] = defaultdict(list)
+    for burst in bursts:
+        cells[burst.connection, burst.type].append(burst)
+    out: dict[tuple[str, str], list[ServicePair]] = {}
+    for cell, sequence in cells.items():
+        sequence.sort(key=lambda burst: (burst.t, burst.number))
+        waiting: Burst | None = None
+        for burst in sequence:
+            if waiting is None or waiting.role == burst.role:
+                waiting = burst
+                continue
+            pair = _service_pair({waiting.role: waiting, burst.role: burst}, times, roles)
+            if pair is not None:
+                out.setdefault(cell, []).append(pair)
+            waiting = None
+    return out
+
+
+def _service_pair(
+    bursts: Mapping[str, Burst], times: Mapping[str, Mapping[int, tuple[int, int, int]]], roles: tuple[str, str]
+) -> ServicePair | None:
+    per_frame = []
+    for role in roles:
+        if role not in bursts or bursts[role].number not in times.get(role, {}):
+            return None
+        frames, sent, done = times[role][bursts[role].number]
+        if frames < WHOLE_BURST * bursts[role].frames or done <= sent:
+            return None
+        per_frame.append((done - sent) / bursts[role].frames)
+    first = bursts[roles[0]]
+    return ServicePair(per_frame[0], per_frame[1], first.t, first.frames)
+
+
+def _burst_times(side: Matches) -> dict[int, tuple[int, int, int]]:
+    """Burst number to (matched frames, first t_sent, last t_callback)."""
+    number = np.asarray(side.burst)
+    kept = np.flatnonzero(number >= 0)
+    order = kept[np.argsort(number[kept], kind="stable")]
+    if not len(order):
+        return {}
+    found, start, count = np.unique(number[order], return_index=True, return_counts=True)
+    sent = np.minimum.reduceat(np.asarray(side.t_sent)[order], start)
+    done = np.maximum.reduceat(np.asarray(side.t_callback)[order], start)
+    return {int(n): (int(c), int(s), int(d)) for n, c, s, d in zip(found, count, sent, done, strict=True)}

@@ -1,0 +1,90 @@
+"""Service time per message and the throughput ceiling, from the burst leg; the positive control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from shadow.stats.intervals import Estimate, estimate_mean
+from shadow.verdict.evidence import Measured
+from shadow.verdict.latency import series_id
+from shadow.verdict.plan_view import PlanView
+from shadow.verdict.series import ServicePair
+
+__all__ = ["Cells", "pooled_cycles", "service_metrics", "throughput_metric", "visible_burn"]
+
+Cells = Mapping[tuple[str, str], Sequence[ServicePair]]
+"""(connection, type) to its pairs of bursts in order of time."""
+Floats = npt.NDArray[np.float64]
+
+
+def pooled_cycles(cells: Cells, connection: str, plan: PlanView) -> tuple[Floats, Floats]:
+    """Legacy's and new's ns per message of each cycle over the connection's types, weighted by the declared mix.
+
+    A cycle is the j-th pair of every type; cycles end with the type that has the fewest.
+    """
+    mix = {name: share for name, share in plan.mix(connection).items() if share > 0}
+    pairs = [cells.get((connection, name), ()) for name in mix]
+    cycles = min((len(cell) for cell in pairs), default=0)
+    weights = np.array(list(mix.values()))
+    sides = np.array([[[pair.legacy, pair.new] for pair in cell[:cycles]] for cell in pairs])
+    if cycles == 0:
+        return np.empty(0), np.empty(0)
+    pooled = np.tensordot(weights, sides, axes=1) / weights.sum()
+    return pooled[:, 0], pooled[:, 1]
+
+
+def service_metrics(cells: Cells, plan: PlanView, *, declared: bool = True) -> list[Measured]:
+    """Service time of each connection pooled (declared) and of each of its types (shown)."""
+    out = []
+    for connection in plan.connections:
+        legacy, new = pooled_cycles(cells, connection, plan)
+        bursts = sum(len(cells.get((connection, name), ())) for name in plan.types(connection))
+        pooled = _service(series_id("service", connection, None), legacy, new, bursts)
+        out.append(_declare(pooled) if declared else pooled)
+        for name in plan.types(connection):
+            cell = cells.get((connection, name), ())
+            sides = np.array([[pair.legacy, pair.new] for pair in cell]).reshape(-1, 2)
+            out.append(_service(series_id("service", connection, name), sides[:, 0], sides[:, 1], len(cell)))
+    return out
+
+
+def _service(name: str, legacy: Floats, new: Floats, n: int) -> Measured:
+    if not len(legacy):
+        return Measured(name, "ns", None, None, n=n)
+    values = float(np.median(legacy)), float(np.median(new))
+    return Measured(name, "ns", *values, estimate_mean(np.log(new / legacy)), n, len(legacy), len(legacy))
+
+
+def _declare(metric: Measured) -> Measured:
+    return replace(metric, declared=True, weight="pooled")
+
+
+def throughput_metric(cells: Cells, plan: PlanView) -> Measured:
+    """Messages per second at the burst leg's largest sustained pace: the best cycle over all connections alike.
+
+    A cycle's pace is 1e9 over the service time averaged over the connections; the ratio is judged over all cycles.
+    Lower is worse.
+    """
+    sides = [pooled_cycles(cells, connection, plan) for connection in plan.connections]
+    cycles = min((len(legacy) for legacy, _ in sides), default=0)
+    if cycles == 0:
+        return Measured("throughput.max", "1/s", None, None, lower_is_worse=True)
+    legacy, new = (1e9 / np.mean([side[i][:cycles] for side in sides], axis=0) for i in (0, 1))
+    estimate = estimate_mean(np.log(new / legacy))
+    figures = float(legacy.max()), float(new.max())
+    return Measured(
+        "throughput.max", "1/s", *figures, estimate, cycles, cycles, cycles, lower_is_worse=True
+    )  # fmt: skip
+
+
+def visible_burn(cells: Cells, plan: PlanView) -> Estimate | None:
+    """The control's estimate of ln(burning / plain) service time over the pooled cycles of all connections."""
+    ratios = []
+    for connection in plan.connections:
+        legacy, new = pooled_cycles(cells, connection, plan)
+        ratios.append(np.log(new / legacy))
+    return estimate_mean(np.concatenate(ratios)) if ratios else None

@@ -1,0 +1,68 @@
+"""The checklist's four rollback triggers as lines of the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shadow.verdict.checklist import Checklist
+from shadow.verdict.evidence import Fact, MetricVerdict
+from shadow.verdict.metrics import JudgedMetric
+
+__all__ = ["TriggerLine", "trigger_lines"]
+
+
+@dataclass(frozen=True)
+class TriggerLine:
+    """One trigger: PASS, REGRESSION (fired) or HOLD, and the metric or fact that is worst."""
+
+    id: str
+    threshold: str
+    verdict: MetricVerdict
+    worst: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As in verdict.json."""
+        return {"id": self.id, "threshold": self.threshold, "verdict": self.verdict, "worst": self.worst}
+
+
+def trigger_lines(
+    metrics: list[JudgedMetric], facts: list[Fact], unsettled: bool, replay: bool, limits: Checklist
+) -> list[TriggerLine]:
+    """All triggers in the checklist's order.
+
+    `unsettled`: something keeps the comparison of events from being complete, so functionality cannot PASS.
+    """
+    lines = []
+    for trigger in limits.trigger:
+        mine = [metric for metric in metrics if metric.id.startswith(trigger.metrics)] if trigger.metrics else []
+        fact = next((fact for fact in facts if fact.trigger == trigger.id), None)
+        worst = _worst(mine)
+        if fact is not None:
+            line = TriggerLine(trigger.id, trigger.threshold, "REGRESSION", fact.worst)
+        elif trigger.metrics:
+            verdict: MetricVerdict = "HOLD" if replay and trigger.id != "stability" else _combined(mine)
+            line = TriggerLine(trigger.id, trigger.threshold, verdict, worst.id if worst else None)
+        else:
+            line = TriggerLine(trigger.id, trigger.threshold, "HOLD" if unsettled else "PASS", None)
+        lines.append(line)
+    return lines
+
+
+def _combined(metrics: list[JudgedMetric]) -> MetricVerdict:
+    verdicts = {metric.verdict for metric in metrics}
+    if "REGRESSION" in verdicts:
+        return "REGRESSION"
+    return "HOLD" if "HOLD" in verdicts or "PASS" not in verdicts else "PASS"
+
+
+def _worst(metrics: list[JudgedMetric]) -> JudgedMetric | None:
+    """The gravest verdict, then the largest bound towards worse."""
+    rank = {"REGRESSION": 3, "HOLD": 2, "PASS": 1, "NOT_JUDGED": 0}
+    return max(metrics, key=lambda metric: (rank[metric.verdict], _badness(metric)), default=None)
+
+
+def _badness(metric: JudgedMetric) -> float:
+    if metric.measured.lower_is_worse:
+        return 1 / metric.range.low if metric.range.low else 0.0
+    return metric.range.high or 0.0

@@ -1,0 +1,179 @@
+"""Uptime and reconnecting, as the venue saw them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shadow.stats.intervals import estimate_mean
+from shadow.verdict.checklist import Uptime
+from shadow.verdict.evidence import Census, Measured, Range, six_digits
+from shadow.verdict.timeline import Close
+
+__all__ = ["Downtime", "Recovery", "connect_metrics", "downtime", "recoveries", "uptime_metric"]
+
+Row = Mapping[str, Any]
+VENUE_CAUSES = ("venue", "planned", "connect-leg")
+"""Causes of a close that are not the client's, besides `fault:<kind>`; `idle` is the client's: it sent no ping."""
+
+
+@dataclass(frozen=True)
+class Downtime:
+    """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused."""
+
+    window: int
+    down: int
+    own: int
+    closes: int
+
+    @property
+    def share_up(self) -> float:
+        """Share of the window that is not own-caused downtime."""
+        return 1 - self.own / self.window if self.window > 0 else 0.0
+
+
+def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtime:
+    """Downtime of one side's connection between two times, from its rows of `connections` in any order.
+
+    Up while the open sockets together hold every (channel, symbol) that was confirmed before and neither unsubscribed
+    by the client nor refused since. The first free_ns after each close or refusal by the venue are nobody's.
+    """
+    held: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    wanted: set[tuple[str, str]] = set()
+    free: list[tuple[int, int]] = []
+    changes: list[tuple[int, bool]] = []
+    closes, ever = 0, False
+    for row in sorted(rows, key=lambda row: row["t"]):
+        if row["t"] > end:
+            break
+        key, event = (row["channel"], row["symbol"]), row["event"]
+        if event == "subscribed":
+            held[row["conn_no"]].add(key)
+            wanted.add(key)
+            ever = True
+        elif event in ("unsubscribed", "refused"):
+            held[row["conn_no"]].discard(key)
+            wanted.discard(key)
+        elif event == "close":
+            held.pop(row["conn_no"], None)
+            closes += begin <= row["t"]
+        if event == "refused" or (event == "close" and _by_venue(row["cause"])):
+            free.append((row["t"], row["t"] + free_ns))
+        changes.append((row["t"], ever and wanted <= set().union(*held.values())))
+    down = _down(changes, begin, end)
+    return Downtime(end - begin, sum(b - a for a, b in down), sum(b - a for a, b in _minus(down, free)), closes)
+
+
+def _by_venue(cause: str) -> bool:
+    return cause in VENUE_CAUSES or cause.startswith("fault:")
+
+
+def _down(changes: Sequence[tuple[int, bool]], begin: int, end: int) -> list[tuple[int, int]]:
+    """The stretches of [begin, end) in which the last change said down."""
+    out: list[tuple[int, int]] = []
+    up, since = False, begin
+    for t, now_up in [*changes, (end, True)]:
+        if not up and max(since, begin) < t:
+            out.append((max(since, begin), t))
+        up, since = now_up, t
+    return out
+
+
+def _minus(stretches: Sequence[tuple[int, int]], free: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches without what lies in a free one."""
+    out = list(stretches)
+    for a, b in free:
+        out = [part for low, high in out for part in ((low, min(high, a)), (max(low, b), high)) if part[0] < part[1]]
+    return out
+
+
+def uptime_metric(connection: str, legacy: Downtime | None, new: Downtime | None, limits: Uptime) -> Measured:
+    """stability.uptime: a census. REGRESSION, a fact, when new's own downtime exceeds its share of the window or
+    legacy's by more than the allowed time; HOLD where nothing was observed."""
+    name = f"stability.uptime.{connection}"
+    if legacy is None or new is None or new.window <= 0 or legacy.window <= 0:
+        return Measured(name, "share", None, None, declared=True, weight="pooled")
+    over_ms = (new.own - legacy.own) / 1e6
+    broken = (six_digits(1 - new.share_up) or 0) > limits.own_downtime_share or over_ms > limits.over_legacy_ms
+    ratio = new.share_up / legacy.share_up if legacy.share_up > 0 else None
+    note = f"own-caused downtime {new.own / 1e6:.6g} ms, legacy {legacy.own / 1e6:.6g} ms; {new.closes} closes"
+    census = Census(Range(ratio, ratio, ratio), "REGRESSION" if broken else "PASS", note, fact=True)
+    return Measured(
+        name, "share", legacy.share_up, new.share_up, None, new.closes, 1, 1, True, "pooled", True, census
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """After one forced close, ns: until the next socket was open, from there until all was confirmed again, both."""
+
+    connect: int
+    subscribe: int
+    gap: int
+
+
+def recoveries(closes: Sequence[Close], rows: Iterable[Row], wanted: int) -> list[Recovery | None]:
+    """What followed each forced close of one side's connection; None where it never came back.
+
+    `wanted` (channel, symbol) confirmations complete a connection.
+    """
+    ordered = sorted(rows, key=lambda row: row["t"])
+    out: list[Recovery | None] = []
+    for number, close in enumerate(closes):
+        until = closes[number + 1].t if number + 1 < len(closes) else None
+        after = [row for row in ordered if row["t"] >= close.t and (until is None or row["t"] < until)]
+        opened = next((row["t"] for row in after if row["event"] == "open"), None)
+        confirmed: set[tuple[str, str]] = set()
+        complete = None
+        for row in after:
+            if row["event"] == "subscribed":
+                confirmed.add((row["channel"], row["symbol"]))
+                if len(confirmed) >= wanted:
+                    complete = row["t"]
+                    break
+        if opened is None or complete is None or complete < opened:
+            out.append(None)
+        else:
+            out.append(Recovery(opened - close.t, complete - opened, complete - close.t))
+    return out
+
+
+def connect_metrics(
+    connection: str, legacy: Sequence[Recovery | None], new: Sequence[Recovery | None]
+) -> list[Measured]:
+    """Reconnect gap, connect time and subscribe time after the forced closes, paired in order; n is their number.
+
+    connect.time: forced close to the next open socket. subscribe.time: open socket to all confirmed.
+    stability.reconnect_gap: the sum of both.
+    """
+    pairs = [(a, b) for a, b in zip(legacy, new, strict=False) if a is not None and b is not None]
+    lost = sum(b is None for b in new)
+    out = []
+    for name, part in (
+        ("connect.time", "connect"),
+        ("subscribe.time", "subscribe"),
+        ("stability.reconnect_gap", "gap"),
+    ):
+        sides = np.array([[getattr(a, part), getattr(b, part)] for a, b in pairs], np.float64).reshape(-1, 2)
+        sides = sides[(sides > 0).all(axis=1)]
+        middle = np.median(sides, axis=0) if len(sides) else (None, None)
+        estimate = estimate_mean(np.log(sides[:, 1] / sides[:, 0])) if len(sides) else None
+        note = f"{lost} of {len(new)} closes without a recovery" if lost else ""
+        out.append(
+            Measured(
+                f"{name}.{connection}",
+                "ns",
+                middle[0],
+                middle[1],
+                estimate,
+                len(sides),
+                len(sides),
+                len(new),
+                note=note,
+            )
+        )
+    return out

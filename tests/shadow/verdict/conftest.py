@@ -1,0 +1,273 @@
+"""A made-up run: what a quick session leaves, with known effects, without starting anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from shadow.capture.tables import schema
+from shadow.diff.codes import Difference, LegDiff, Matches
+from shadow.verdict.checklist import load_checklist
+from shadow.verdict.collect import Collected
+from shadow.verdict.judge import Judgement, judge_diffs
+from shadow.verdict.plan_view import PlanView
+from shadow.verdict.series import TYPES
+from shadow.verdict.timeline import read_marks
+
+CONNECTIONS = ["gateio.spot.public", "mexc.spot.public"]
+MIX = {"book": 0.4, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.1}
+LEGS = {
+    "aa1": {"paired": 9.0, "burst": 3.5},
+    "main": {"paired": 21.0, "burst": 9.0, "connect": 6.5},
+    "aa2": {"paired": 9.0, "burst": 3.5},
+    "control": {"burst": 3.5},
+}
+S = 1_000_000_000
+MIB = 1 << 20
+
+
+@dataclass
+class Effects:
+    """What the candidate of the main leg does otherwise; 1.0 is like legacy. `burn` is the control's."""
+
+    latency: float = 1.0
+    service: float = 1.0
+    cpu: float = 1.0
+    uss: float = 1.0
+    gap: float = 1.0
+    burn: float = 1.3
+    aa_latency: float = 1.0
+    noise: float = 0.25
+    phi: float = 0.4
+    drift: float = 0.01
+    seed: int = 1
+    calibration: bool = True
+    rate: float = 600.0
+    marks: list[list[Any]] = field(default_factory=list)
+    connections: list[list[Any]] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    aa_differences: list[Difference] = field(default_factory=list)
+    accounted: float = 1.0
+    conserved: bool = True
+    session: dict[str, Any] = field(default_factory=dict)
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+class MadeUpRun:
+    """Stands in for RunData."""
+
+    def __init__(self, folder: Path, effects: Effects) -> None:
+        self.path = folder
+        self._rng = np.random.default_rng(effects.seed)
+        self._effects = effects
+        self._rows: dict[str, list[list[Any]]] = {name: [] for name in ("marks", "connections", "resources")}
+        self._events: dict[str, list[tuple[str, int]]] = {}
+        self.diffs: dict[str, LegDiff] = {}
+        self.session = self._session()
+        t = 5 * S
+        for leg in self.session["plan"]["legs"]:
+            t = self._leg(leg, t) + 2 * S
+        self._rows["marks"] += effects.marks
+        self._rows["connections"] += effects.connections
+        folder.mkdir(exist_ok=True)
+        (folder / "session.json").write_text(json.dumps(self.session))
+        (folder / "manifest.json").write_text(json.dumps({"schema": 1, "complete": True} | effects.manifest))
+
+    @property
+    def manifest(self) -> Any:
+        from shadow.capture.manifest import read_manifest
+
+        return read_manifest(self.path)
+
+    def roles(self) -> list[str]:
+        return list(self._events)
+
+    def table(self, name: str) -> pa.Table:
+        wanted = schema(name)
+        if name.startswith("events/"):
+            rows = self._events[name.partition("/")[2]]
+            legs, t = [row[0] for row in rows], np.concatenate([row[1] for row in rows])
+            sizes = [len(row[1]) for row in rows]
+            text = ["", "event", CONNECTIONS[0], "book", "X"]
+            columns = [np.repeat(legs, sizes), np.arange(len(t)), *(np.repeat(x, len(t)) for x in text[1:]), t, t]
+            columns.append([b'{"t":41000,"recv":1000}'] * len(t))
+            return pa.table(dict(zip(wanted.names, columns, strict=True))).cast(wanted)
+        rows = self._rows.get(name, [])
+        return pa.Table.from_pylist([dict(zip(wanted.names, row, strict=True)) for row in rows], wanted)
+
+    def _session(self) -> dict[str, Any]:
+        legs = LEGS if self._effects.calibration else {"main": LEGS["main"]}
+        plan = [
+            {
+                "leg": leg,
+                "roles": ["legacy", "new" if leg == "main" else "legacy2"],
+                "phases": [{"phase": name, "seconds": seconds} for name, seconds in phases.items()],
+            }
+            for leg, phases in legs.items()
+        ]
+        return {
+            "schema": 1, "run": "made-up", "grade": "quick", "feed": "sim", "connections": CONNECTIONS,
+            "symbols": ["BTC_USDT"], "channels": {c: list(TYPES) for c in CONNECTIONS}, "profile": "default",
+            "rate": self._effects.rate, "seed": 1, "faults": [], "calibration": self._effects.calibration,
+            "mix": MIX, "plan": {"legs": plan, "block_s": 0.5, "gap_us": 300}, "known": None,
+            "started_utc": "2026-01-01T00:00:00+00:00",
+        } | self._effects.session  # fmt: skip
+
+    def _mark(self, t: int, leg: str, role: str, name: str, **detail: Any) -> None:
+        self._rows["marks"].append([t, leg, role, name, json.dumps(detail)])
+
+    def _leg(self, leg: dict[str, Any], t: int) -> int:
+        name, roles = leg["leg"], tuple(leg["roles"])
+        self._mark(t, name, "", "leg-begin")
+        start = t
+        for role in roles:
+            for connection in CONNECTIONS:
+                self._confirm(t, name, role, connection, 1)
+        t += S
+        parts: list[dict[str, dict[str, np.ndarray]]] = []
+        for phase in leg["phases"]:
+            end = t + int(phase["seconds"] * S)
+            label = "control" if name == "control" else phase["phase"]
+            self._mark(t, name, "", "phase-begin", phase=label)
+            if phase["phase"] == "paired":
+                parts.append(self._paired(name, roles, t, end, len(parts)))
+            elif phase["phase"] == "burst":
+                parts.append(self._bursts(name, roles, t, end, 1_000_000))
+            else:
+                self._closes(name, roles, t)
+            self._mark(end, name, "", "phase-end", phase=label)
+            t = end
+        self._mark(t, name, "", "leg-end")
+        self._resources(name, roles, start, t)
+        self.diffs[name] = self._diff(name, roles, parts)
+        return t
+
+    def _confirm(self, t: int, leg: str, role: str, connection: str, conn_no: int) -> None:
+        base = [leg, role, connection, conn_no]
+        self._rows["connections"].append([t, *base, "open", "", "", None, "client", ""])
+        for i, channel in enumerate(TYPES):
+            self._rows["connections"].append(
+                [t + 1000 * (i + 1), *base, "subscribed", channel, "BTC_USDT", None, "", ""]
+            )
+
+    def _paired(self, leg: str, roles: Any, t: int, end: int, offset: int) -> dict[str, dict[str, np.ndarray]]:
+        rng, effects = self._rng, self._effects
+        n = int((end - t) / S * effects.rate)
+        sent = np.sort(rng.integers(t, end - 2_000_000, n))
+        types = rng.choice(4, n, p=[MIX[name] for name in TYPES])
+        blocks = int((end - t) / (S // 2)) + 1
+        drift = np.zeros(blocks)
+        for i in range(1, blocks):
+            drift[i] = effects.phi * drift[i - 1] + rng.normal(0, effects.drift)
+        ratio = effects.latency if leg == "main" else effects.aa_latency
+        shift = np.log(ratio) + drift[(sent - t) // (S // 2)]
+        out = {}
+        second = rng.integers(0, 2, n)
+        for number, role in enumerate(roles):
+            latency = np.exp(rng.normal(np.log(170_000), effects.noise, n) + (shift if number else 0.0))
+            at = sent + 300_000 * (second == number)
+            out[role] = {
+                "frame_no": np.arange(n) + offset, "connection": rng.integers(0, 2, n) if number == 0 else None,
+                "type": types, "t_sent": at, "t_callback": at + latency.astype(np.int64), "burst": np.full(n, -1),
+            }  # fmt: skip
+        out[roles[1]]["connection"] = out[roles[0]]["connection"]
+        return out
+
+    def _bursts(self, leg: str, roles: Any, t: int, end: int, first: int) -> dict[str, dict[str, np.ndarray]]:
+        rng, effects = self._rng, self._effects
+        factor = effects.burn if leg == "control" else effects.service if leg == "main" else 1.0
+        order, number, frames = (0, 1, 1, 0), 0, 64
+        rows: dict[str, list[Any]] = {role: [] for role in roles}
+        while t < end:
+            for connection in (0, 1):
+                for kind, name in enumerate(TYPES):
+                    role = roles[order[(number // 8) % 4]]
+                    service = (
+                        12_000 * (1 + kind / 4) * np.exp(rng.normal(0, 0.05)) * (factor if role == roles[1] else 1)
+                    )
+                    self._mark(
+                        t,
+                        leg,
+                        role,
+                        "burst",
+                        burst=number,
+                        connection=CONNECTIONS[connection],
+                        type=name,
+                        frames=frames,
+                    )
+                    done = t + (np.arange(1, frames + 1) * service).astype(np.int64)
+                    cell = np.full(frames, 1)
+                    rows[role].append(
+                        (first + number * frames + np.arange(frames), cell * connection, cell * kind, cell * t, done,
+                         cell * number)
+                    )  # fmt: skip
+                    number += 1
+                    t += 57_000_000
+        names = ("frame_no", "connection", "type", "t_sent", "t_callback", "burst")
+        return {
+            role: dict(zip(names, (np.concatenate(part) for part in zip(*parts, strict=True)), strict=True))
+            for role, parts in rows.items()
+        }
+
+    def _closes(self, leg: str, roles: Any, t: int) -> None:
+        for i in range(10):
+            for connection in CONNECTIONS:
+                for role in roles:
+                    at = t + i * S // 2
+                    gap = 4_000_000 * np.exp(self._rng.normal(0, 0.1)) * (self._effects.gap if role == "new" else 1)
+                    self._mark(at, leg, role, "forced-close", connection=connection, code=1006, conn_no=i + 1)
+                    row = [at, leg, role, connection, i + 1, "close", "", "", 1006, "connect-leg", ""]
+                    self._rows["connections"].append(row)
+                    self._confirm(at + int(gap), leg, role, connection, i + 2)
+
+    def _resources(self, leg: str, roles: Any, begin: int, end: int) -> None:
+        effects = self._effects
+        for number, role in enumerate(roles):
+            mine = number and leg == "main"
+            t = np.arange(begin, end + S // 10, S // 10)
+            cost = 60_000 * effects.rate / 10 * (effects.cpu if mine else 1.0)
+            cpu = np.cumsum(cost * np.exp(self._rng.normal(0, 0.05, len(t)))).astype(np.int64)
+            uss = (60 * MIB * (effects.uss if mine else 1.0) + self._rng.integers(0, 100_000, len(t))).astype(np.int64)
+            rows = zip(t.tolist(), cpu.tolist(), uss.tolist(), strict=True)
+            self._rows["resources"] += [[at, leg, role, 7, used, size, size] for at, used, size in rows]
+
+    def _diff(self, leg: str, roles: Any, parts: list[Any]) -> LegDiff:
+        matches, totals = {}, {}
+        for role in roles:
+            columns = {
+                name: np.concatenate([part[role][name] for part in parts])
+                for name in ("frame_no", "connection", "type", "t_sent", "t_callback", "burst")
+            }
+            n = len(columns["frame_no"])
+            flags = np.zeros(n, np.bool_)
+            matches[role] = Matches(**columns, symbol=np.zeros(n, np.int16), first_written=flags, queued=flags)
+            totals[role] = {"input": n, "expected": n, "codes": {"MATCH": n}, "rounded": 0}
+            self._events.setdefault(role, []).append((leg, np.sort(columns["t_callback"])))
+        sent = 2 * n
+        share = self._effects.accounted if leg == "main" else 1.0
+        differences = self._effects.differences if leg == "main" else self._effects.aa_differences
+        return LegDiff(
+            leg, roles, matches, CONNECTIONS, ["BTC_USDT"], differences, [], totals,
+            self._effects.conserved, [], sent, int(sent * share), [],
+        )  # fmt: skip
+
+    def collect(self) -> Collected:
+        timeline = read_marks(self.table("marks").to_pylist())
+        return Collected(self, PlanView(self.session), timeline, self.diffs, load_checklist())  # type: ignore[arg-type]
+
+    def judge(self) -> Judgement:
+        timeline = read_marks(self.table("marks").to_pylist())
+        return judge_diffs(self, PlanView(self.session), timeline, self.diffs)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> Callable[..., MadeUpRun]:
+    """Builds a made-up run with the given effects."""
+    return lambda **effects: MadeUpRun(tmp_path / f"run{effects.get('seed', 1)}", Effects(**effects))

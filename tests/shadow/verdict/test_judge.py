@@ -1,0 +1,201 @@
+"""Whole made-up sessions: known effects in, the right word out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shadow.diff.codes import Difference
+from shadow.verdict.judge import exit_code
+from shadow.verdict.write import write
+
+MakeRun = Callable[..., Any]
+
+
+def metric(verdict: dict[str, Any], name: str) -> dict[str, Any]:
+    [found] = [m for m in verdict["metrics"] if m["id"] == name]
+    return found
+
+
+def lost_trade(side: str = "new", connection: str = "mexc.spot.public") -> Difference:
+    return Difference("MISSING", side, "critical", connection, "trade", "BTCUSDT", "", 3)
+
+
+def test_a_stack_like_legacy_ships(made_up: MakeRun) -> None:
+    verdict = made_up().judge().verdict
+    assert (verdict["verdict"], verdict["reason"]) == (
+        "SHIP",
+        "All 12 declared metrics passed, and no event was lost or altered.",
+    )
+    assert [line["verdict"] for line in verdict["triggers"]] == ["PASS"] * 4
+    assert verdict["calibration"]["ok"] is True
+    assert verdict["calibration"]["positive_control"] is True
+    assert exit_code(verdict) == 0
+
+
+@pytest.mark.checklist("R.1")
+@pytest.mark.parametrize(
+    ("effect", "worst"),
+    [
+        ({"latency": 1.3}, "latency.mexc.spot.public.typical"),
+        ({"service": 1.3}, "service.gateio.spot.public"),
+        ({"cpu": 1.3}, "cpu.per_message"),
+        ({"gap": 3.0}, "stability.reconnect_gap.mexc.spot.public"),
+    ],
+)
+def test_thirty_percent_worse_rolls_back(made_up: MakeRun, effect: dict[str, float], worst: str) -> None:
+    verdict = made_up(**effect).judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"], exit_code(verdict)) == ("ROLL_BACK", "performance", 10)
+    assert metric(verdict, worst)["verdict"] == "REGRESSION"
+    assert metric(verdict, worst)["ratio"]["low"] > 1.10
+    fired = {m["id"].partition(".")[0] for m in verdict["metrics"] if m["verdict"] == "REGRESSION"}
+    assert worst.partition(".")[0] in fired
+    assert verdict["triggers"][0]["verdict"] == "REGRESSION"
+
+
+@pytest.mark.parametrize("effect", [{"latency": 0.5, "service": 0.4, "cpu": 0.5, "gap": 0.5, "uss": 0.8}])
+def test_a_faster_stack_ships(made_up: MakeRun, effect: dict[str, float]) -> None:
+    verdict = made_up(**effect).judge().verdict
+    assert verdict["verdict"] == "SHIP", verdict["reason"]
+    assert metric(verdict, "throughput.max")["ratio"]["best"] > 2
+
+
+@pytest.mark.checklist("R.3")
+def test_memory_of_half_as_much_again_rolls_back(made_up: MakeRun) -> None:
+    verdict = made_up(uss=1.5).judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "memory")
+    assert metric(verdict, "memory.level")["ratio"]["best"] == pytest.approx(1.5, abs=0.01)
+
+
+@pytest.mark.checklist("R.4")
+def test_a_lost_trade_rolls_back_whatever_the_numbers(made_up: MakeRun) -> None:
+    verdict = made_up(differences=[lost_trade()], latency=0.5).judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "functionality")
+    assert "3 critical MISSING" in verdict["reason"]
+    assert verdict["differences"][0]["count"] == 3
+    assert verdict["triggers"][3]["worst"] == "MISSING.mexc.spot.public.trade"
+
+
+@pytest.mark.checklist("R.2")
+def test_a_silent_second_of_its_own_is_a_stability_fact(made_up: MakeRun) -> None:
+    """The new side closes its socket itself for 1.5 s of the 36.5 s main leg: 4 %."""
+    begin = (5 + 1 + 9 + 3.5 + 2 + 1 + 5) * 10**9
+    key = ["main", "new", "gateio.spot.public"]
+    rows = [[int(begin), *key, 1, "close", "", "", 1000, "client", ""]]
+    rows += [
+        [int(begin + 1.5e9), *key, 1, "subscribed", channel, "BTC_USDT", None, "", ""]
+        for channel in ("book", "trade", "book_ticker", "ticker")
+    ]
+    verdict = made_up(connections=rows).judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "stability")
+    assert metric(verdict, "stability.uptime.gateio.spot.public")["new"] == pytest.approx(1 - 1.5 / 36.5, rel=1e-5)
+    assert metric(verdict, "stability.uptime.mexc.spot.public")["verdict"] == "PASS"
+
+
+def test_unseen_control_is_not_fit(made_up: MakeRun) -> None:
+    verdict = made_up(burn=1.0).judge().verdict
+    assert (verdict["verdict"], exit_code(verdict)) == ("NOT_FIT", 12)
+    assert verdict["calibration"] | {"control": None, "outside_gate": []} == {
+        "ok": False,
+        "positive_control": False,
+        "present": True,
+        "control": None,
+        "alarms": [],
+        "outside_gate": [],
+        "problems": ["the positive control (+30 % burned service time) was not seen"],
+    }
+
+
+def test_legacy_unlike_itself_is_not_fit_even_with_a_regression(made_up: MakeRun) -> None:
+    verdict = made_up(aa_latency=1.2, latency=1.4).judge().verdict
+    assert verdict["verdict"] == "NOT_FIT"
+    assert "latency.gateio.spot.public.typical" in verdict["calibration"]["alarms"]
+
+
+def test_a_grave_difference_of_legacy_against_itself_is_not_fit(made_up: MakeRun) -> None:
+    verdict = made_up(aa_differences=[lost_trade("legacy2")]).judge().verdict
+    assert verdict["verdict"] == "NOT_FIT"
+    assert "MISSING in mexc.spot.public trade" in verdict["reason"]
+
+
+def test_legacy_alone_is_an_improvement_of_new(made_up: MakeRun) -> None:
+    verdict = made_up(differences=[lost_trade("legacy")]).judge().verdict
+    assert verdict["verdict"] == "SHIP"
+    assert verdict["differences"][0]["side"] == "legacy"
+
+
+@pytest.mark.parametrize(("ratio", "word"), [(1.0, "HOLD"), (1.15, "HOLD"), (1.35, "ROLL_BACK")])
+def test_without_calibration_only_twice_the_margin_rolls_back(made_up: MakeRun, ratio: float, word: str) -> None:
+    verdict = made_up(calibration=False, latency=ratio, noise=0.1, drift=0.002).judge().verdict
+    assert verdict["verdict"] == word
+    assert verdict["calibration"]["present"] is False
+
+
+def test_a_replay_never_ships_and_judges_no_latency(made_up: MakeRun) -> None:
+    replay = {"feed": "capture", "calibration": False}
+    verdict = made_up(calibration=False, latency=3.0, session=replay).judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert {m["id"].rpartition(".")[0].split(".")[0] for m in verdict["metrics"]} == {"stability"}
+    with_fact = made_up(calibration=False, session=replay, differences=[lost_trade()]).judge().verdict
+    assert with_fact["verdict"] == "ROLL_BACK"
+
+
+@pytest.mark.parametrize(
+    ("effects", "words"),
+    [
+        ({"accounted": 0.998}, "accounted for"),
+        ({"marks": [[9, "", "", "harness-drops", '{"count":4}']]}, "dropped 4"),
+        ({"manifest": {"complete": False, "interrupted": "SIGINT"}}, "interrupted (SIGINT)"),
+        ({"conserved": False}, "do not add up"),
+    ],
+)
+def test_doubt_holds(made_up: MakeRun, effects: dict[str, Any], words: str) -> None:
+    verdict = made_up(**effects).judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert words in verdict["reason"]
+    assert verdict["triggers"][3]["verdict"] == "HOLD"
+
+
+@pytest.mark.parametrize(
+    ("role", "word", "reason"),
+    [("new", "ROLL_BACK", "The new stack died"), ("legacy", "NOT_FIT", "The legacy stack died")],
+)
+def test_a_dead_side_is_named(made_up: MakeRun, role: str, word: str, reason: str) -> None:
+    row = [9 * 10**9, "main", role, "subject-failed", json.dumps({"reason": "died", "text": "exit code 1"})]
+    verdict = made_up(marks=[row]).judge().verdict
+    assert verdict["verdict"] == word
+    assert verdict["reason"].startswith(f"{reason}: exit code 1")
+
+
+def test_a_thin_type_is_shown_with_its_n_but_not_judged(made_up: MakeRun) -> None:
+    verdict = made_up(rate=300).judge().verdict
+    thin = metric(verdict, "latency.gateio.spot.ticker.typical")
+    assert thin["verdict"] == "NOT_JUDGED"
+    assert thin["n"] > 200
+    assert thin["id"] in verdict["not_judged"]
+
+
+def test_targets_are_shown_from_stamps_and_decide_nothing(made_up: MakeRun) -> None:
+    """Every made-up event has recv 1000 and t 41000: 40 us."""
+    verdict = made_up().judge().verdict
+    book = [t for t in verdict["targets"] if t["id"] == "5.3.8"]
+    assert [(t["limit"], t["p50"], t["met"]) for t in book] == [(50.0, None, None), (100.0, 40.0, True)]
+    bench = [t for t in verdict["targets"] if t["source"] == "bench"]
+    assert all(t["met"] is None for t in bench)
+
+
+def test_judging_twice_writes_the_same_bytes(made_up: MakeRun, tmp_path: Any) -> None:
+    run = made_up(differences=[lost_trade()])
+    written = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        written.append([path.read_bytes() for path in write(folder, run.judge())])
+    assert written[0] == written[1]
+    analysis = json.loads(written[0][1])
+    assert set(analysis) >= {"forest", "blocks", "tails", "timeline", "resources", "phases", "conservation", "samples"}
+    assert len(analysis["blocks"]["mexc.spot.public"]) == 42 + 36
+    assert len(written[0][1]) < 400_000

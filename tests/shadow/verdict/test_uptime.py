@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shadow.verdict.checklist import load_checklist
+from shadow.verdict.timeline import Close
+from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
+
+MS = 1_000_000
+FREE = 1000 * MS
+LIMITS = load_checklist().uptime
+
+
+def row(t_ms: float, event: str, channel: str = "", cause: str = "", conn_no: int = 1) -> dict[str, Any]:
+    symbol = "BTC_USDT" if channel else ""
+    return {
+        "t": int(t_ms * MS),
+        "event": event,
+        "channel": channel,
+        "symbol": symbol,
+        "cause": cause,
+        "conn_no": conn_no,
+    }
+
+
+START = [row(0, "open"), row(1, "subscribed", "book"), row(2, "subscribed", "trade")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "down_ms", "own_ms"),
+    [
+        ([], 0, 0),
+        # closed by the venue, back after 400 ms: free; after 1.5 s: half a second is its own
+        ([row(3000, "close", cause="connect-leg")], 7000, 6000),
+        ([row(3000, "close", cause="fault:close"), row(3400, "subscribed", "book", conn_no=2)], 7000, 6000),
+        (
+            [
+                row(3000, "close", cause="venue"),
+                row(3400, "subscribed", "book", conn_no=2),
+                row(4500, "subscribed", "trade", conn_no=2),
+            ],
+            1500,
+            500,
+        ),
+        # by the client, or for want of a ping: all its own
+        ([row(9700, "close", cause="client")], 300, 300),
+        ([row(9700, "close", cause="idle")], 300, 300),
+        # the client gave up a channel, or the venue refused it: still up
+        ([row(4000, "unsubscribed", "trade")], 0, 0),
+        ([row(4000, "refused", "trade")], 0, 0),
+        # a second socket took over before the first one closed
+        (
+            [
+                row(4000, "subscribed", "book", conn_no=2),
+                row(4001, "subscribed", "trade", conn_no=2),
+                row(4002, "close", cause="client"),
+            ],
+            0,
+            0,
+        ),
+    ],
+)
+def test_downtime_of_its_own(rows: list[dict[str, Any]], down_ms: float, own_ms: float) -> None:
+    found = downtime(START + rows, 100 * MS, 10_000 * MS, FREE)
+    assert (found.down / MS, found.own / MS) == (down_ms, own_ms)
+
+
+def test_never_subscribed_is_down_all_the_time() -> None:
+    found = downtime([row(0, "open")], 100 * MS, 10_000 * MS, FREE)
+    assert found.own == found.window
+    assert found.share_up == 0.0
+
+
+@pytest.mark.parametrize(
+    ("legacy_ms", "new_ms", "verdict"),
+    [(0, 0, "PASS"), (0, 99, "PASS"), (0, 101, "REGRESSION"), (150, 240, "PASS"), (500, 350, "REGRESSION")],
+)
+def test_uptime_fires_over_one_percent_or_over_legacy(legacy_ms: float, new_ms: float, verdict: str) -> None:
+    window = 30_000 * MS
+    sides = (Downtime(window, int(ms * MS), int(ms * MS), 0) for ms in (legacy_ms, new_ms))
+    metric = uptime_metric("x.y.z", *sides, LIMITS)
+    assert metric.census is not None
+    assert metric.census.verdict == verdict
+    assert metric.census.fact
+
+
+def test_recovery_after_each_forced_close() -> None:
+    closes = [Close(1000 * MS, "main", "new", "c"), Close(2000 * MS, "main", "new", "c")]
+    rows = [
+        row(1010, "open", conn_no=2),
+        row(1012, "subscribed", "book", conn_no=2),
+        row(1015, "subscribed", "trade", conn_no=2),
+        row(2010, "open", conn_no=3),
+        row(2012, "subscribed", "book", conn_no=3),
+    ]
+    assert recoveries(closes, START + rows, wanted=2) == [Recovery(10 * MS, 5 * MS, 15 * MS), None]
+
+
+def test_connect_metrics_pair_the_closes_and_name_what_never_came_back() -> None:
+    legacy = [Recovery(10, 5, 15)] * 5
+    new: list[Recovery | None] = [Recovery(20, 5, 25)] * 4 + [None]
+    connect, subscribe, gap = connect_metrics("c", legacy, new)
+    assert (connect.id, connect.legacy, connect.new, connect.n) == ("connect.time.c", 10, 20, 4)
+    assert (subscribe.new, gap.id, gap.new) == (5, "stability.reconnect_gap.c", 25)
+    assert gap.note == "1 of 5 closes without a recovery"
