@@ -79,11 +79,10 @@ def envelope_time(frame: Frame) -> int | None:
 
 
 def times_of(frame: Frame, item: Frame) -> tuple[int, ...]:
-    """Every time of the frame in ms; those in seconds also times 1000."""
-    found = [millis(holder.get(key)) for holder, key in ((frame, "time_ms"), (item, "t"), (item, "create_time_ms"))]
-    found += [millis(holder.get(key)) for holder, key in ((frame, "time"), (item, "E"), (item, "create_time"))]
-    whole = [time for time in found if time]
-    return tuple(whole + [time * 1000 for time in whole if time < 10**11])
+    """Every time of the frame in ms, those given in seconds times 1000."""
+    exact = [millis(holder.get(key)) for holder, key in ((frame, "time_ms"), (item, "t"), (item, "create_time_ms"))]
+    seconds = [millis(holder.get(key)) for holder, key in ((frame, "time"), (item, "E"), (item, "create_time"))]
+    return tuple(time for time in exact if time) + tuple(time * 1000 for time in seconds if time)
 
 
 def book(item: Frame, frame: Frame) -> Event:

@@ -1,0 +1,344 @@
+"""Books of one side and one symbol against the reference at every common version.
+
+The reference book and the side's are kept as float64 levels. Only prices that an update touched are compared, so
+that the set of prices where the two differ is exact at every version and full depth, without sorting. A divergence is
+one STATE from where it begins (top 20 at every change, full depth every FULL_EVERY) until the books agree again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from shadow.diff.canonical import is_levels, number_key
+from shadow.diff.codes import Finding
+from shadow.diff.expected import Owed
+from shadow.diff.join import is_rebuilt
+from shadow.diff.lines import Delivered
+from shadow.reference.book import OrderBook
+from shadow.reference.events import Book
+
+__all__ = ["BookWalk"]
+
+TOP: Final = 20
+FULL_EVERY: Final = 50
+HOLE_CODES: Final = frozenset({"IN_FLIGHT", "EDGE", "CONFLATED", "UNJUDGED"})
+UNRECOVERED_NS: Final = 10_000_000_000
+
+
+class BookWalk:
+    """Walks one stream in line order; findings are STATE, GAP, and FIELD or PHANTOM of rebuilt books.
+
+    `updates` are all of the venue's updates of the symbol in version order, `rests` its REST books, `has_snapshots`
+    whether the side delivers whole books at all: a side that does is compared from its first one, a side that does
+    not is seeded from the reference at its first update and after each hole that it is allowed.
+    """
+
+    def __init__(
+        self,
+        place: tuple[str, str],
+        owed: list[Owed],
+        updates: list[Book],
+        rests: list[Book],
+        has_snapshots: bool,
+        findings: list[Finding],
+    ) -> None:
+        self.connection, self.symbol = place
+        self.owed, self.updates, self.rests = owed, updates, sorted(rests, key=lambda book: book.last or 0)
+        self.place_of = {id(item): i for i, item in enumerate(owed)}
+        self.holes = holes_before(owed)
+        self.has_snapshots = has_snapshots
+        self.findings = findings
+        self.truth: OrderBook[float] = OrderBook(float)
+        self.side: OrderBook[float] = OrderBook(float)
+        self.next_update = 0
+        self.differing: set[tuple[str, float]] = set()
+        self.synced = self.diverged = False
+        self.at = -1
+        self.awaited: set[int] = set()
+        self.seeded = self.compared = 0
+        self.frame_of: dict[int, int] = {}
+        self.start_truth()
+
+    def start_truth(self) -> None:
+        """Seed the reference with the newest REST book that is not ahead of the first update, else start empty."""
+        first = version_of(self.owed[0]) if self.owed else 0
+        base = next((rest for rest in reversed(self.rests) if (rest.last or 0) <= first), None)
+        if base is not None:
+            self.reset_truth(base)
+
+    def reset_truth(self, base: Book) -> None:
+        self.truth.seed(base.last, base.bids, base.asks)
+        self.next_update = 0
+        self.skip_old(base.last or 0)
+
+    def skip_old(self, version: int) -> None:
+        while self.next_update < len(self.updates) and (self.updates[self.next_update].last or 0) <= version:
+            self.next_update += 1
+
+    def advance(self, version: int) -> list[Book]:
+        """Bring the reference to `version`; returns the updates applied."""
+        applied: list[Book] = []
+        while self.next_update < len(self.updates):
+            update = self.updates[self.next_update]
+            if (update.last or 0) > version:
+                break
+            if update.snapshot:
+                self.truth.seed(update.last, update.bids, update.asks)
+            else:
+                bids, asks = update.numbers()
+                self.truth.change(self.truth.bids, bids)
+                self.truth.change(self.truth.asks, asks)
+                self.truth.version = update.last
+            applied.append(update)
+            self.next_update += 1
+        return applied
+
+    def walk(self, given: list[Delivered]) -> None:
+        """Take all delivered events of the stream in line order."""
+        for delivered in given:
+            if delivered.owed is None:
+                if is_rebuilt(delivered) and not delivered.code:
+                    self.rebuilt(delivered)
+                elif delivered.code == "PHANTOM" and self.synced:
+                    self.put(delivered.body)
+            elif delivered.code != "EDGE":
+                self.update(delivered, self.place_of[id(delivered.owed)])
+        self.report_gaps(given)
+
+    def update(self, delivered: Delivered, place: int) -> None:
+        """One update that was expected."""
+        event: Book = delivered.owed.event
+        version = event.last or 0
+        if place in self.awaited or place < self.at or version < (self.truth.version or 0):
+            self.awaited.discard(place)
+            self.at = max(self.at, place)
+            self.heal(event)
+            return
+        hole = self.allowed_hole(place)
+        self.awaited.update(i for i in range(self.at + 1, place) if self.owed[i].delivered is not None)
+        self.at = place
+        if event.snapshot:
+            self.take_whole(delivered.body, event)
+            return
+        if not self.synced or hole:
+            self.resync(version)
+            return
+        applied = self.advance(version)
+        self.put(delivered.body)
+        for update in applied:
+            self.recheck(update)
+        self.compare(version)
+
+    def resync(self, version: int) -> None:
+        """After an allowed hole: wait for the side's snapshot, or seed a side without any from the reference."""
+        self.synced = False
+        if self.has_snapshots:
+            return
+        self.advance(version)
+        self.share_truth()
+        self.seeded += 1
+
+    def share_truth(self) -> None:
+        """Make the side's book equal to the reference."""
+        self.side.bids, self.side.asks = dict(self.truth.bids), dict(self.truth.asks)
+        self.differing.clear()
+        self.awaited.clear()
+        self.synced = True
+        self.diverged = False
+
+    def take_whole(self, body: dict[str, Any], event: Book) -> None:
+        """The exchange's own whole book: replaces both."""
+        self.advance(event.last or 0)
+        self.side.seed(event.last, [], [])
+        self.put(body)
+        self.synced = True
+        self.check_all()
+        self.compare(event.last or 0)
+
+    def rebuilt(self, delivered: Delivered) -> None:
+        """A whole book that the stack rebuilt: it must be a REST book brought to its version."""
+        version = delivered.body.get("last")
+        if version is None:
+            version = version_of(self.owed[self.at]) if self.at >= 0 else None
+        if not isinstance(version, int) or not any((rest.last or 0) <= version for rest in self.rests):
+            delivered.code = "PHANTOM"
+            return
+        wanted = levels_of(delivered.body)
+        now = max(version, self.truth.version or 0)
+        if any(self.fits(rest, version, wanted) for rest in reversed(self.rests) if (rest.last or 0) <= version):
+            self.advance(now)
+            self.share_truth()
+            delivered.code = "MATCH"
+            return
+        delivered.code = "FIELD"
+        self.note("FIELD", "levels:value" if wanted else "levels:type", version, delivered.body)
+        self.side.seed(version, [], [])
+        self.put(delivered.body)
+        self.advance(now)
+        self.synced = True
+        self.check_all()
+
+    def fits(self, base: Book, version: int, wanted: tuple[dict[float, float], dict[float, float]] | None) -> bool:
+        """Whether `base` brought to `version` is the wanted book; if so it becomes the reference."""
+        kept = dict(self.truth.bids), dict(self.truth.asks), self.truth.version, self.next_update
+        self.reset_truth(base)
+        self.advance(version)
+        if wanted == (self.truth.bids, self.truth.asks):
+            return True
+        (self.truth.bids, self.truth.asks, self.truth.version, self.next_update) = kept
+        return False
+
+    def put(self, body: dict[str, Any]) -> None:
+        """Apply delivered levels to the side's book as a consumer would, and look at their prices."""
+        for name, book in (("bids", self.side.bids), ("asks", self.side.asks)):
+            levels: Any = body.get(name)
+            if not is_levels(levels):
+                continue
+            for raw_price, raw_quantity in levels:
+                price, quantity = number_key(raw_price), number_key(raw_quantity)
+                if not isinstance(price, float) or not isinstance(quantity, float):
+                    continue
+                if quantity == 0:
+                    book.pop(price, None)
+                else:
+                    book[price] = quantity
+                self.look(name, price)
+
+    def look(self, name: str, price: float) -> None:
+        """Note whether the two books differ at one price."""
+        truth, side = (self.truth.bids, self.side.bids) if name == "bids" else (self.truth.asks, self.side.asks)
+        if truth.get(price) == side.get(price):
+            self.differing.discard((name, price))
+        else:
+            self.differing.add((name, price))
+
+    def recheck(self, update: Book) -> None:
+        bids, asks = update.numbers()
+        for level in bids:
+            self.look("bids", level[0])
+        for level in asks:
+            self.look("asks", level[0])
+
+    def check_all(self) -> None:
+        """Compare every price of both books."""
+        self.differing.clear()
+        for price in self.truth.bids.keys() | self.side.bids.keys():
+            self.look("bids", price)
+        for price in self.truth.asks.keys() | self.side.asks.keys():
+            self.look("asks", price)
+
+    def heal(self, event: Book) -> None:
+        """An update out of order: the order is judged elsewhere, so its levels count as arrived."""
+        if self.synced:
+            bids, asks = event.numbers()
+            pairs = ((self.side.bids, self.truth.bids, bids), (self.side.asks, self.truth.asks, asks))
+            for side, truth, levels in pairs:
+                for price, _ in levels:
+                    side.pop(price, None)
+                    if price in truth:
+                        side[price] = truth[price]
+            self.recheck(event)
+
+    def compare(self, version: int) -> None:
+        """Note a divergence that begins at this version."""
+        self.compared += 1
+        if not self.differing:
+            self.diverged = False
+        if not self.differing or self.diverged or self.awaited:
+            return
+        truth, side = self.truth.top(TOP), self.side.top(TOP)
+        if truth == side and self.compared % FULL_EVERY:
+            return
+        self.diverged = True
+        self.note("STATE", self.kind_of_state(), version, {"expected": truth, "delivered": side})
+
+    def kind_of_state(self) -> str:
+        """crossed, side, level or size."""
+        if self.side.crossed() and not self.truth.crossed():
+            return "crossed"
+        name, price = min(self.differing)
+        mine, other = (self.side.bids, self.truth.asks) if name == "bids" else (self.side.asks, self.truth.bids)
+        if price in mine and price in other:
+            return "side"
+        truth = self.truth.bids if name == "bids" else self.truth.asks
+        return "size" if price in mine and price in truth else "level"
+
+    def allowed_hole(self, place: int) -> bool:
+        """Whether between the last update and this one lies a hole that the fault table allows."""
+        known = self.truth.version or 0
+        between = (self.owed[i] for i in range(self.at + 1, place))
+        return any(self.holes[i] for i in range(self.at + 1, place + 1)) or any(
+            item.code in HOLE_CODES and item.delivered is None and version_of(item) > known for item in between
+        )
+
+    def report_gaps(self, given: list[Delivered]) -> None:
+        """GAP for each run of updates that were sent and not delivered, unless the side was between two syncs."""
+        resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
+        disrupted, conn_no, run = 0, -1, False
+        for hole, item in zip(self.holes, self.owed, strict=True):
+            if hole or item.fault or item.conn_no != conn_no or item.code in ("IN_FLIGHT", "EDGE"):
+                disrupted, conn_no = item.t_sent, item.conn_no
+            lost = item.delivered is None and item.code in ("MISSING", "CONFLATED")
+            if lost and not run and not (item.code == "CONFLATED" and self.is_syncing(item, resynced, disrupted)):
+                self.note("GAP", "recovered" if item.code == "CONFLATED" else "", version_of(item), None)
+            run = lost
+        if self.has_snapshots:
+            self.report_unrecovered(resynced)
+
+    def report_unrecovered(self, resynced: list[int]) -> None:
+        """GAP where the venue left versions out, time went by, and a stack that rebuilds books did not."""
+        for i, hole in enumerate(self.holes):
+            if not hole:
+                continue
+            start = self.owed[i].t_sent
+            end = next((self.owed[j].t_sent for j in range(i + 1, len(self.owed)) if self.holes[j]), None)
+            end = self.owed[-1].t_sent if end is None else end
+            if end - start > UNRECOVERED_NS and not any(start <= t <= start + UNRECOVERED_NS for t in resynced):
+                self.note("GAP", "", version_of(self.owed[i]), None)
+
+    def is_syncing(self, item: Owed, resynced: list[int], disrupted: int) -> bool:
+        """Whether no snapshot came between the last allowed disruption and this update, or a fault altered it."""
+        return bool(item.fault) or not any(disrupted <= t < item.t_sent for t in resynced)
+
+    def note(self, code: str, field: str, version: int, sample: Any) -> None:
+        if not self.frame_of:
+            self.frame_of = {version_of(item): item.frame_no for item in self.owed}
+        self.findings.append(
+            Finding(
+                code, self.connection, "book", self.symbol, field, (code, self.connection, self.symbol, version),
+                self.frame_of.get(version, -1), None, sample,
+            )
+        )  # fmt: skip
+
+
+def version_of(item: Owed) -> int:
+    """The last version of an expected update, 0 when it has none."""
+    return getattr(item.event, "last", None) or 0
+
+
+def holes_before(owed: list[Owed]) -> list[bool]:
+    """For each expected update whether the venue itself left versions out before it."""
+    found: list[bool] = []
+    last: int | None = None
+    for item in owed:
+        event = item.event
+        first, end = getattr(event, "first", None), getattr(event, "last", None)
+        found.append(last is not None and first is not None and first > last + 1)
+        if end is not None:
+            last = end if last is None else max(last, end)
+    return found
+
+
+def levels_of(body: dict[str, Any]) -> tuple[dict[float, float], dict[float, float]] | None:
+    """A delivered book as price to quantity, zero quantities left out; None when it is malformed."""
+    sides: list[dict[float, float]] = []
+    for name in ("bids", "asks"):
+        levels: Any = body.get(name)
+        if not is_levels(levels):
+            return None
+        try:
+            side = {float(price): float(quantity) for price, quantity in levels}
+        except (TypeError, ValueError):
+            return None
+        sides.append({price: quantity for price, quantity in side.items() if quantity})
+    return sides[0], sides[1]

@@ -1,0 +1,267 @@
+"""What a side was owed, and what the fault table lets a correct stack leave out.
+
+Owed are the reference's events of the frames sent to the side, in order of sending. Frames that a fault dropped or
+destroyed are owed nothing, so their hole stands in the sequence itself. The fault table allows besides:
+
+    duplicate, twin-fill   the second copy of a book or last-value event may be delivered or not; a trade only once
+    swap                   frames may be delivered in sent order or healed; an older one may be dropped
+    corrupt                one decode error per destroyed frame
+    abnormal close         what was sent behind the last frame that evidence proves received is IN_FLIGHT
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from typing import Any, Final
+
+import msgspec
+
+from shadow.diff.frames import Columns, Frame, FrameStore, columns_of, rows_of
+from shadow.reference.events import Book, Event
+
+__all__ = [
+    "COPIED",
+    "Allowance",
+    "Owed",
+    "Send",
+    "SideRows",
+    "allowance",
+    "excuse",
+    "owed_events",
+    "side_rows",
+    "side_sends",
+    "twin_key",
+]
+
+ABNORMAL_CODES: Final = frozenset({1006})
+ABNORMAL_CAUSES: Final = frozenset({"fault:reset", "fault:halfopen"})
+ORDERLY_CAUSES: Final = frozenset({"stop", "planned", "client"})
+RECOVERY_NS: Final = 5_000_000_000
+"""A whole book recovers updates that were sent up to this long before it."""
+COPIED: Final = frozenset({"duplicate", "twin-fill"})
+
+
+class Send(msgspec.Struct, gc=False):
+    """One frame written to one side."""
+
+    frame: Frame
+    conn_no: int
+    t_sent: int
+    first_written: bool
+    queued: bool
+    burst: int
+
+
+class Owed(msgspec.Struct, gc=False):
+    """One event expected of a side; `send` indexes the side's sends, `place` the event within its frame."""
+
+    event: Event
+    send: int
+    place: int
+    frame_no: int
+    conn_no: int
+    t_sent: int
+    fault: str
+    edge: bool
+    code: str = ""
+    delivered: Any = None
+
+    @property
+    def ref(self) -> tuple[int, int]:
+        """The event's name for both sides."""
+        return self.frame_no, self.place
+
+
+class Allowance(msgspec.Struct):
+    """What the faults and closes of one side allow; times in ns."""
+
+    stop: int | None
+    acks: dict[tuple[str, int, str, str], int]
+    abnormal: set[tuple[str, int]]
+    faults: dict[str, Counter[str]]
+    corrupt: dict[str, int]
+    refused: dict[str, int]
+    swaps: list[tuple[int, tuple[str, str, str]]]
+
+    def is_edge(self, connection: str, conn_no: int, channel: str, symbol: str, t: int) -> bool:
+        """Whether `t` is before that side's ack of the stream, or after its stop."""
+        if self.stop is not None and t > self.stop:
+            return True
+        ack = self.acks.get((connection, conn_no, channel, symbol))
+        return ack is not None and t < ack
+
+    def first_ack(self, connection: str, channel: str, symbol: str) -> int | None:
+        """The time of the stream's first ack on any connection number."""
+        return min(
+            (t for (c, _, ch, s), t in self.acks.items() if (c, ch, s) == (connection, channel, symbol)), default=None
+        )
+
+
+class SideRows(msgspec.Struct):
+    """One leg's ledger rows, as small row dicts."""
+
+    connections: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+
+
+def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
+    """The data frames sent to one side in order of `t_sent`."""
+    columns: Columns = columns_of(sends)
+    names = ("subject", "frame_no", "conn_no", "t_sent", "first_written", "queued", "burst")
+    frames = store.frames
+    found = [
+        Send(frames[no], conn_no, t_sent, first, queued, burst)
+        for subject, no, conn_no, t_sent, first, queued, burst in zip(*(columns.get(n, ()) for n in names), strict=True)
+        if subject == role and no in frames
+    ]
+    found.sort(key=lambda send: send.t_sent)
+    return found
+
+
+def allowance(role: str, rows: SideRows, sends: list[Send]) -> Allowance:
+    """Read one side's acks, closes and faults from the ledger."""
+    allowed = Allowance(None, {}, set(), {}, {}, {}, [])
+    for row in rows.connections:
+        if row["subject"] == role:
+            note_connection(allowed, row)
+    for row in rows.marks:
+        if row["role"] in (role, "", None):
+            note_mark(allowed, role, row)
+    for send in sends:
+        if send.frame.fault:
+            kinds = allowed.faults.setdefault(send.frame.connection, Counter())
+            kinds[send.frame.fault] += 1
+            if not send.frame.readable:
+                allowed.corrupt[send.frame.connection] = allowed.corrupt.get(send.frame.connection, 0) + 1
+    return allowed
+
+
+def note_connection(allowed: Allowance, row: dict[str, Any]) -> None:
+    event, connection, cause = row["event"], row["connection"], row["cause"] or ""
+    if event == "subscribed":
+        allowed.acks.setdefault((connection, row["conn_no"], row["channel"], row["symbol"]), row["t"])
+    elif event == "refused" and not cause.startswith("fault:"):
+        allowed.refused[connection] = allowed.refused.get(connection, 0) + 1
+    elif event == "close":
+        if cause == "stop":
+            allowed.stop = min(allowed.stop or row["t"], row["t"])
+        elif is_abnormal(row["code"], cause):
+            allowed.abnormal.add((connection, row["conn_no"]))
+        if cause.startswith("fault:"):
+            allowed.faults.setdefault(connection, Counter())[cause.removeprefix("fault:")] += 1
+
+
+def is_abnormal(code: int | None, cause: str) -> bool:
+    """Whether a connection ended without a closing handshake."""
+    return code in ABNORMAL_CODES or cause in ABNORMAL_CAUSES or (code is None and cause not in ORDERLY_CAUSES)
+
+
+def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:
+    name = row["name"]
+    if name == "leg-end" or (name in ("subject-stop", "subject-bye") and row["role"] == role):
+        allowed.stop = min(allowed.stop or row["t"], row["t"])
+    elif name == "fault":
+        detail = json.loads(row["detail"] or "{}")
+        if detail.get("role") in (role, "", None):
+            allowed.faults.setdefault(detail.get("connection", ""), Counter())[detail.get("kind", "")] += 1
+            if detail.get("kind") == "swap":
+                stream = str(detail.get("connection")), str(detail.get("channel")), str(detail.get("symbol"))
+                allowed.swaps.append((row["t"], stream))
+
+
+def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[tuple[str, str, str], list[Owed]], int]:
+    """Expected events per (connection, type, symbol) in order of sending, and how many beyond `cap` were left out."""
+    streams: dict[tuple[str, str, str], list[Owed]] = {}
+    kept = left_out = 0
+    gone: set[tuple[int, int]] = set()
+    for i, send in enumerate(sends):
+        frame = send.frame
+        fault = "duplicate" if (frame.frame_no, send.conn_no) in gone else frame.fault
+        gone.add((frame.frame_no, send.conn_no))
+        if kept >= cap:
+            left_out += len(frame.events)
+            continue
+        for place, event in enumerate(frame.events):
+            edge = allowed.is_edge(frame.connection, send.conn_no, event.type, event.symbol, send.t_sent)
+            owed = Owed(event, i, place, frame.frame_no, send.conn_no, send.t_sent, fault, edge)
+            streams.setdefault((frame.connection, event.type, event.symbol), []).append(owed)
+            kept += 1
+    for t, stream in allowed.swaps:
+        mark_swap(streams.get(stream, []), t)
+    return streams, left_out
+
+
+def mark_swap(stream: list[Owed], t: int) -> None:
+    """The first two frames of the stream behind the mark of a swap are the two that changed places."""
+    later = [owed for owed in stream if owed.t_sent >= t]
+    frames = list(dict.fromkeys(owed.frame_no for owed in later))[:2]
+    for owed in later:
+        if owed.frame_no in frames:
+            owed.fault = "swap"
+
+
+def last_received(streams: dict[tuple[str, str, str], list[Owed]]) -> dict[tuple[str, int], int]:
+    """Per (connection, conn_no) the last send that a delivered event proves received."""
+    found: dict[tuple[str, int], int] = {}
+    for (connection, _, _), stream in streams.items():
+        for owed in stream:
+            if owed.delivered is not None:
+                key = connection, owed.conn_no
+                found[key] = max(found.get(key, -1), owed.send)
+    return found
+
+
+def excuse(
+    streams: dict[tuple[str, str, str], list[Owed]],
+    allowed: Allowance,
+    snapshots: dict[tuple[str, str], list[tuple[int, int]]],
+) -> None:
+    """Give each expected event that was not delivered its code; `snapshots` are (version, t) of whole books."""
+    received = last_received(streams)
+    for (connection, event_type, symbol), stream in streams.items():
+        whole = sorted(snapshots.get((connection, symbol), ())) if event_type == "book" else []
+        seen: set[Any] = set()
+        for owed in stream:
+            twin = owed.fault in COPIED and twin_key(owed.event) in seen
+            seen.add(twin_key(owed.event))
+            if not owed.code:
+                owed.code = excuse_of(owed, allowed, received, connection, whole, twin)
+
+
+def excuse_of(
+    owed: Owed,
+    allowed: Allowance,
+    received: dict[tuple[str, int], int],
+    connection: str,
+    whole: list[tuple[int, int]],
+    twin: bool,
+) -> str:
+    """EDGE, IN_FLIGHT, CONFLATED (a copy, a healed swap, a version within a snapshot) or MISSING."""
+    link = connection, owed.conn_no
+    if owed.edge:
+        return "EDGE"
+    if link in allowed.abnormal and owed.send > received.get(link, -1):
+        return "IN_FLIGHT"
+    if twin or (owed.fault == "swap" and owed.event.type != "trade"):
+        return "CONFLATED"
+    return "CONFLATED" if is_covered(owed, whole) else "MISSING"
+
+
+def is_covered(owed: Owed, whole: list[tuple[int, int]]) -> bool:
+    """Whether a whole book of the update's version or a later one was delivered within RECOVERY_NS."""
+    if not whole or not isinstance(owed.event, Book) or owed.event.last is None:
+        return False
+    later = whole[bisect_left(whole, (owed.event.last, 0)) :]
+    return any(t <= owed.t_sent + RECOVERY_NS for _, t in later)
+
+
+def twin_key(event: Event) -> Any:
+    """What makes two events of one stream copies of each other."""
+    return getattr(event, "id", None) or getattr(event, "seq", None) or getattr(event, "last", None), event.ts
+
+
+def side_rows(connections: Any, marks: Any) -> SideRows:
+    """Rows of the two small tables."""
+    return SideRows(rows_of(connections), rows_of(marks))

@@ -1,0 +1,62 @@
+"""The list of known differences: a TOML file of `[[known]]` entries, each owned, reasoned and with an end."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from shadow.diff.codes import Difference
+from shadow.errors import UsageError
+
+__all__ = ["Known", "apply_known", "load_known"]
+
+
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One accepted difference; empty `side`, `channel` or `field` means any. It ends after the day `expires`."""
+
+    id: str
+    code: str
+    owner: str
+    reason: str
+    expires: date
+    max_count: int
+    side: str = ""
+    channel: str = ""
+    field: str = ""
+
+
+def load_known(path: Path) -> list[Known]:
+    """Read the list; UsageError naming the file when it is unreadable or an entry is incomplete."""
+    try:
+        entries = tomllib.loads(path.read_text()).get("known", [])
+        found = msgspec.convert(entries, type=list[Known])
+    except (OSError, ValueError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"known differences {path}: {error}") from error
+    ids = [entry.id for entry in found]
+    if len(set(ids)) != len(ids):
+        raise UsageError(f"known differences {path}: an id stands twice")
+    return found
+
+
+def apply_known(differences: list[Difference], known: list[Known], today: date) -> list[Difference]:
+    """Set `known` on the differences that an entry covers: not expired, and all of its matches within max_count."""
+    for entry in known:
+        if entry.expires < today:
+            continue
+        covered = [item for item in differences if item.known is None and covers(entry, item)]
+        if covered and sum(item.count for item in covered) <= entry.max_count:
+            for item in covered:
+                item.known = entry.id
+    return differences
+
+
+def covers(entry: Known, item: Difference) -> bool:
+    """Whether an entry speaks of this difference; its field is a path, or a path and kind."""
+    fields = ("", item.field, item.field.partition(":")[0])
+    sides = ("", item.side)
+    return (
+        entry.code == item.code and entry.side in sides and entry.channel in ("", item.type) and entry.field in fields
+    )

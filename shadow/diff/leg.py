@@ -1,0 +1,203 @@
+"""The judge of one leg: both sides against the reference, then against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from shadow.diff.codes import INCIDENT_CODES, Difference, Finding, FirstArrival, LegDiff
+from shadow.diff.expected import side_rows, side_sends
+from shadow.diff.frames import FrameStore, rows_of
+from shadow.diff.incidents import never_sent
+from shadow.diff.known import Known, apply_known
+from shadow.diff.lines import held_fields, read_lines
+from shadow.diff.merge import differences_of, merge, samples_of
+from shadow.diff.requests import asked, compare_requests, refusals, summary
+from shadow.diff.side import SideJudgement, judge_side, matches_of
+
+if TYPE_CHECKING:
+    from shadow.capture.reader import RunData
+
+__all__ = ["EVENT_CAP", "diff_leg", "diff_streams"]
+
+EVENT_CAP: Final = 4_000_000
+"""Events of one side kept in memory; what goes beyond is UNJUDGED."""
+Lines = Iterable[tuple[int, bytes]]
+
+
+def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = ()) -> LegDiff:
+    """Judge one leg of a run directory; roles are (baseline, candidate)."""
+    tables = {name: of_leg(run.table(name), leg) for name in ("frames", "sends", "connections", "marks", "requests")}
+    lines = {role: lines_of(run, leg, role) for role in roles}
+    return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known)
+
+
+def of_leg(table: Any, leg: str) -> Any:
+    """The rows of one leg, as columns."""
+    import pyarrow.compute as pc
+
+    return table.filter(pc.equal(table["leg"], leg)).to_pydict()
+
+
+def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
+    """A side's lines as (t_read, line) in the order written; none when the table is missing."""
+    columns = of_leg(run.table(f"events/{role}").select(["leg", "n", "t_read", "body"]), leg)
+    order = np.argsort(np.array(columns["n"], np.int64), kind="stable")
+    return [(columns["t_read"][i], columns["body"][i]) for i in order]
+
+
+def diff_streams(
+    frames: Any,
+    sends: Any,
+    connections: Any,
+    marks: Any,
+    requests: Any,
+    lines: Mapping[str, Lines],
+    session: Mapping[str, Any],
+    *,
+    leg: str = "main",
+    known: Sequence[Known] = (),
+    late_ns: int | None = None,
+    cap: int = EVENT_CAP,
+) -> LegDiff:
+    """Judge one leg from its tables and its sides' lines.
+
+    A table is a mapping of columns, a list of row dicts or a pyarrow Table, in the columns of the run directory.
+    `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE (dual mode).
+    """
+    baseline, candidate = lines
+    store, rows, asking = FrameStore(frames), side_rows(connections, marks), rows_of(requests)
+    spoken = {role: read_lines(side, cap) for role, side in lines.items()}
+    held = {role: held_fields(side.events) for role, side in spoken.items()}
+    held[candidate] = either(held[candidate], held[baseline])
+    sides = {
+        role: judge_side(
+            role, side_sends(role, sends, store), spoken[role], store, rows, held=held[role], late_ns=late_ns, cap=cap
+        )
+        for role in lines
+    }
+    control = {role: asked(role, asking) for role in lines}
+    findings = gather(sides, compare_requests(control), {role: refusals(role, rows) for role in lines})
+    groups = merge(findings)
+    differences = apply_known(differences_of(groups), list(known), started(session))
+    move_known(sides, differences)
+    add_unjudged(sides, differences)
+    names = sorted({stream[0] for side in sides.values() for stream in side.streams})
+    symbols = sorted({stream[2] for side in sides.values() for stream in side.streams})
+    sent = sum(len(send.frame.events) > 0 for side in sides.values() for send in side.sends)
+    return LegDiff(
+        leg=leg,
+        roles=(baseline, candidate),
+        matches={role: matches_of(side, names, symbols) for role, side in sides.items()},
+        connections=names,
+        symbols=symbols,
+        differences=differences,
+        samples=samples_of(groups, leg, store),
+        totals={role: side.totals for role, side in sides.items()},
+        conserved=all(is_conserved(side.totals) for side in sides.values()),
+        first_arrival=first_arrivals(sides[baseline], sides[candidate], names),
+        frames_sent=sent + store.unreadable,
+        frames_accounted=sent - sum(unjudged_frames(side) for side in sides.values()),
+        requests=summary(control),
+    )
+
+
+def either(
+    ours: dict[tuple[str, str], set[str]], theirs: dict[tuple[str, str], set[str]]
+) -> dict[tuple[str, str], set[str]]:
+    """Fields that one of two sides has: what the baseline has, the candidate may not have lost."""
+    return {key: ours.get(key, set()) | theirs.get(key, set()) for key in ours.keys() | theirs.keys()}
+
+
+def gather(
+    sides: Mapping[str, SideJudgement], control: Mapping[str, list[Finding]], refused: Mapping[str, list[Finding]]
+) -> dict[str, list[Finding]]:
+    """All findings per role, with what only the comparison of both sides shows."""
+    (baseline, first), (candidate, second) = sides.items()
+    silent = {
+        baseline: never_sent(first.streams, second.streams, first.allowed),
+        candidate: never_sent(second.streams, first.streams, second.allowed),
+    }
+    return {role: side.findings + control[role] + refused[role] + silent[role] for role, side in sides.items()}
+
+
+def move_known(sides: Mapping[str, SideJudgement], differences: list[Difference]) -> None:
+    """Count the events of known differences as KNOWN, wherever they are counted."""
+    for item in differences:
+        if item.known is None or item.code in INCIDENT_CODES:
+            continue
+        for role, side in sides.items():
+            if item.side in (role, "both"):
+                for name in ("codes", "delivered_codes", "expected_codes"):
+                    recount(side.totals[name], item.code, item.count)
+
+
+def recount(codes: dict[str, int], code: str, count: int) -> None:
+    moved = min(count, codes.get(code, 0))
+    if moved:
+        codes[code] -= moved
+        codes["KNOWN"] = codes.get("KNOWN", 0) + moved
+        if not codes[code]:
+            del codes[code]
+
+
+def add_unjudged(sides: Mapping[str, SideJudgement], differences: list[Difference]) -> None:
+    """A difference that says how many events the memory cap left out."""
+    for role, side in sides.items():
+        if n := side.totals["codes"].get("UNJUDGED", 0):
+            differences.append(Difference("UNJUDGED", role, "info", "", "", "", "memory cap", n))
+
+
+def is_conserved(totals: Mapping[str, Any]) -> bool:
+    """Whether every delivered and every expected event ended in exactly one code."""
+    delivered, expected, codes = totals["delivered_codes"], totals["expected_codes"], totals["codes"]
+    return (
+        sum(delivered.values()) == totals["input"]
+        and sum(expected.values()) == totals["expected"]
+        and sum(codes.values()) == totals["input"] + totals["expected"] - totals["pairs"]
+        and "" not in codes
+    )
+
+
+def unjudged_frames(side: SideJudgement) -> int:
+    """Sends with an event beyond the cap."""
+    if not side.left_out:
+        return 0
+    judged = {item.send for owed in side.streams.values() for item in owed}
+    return sum(bool(send.frame.events) and i not in judged for i, send in enumerate(side.sends))
+
+
+def first_arrivals(first: SideJudgement, second: SideJudgement, names: list[str]) -> list[FirstArrival]:
+    """Per connection who had each paced event first; bursts go to one side at a time and are left out."""
+    found = []
+    times = paced_times(first)
+    leads: dict[str, list[int]] = {name: [] for name in names}
+    for (connection, ref), t in paced_times(second).items():
+        if (connection, ref) in times:
+            leads[connection].append(times[connection, ref] - t)
+    for name in names:
+        lead = np.array(leads[name], np.int64)
+        found.append(FirstArrival(name, len(lead), int((lead > 0).sum()), int((lead < 0).sum()), lead))
+    return found
+
+
+def paced_times(side: SideJudgement) -> dict[tuple[str, tuple[int, int]], int]:
+    """`t` of each matched paced event by (connection, event)."""
+    return {
+        (connection, item.ref): item.delivered.t
+        for (connection, _, _), owed in side.streams.items()
+        for item in owed
+        if item.code == "MATCH" and item.delivered is not None and side.sends[item.send].burst < 0
+    }
+
+
+def started(session: Mapping[str, Any]) -> date:
+    """The session's day, by which known differences expire; without one nothing has expired."""
+    text = str(session.get("started_utc") or "")[:10]
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return date.min

@@ -1,0 +1,98 @@
+"""A subject's lines as delivered events, states and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from shadow.diff.canonical import FIELDS, OPTIONAL
+
+__all__ = ["Delivered", "Spoken", "held_fields", "read_lines"]
+
+Stream = tuple[str, str, str]
+"""Connection, event type, symbol."""
+
+
+class Delivered(msgspec.Struct, gc=False):
+    """One event line; `n` is its place among the side's lines, `t` None when it is no integer."""
+
+    n: int
+    t_read: int
+    t: int | None
+    connection: str
+    type: str
+    symbol: str
+    body: dict[str, Any]
+    code: str = ""
+    owed: Any = None
+
+
+class Spoken(msgspec.Struct):
+    """All that a side said: events in line order, and state and error lines."""
+
+    events: list[Delivered]
+    states: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    unread: int = 0
+
+
+NO_EVENT: Final = frozenset({"hello", "bye", "log"})
+
+
+def read_lines(lines: Iterable[tuple[int, bytes]], cap: int) -> Spoken:
+    """Read (t_read, line) pairs; what is no protocol line is log and left out.
+
+    Events beyond `cap` are only counted, in `unread`.
+    """
+    spoken = Spoken([], [], [])
+    events = spoken.events
+    for n, (t_read, line) in enumerate(lines):
+        try:
+            body = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if not isinstance(body, dict):
+            continue
+        kind = body.get("k")
+        if kind == "event":
+            if len(events) < cap:
+                events.append(event_of(n, t_read, body))
+            else:
+                spoken.unread += 1
+        elif kind == "state":
+            spoken.states.append(body)
+        elif kind == "error":
+            spoken.errors.append(body)
+    return spoken
+
+
+def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
+    """The event of one line; parts that are no text become text, so that a strange line is a phantom, not a crash."""
+    t = body.get("t")
+    names = [body.get(name) for name in ("c", "type", "symbol")]
+    connection, event_type, symbol = (name if isinstance(name, str) else str(name) for name in names)
+    return Delivered(n, t_read, t if type(t) is int else None, connection, event_type, symbol, body)
+
+
+def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
+    """The optional fields that a side has been seen to have, per connection and type.
+
+    A field counts as held when at least half of the events have it: a stack either has a field or has it not.
+    `first` and `snapshot` come with some events only and are never held.
+    """
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for event in events:
+        tally = counts.setdefault((event.connection, event.type), {})
+        tally[""] = tally.get("", 0) + 1
+        body = event.body
+        for name in OPTIONAL.get(event.type, ()):
+            if body.get(name) is not None:
+                tally[name] = tally.get(name, 0) + 1
+    return {
+        key: {name for name, n in tally.items() if name not in ("", "first", "snapshot") and 2 * n >= tally[""]}
+        for key, tally in counts.items()
+        if key[1] in FIELDS
+    }

@@ -1,0 +1,185 @@
+"""One side of a leg judged against the reference: what it was owed, what it delivered, and every code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from shadow.diff.books import BookWalk
+from shadow.diff.codes import TYPES, Finding, Matches
+from shadow.diff.expected import Allowance, Owed, Send, SideRows, allowance, excuse, owed_events
+from shadow.diff.frames import FrameStore
+from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale
+from shadow.diff.join import is_rebuilt, join_stream
+from shadow.diff.lines import Delivered, Spoken
+
+__all__ = ["SideJudgement", "judge_side", "matches_of"]
+
+Stream = tuple[str, str, str]
+
+
+class SideJudgement(msgspec.Struct):
+    """All that is known of one side: its sends and streams with codes set, findings, totals."""
+
+    role: str
+    sends: list[Send]
+    streams: dict[Stream, list[Owed]]
+    given: list[Delivered]
+    allowed: Allowance
+    findings: list[Finding]
+    totals: dict[str, Any]
+    left_out: int
+
+
+def judge_side(
+    role: str,
+    sends: list[Send],
+    spoken: Spoken,
+    store: FrameStore,
+    rows: SideRows,
+    *,
+    held: dict[tuple[str, str], set[str]],
+    late_ns: int | None,
+    cap: int,
+) -> SideJudgement:
+    """Give every owed and every delivered event of one side its code, and find its incidents.
+
+    `held` are optional fields that may not be null, per (connection, type).
+    """
+    allowed = allowance(role, rows, sends)
+    streams, left_out = owed_events(sends, allowed, cap)
+    findings: list[Finding] = []
+    by_stream = split(spoken.events)
+    rounded = 0
+    for stream, given in by_stream.items():
+        held_here = held.get((stream[0], stream[1]), set())
+        rounded += join_stream(streams.get(stream, []), given, held_here, late_ns, findings)
+    excuse(streams, allowed, whole_books(spoken.events))
+    seeded = walk_books(streams, by_stream, store, findings)
+    strangers(spoken.events, allowed, findings)
+    lost(streams, findings)
+    judge_clock(spoken.events, findings)
+    findings += stale(streams) + lifecycle(spoken.states) + exceptions(role, spoken.errors, rows, allowed)
+    judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out)
+    judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}
+    return judged
+
+
+def split(events: list[Delivered]) -> dict[Stream, list[Delivered]]:
+    """Delivered events by stream, in line order."""
+    found: dict[Stream, list[Delivered]] = {}
+    for event in events:
+        found.setdefault((event.connection, event.type, event.symbol), []).append(event)
+    return found
+
+
+def whole_books(events: list[Delivered]) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """(version, t) of the whole books that a side delivered, by (connection, symbol)."""
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for event in events:
+        version = event.body.get("last") if event.type == "book" else None
+        if isinstance(version, int) and event.body.get("snapshot") is True:
+            found.setdefault((event.connection, event.symbol), []).append((version, event.t or event.t_read))
+    return found
+
+
+def walk_books(
+    streams: dict[Stream, list[Owed]],
+    by_stream: dict[Stream, list[Delivered]],
+    store: FrameStore,
+    findings: list[Finding],
+) -> int:
+    """Compare every book with the reference; returns how often a book was seeded."""
+    rebuilding = {stream[0] for stream, given in by_stream.items() if any(is_rebuilt(event) for event in given)}
+    seeded = 0
+    for stream in sorted(streams.keys() | by_stream.keys()):
+        if stream[1] != "book":
+            continue
+        place = stream[0], stream[2]
+        updates, rests = store.updates.get(place, []), store.rest_books.get(place, [])
+        walk = BookWalk(place, streams.get(stream, []), updates, rests, stream[0] in rebuilding, findings)
+        walk.walk(by_stream.get(stream, []))
+        seeded += walk.seeded
+    return seeded
+
+
+def strangers(events: list[Delivered], allowed: Allowance, findings: list[Finding]) -> None:
+    """Delivered events that nothing was expected for: EDGE before the ack or behind the stop, else PHANTOM."""
+    for event in events:
+        if event.code not in ("", "PHANTOM"):
+            continue
+        event.code = "PHANTOM"
+        ack = allowed.first_ack(event.connection, event.type, event.symbol)
+        t = event.t if event.t is not None else event.t_read
+        if (ack is not None and t < ack) or (allowed.stop is not None and t > allowed.stop):
+            event.code = "EDGE"
+            continue
+        content = tuple((key, str(value)) for key, value in sorted(event.body.items()) if key not in STAMPS)
+        findings.append(
+            Finding("PHANTOM", event.connection, event.type, event.symbol, "", content, delivered=event.body)
+        )
+
+
+STAMPS = frozenset({"t", "recv", "dequeued", "decoded", "routed"})
+
+
+def lost(streams: dict[Stream, list[Owed]], findings: list[Finding]) -> None:
+    """MISSING as findings."""
+    for (connection, event_type, symbol), owed in streams.items():
+        for item in owed:
+            if item.code == "MISSING":
+                findings.append(
+                    Finding("MISSING", connection, event_type, symbol, "", item.ref, item.frame_no, item.event)
+                )
+
+
+def totals(judged: SideJudgement, unread: int) -> dict[str, Any]:
+    """Counts of codes: of delivered events, of expected events, and of both with a pair counted once."""
+    delivered = Counter(event.code for event in judged.given)
+    expected = Counter(item.code for owed in judged.streams.values() for item in owed)
+    pairs = Counter(event.code for event in judged.given if event.owed is not None)
+    if unread:
+        delivered["UNJUDGED"] += unread
+    if judged.left_out:
+        expected["UNJUDGED"] += judged.left_out
+    codes = delivered + expected - pairs
+    return {
+        "input": len(judged.given) + unread,
+        "expected": sum(len(owed) for owed in judged.streams.values()) + judged.left_out,
+        "codes": dict(sorted(codes.items())),
+        "pairs": sum(pairs.values()),
+        "delivered_codes": dict(sorted(delivered.items())),
+        "expected_codes": dict(sorted(expected.items())),
+    }
+
+
+def matches_of(judged: SideJudgement, connections: list[str], symbols: list[str]) -> Matches:
+    """One row per send whose events all matched."""
+    n = len(judged.sends)
+    wanted = [len(send.frame.events) for send in judged.sends]
+    matched = [0] * n
+    last_t = [0] * n
+    for owed in judged.streams.values():
+        for item in owed:
+            if item.code == "MATCH" and item.delivered is not None:
+                matched[item.send] += 1
+                last_t[item.send] = max(last_t[item.send], item.delivered.t or 0)
+    keep = [i for i in range(n) if wanted[i] and matched[i] == wanted[i]]
+    sends = [judged.sends[i] for i in keep]
+    connection_no = {name: i for i, name in enumerate(connections)}
+    symbol_no = {name: i for i, name in enumerate(symbols)}
+    firsts = [send.frame.events[0] for send in sends]
+    return Matches(
+        frame_no=np.array([send.frame.frame_no for send in sends], np.int64),
+        connection=np.array([connection_no[send.frame.connection] for send in sends], np.int16),
+        type=np.array([TYPES.index(event.type) for event in firsts], np.int8),
+        symbol=np.array([symbol_no[event.symbol] for event in firsts], np.int16),
+        t_sent=np.array([send.t_sent for send in sends], np.int64),
+        t_callback=np.array([last_t[i] for i in keep], np.int64),
+        first_written=np.array([bool(send.first_written) for send in sends], np.bool_),
+        queued=np.array([bool(send.queued) for send in sends], np.bool_),
+        burst=np.array([send.burst for send in sends], np.int32),
+    )
