@@ -14,6 +14,7 @@ from shadow.venue.bursts import burst_leg
 from shadow.venue.connect_leg import connect_leg
 from shadow.venue.options import read_options
 from shadow.venue.pace import pace
+from shadow.venue.replay import replay
 from shadow.venue.server import Venue
 
 __all__ = ["serve_commands"]
@@ -99,10 +100,16 @@ async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
         stage.begin_leg(command.leg, command.pair)
         return {}
     if command.cmd == "pace":
+        if venue.recording is not None:
+            return {"frames": 0, "error": "a capture is replayed, not paced"}
         rate = command.rate if isinstance(command.rate, int | float) else stage.options.rate
         if isinstance(rate, str):
             return {"error": "a synthetic feed has no rate max; give a number"}
         return {"frames": await pace(stage, command.phase, command.seconds or 0.0, rate)}
+    if command.cmd == "replay":
+        if venue.recording is None:
+            return {"error": "nothing to replay: the feed is synthetic"}
+        return {"frames": await replay(stage, venue.recording)}
     if command.cmd == "burst":
         return {"bursts": await burst_leg(stage, command.seconds or 0.0, command.phase)}
     if command.cmd == "connect":

@@ -23,6 +23,7 @@ class VenueOptions(msgspec.Struct):
     channels: list[str] | None = None
     feed: str = "sim"
     rate: float | str = 600.0
+    unpaced: bool = False
     seed: int = 1
     profile: str = "default"
     faults: list[str] = []

@@ -50,6 +50,7 @@ class RestDesk:
             is_book = answer.version is not None
             if is_book:
                 outlet.books_asked.add(answer.symbol)
+                outlet.changed.set()
             frame = Frame(
                 outlet.connection,
                 "rest",

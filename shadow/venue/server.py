@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from shadow.errors import UsageError
@@ -17,6 +18,7 @@ from shadow.venue.outlet import Outlet
 from shadow.venue.personas.registry import PERSONAS
 from shadow.venue.schedule import MIX
 from shadow.venue.sinks import FolderSink, NullSink, PipeSink, Sink
+from shadow.venue.sources.capture import Capture, load_capture
 from shadow.venue.sources.synthetic import Stream, SyntheticSource
 from shadow.venue.stage import Emit, Stage
 from shadow.venue.wire import Persona
@@ -33,6 +35,7 @@ class Venue:
         self.options = options
         planned = options.planned()
         self._emit = emit
+        self.recording: Capture | None = None
         self._complete: dict[tuple[str, str], bool] = {}
         self._wanted: dict[str, set[tuple[str, str]]] = {}
         self._ticker: asyncio.TimerHandle | None = None
@@ -67,7 +70,7 @@ class Venue:
 
     def describe(self) -> dict[str, Any]:
         """Lanes' addresses and the symbols by connection in the exchange's spelling."""
-        symbols = {persona.id: [persona.spell(one) for one in self._symbols(persona)] for persona in self.personas}
+        symbols = {persona.id: [persona.spell(one) for one in self.options.symbols] for persona in self.personas}
         return {"lanes": {role: lane.urls() for role, lane in self.lanes.items()}, "symbols": symbols}
 
     async def drain(self, timeout_s: float = 5.0) -> dict[str, dict[str, int]]:
@@ -98,10 +101,33 @@ class Venue:
         self.ledger.close()
 
     def _build_feed(self) -> tuple[list[Persona], SyntheticSource]:
+        kind, _, path = self.options.feed.partition(":")
+        if kind == "capture":
+            self.recording = load_capture(Path(path))
+            return self._recorded_feed(self.recording)
+        if kind != "sim":
+            raise UsageError(f"feed {self.options.feed!r} is not built; use sim or capture:PATH")
+        return self._synthetic_feed()
+
+    def _recorded_feed(self, recording: Capture) -> tuple[list[Persona], SyntheticSource]:
+        options = self.options
+        if set(options.connections) - set(recording.connections):
+            raise UsageError(f"{options.feed}: this capture serves {', '.join(recording.connections)} only")
+        options.symbols = list(recording.symbols)
+        asked = recording.channels if options.channels is None else options.channels
+        channels = [channel for channel in recording.channels if channel in asked]
+        personas = [PERSONAS[connection](recording.market) for connection in recording.connections]
+        for persona in personas:
+            self._wanted[persona.id] = {(channel, symbol) for channel in channels for symbol in options.symbols}
+        return personas, SyntheticSource([])
+
+    def _synthetic_feed(self) -> tuple[list[Persona], SyntheticSource]:
         from shadow.venue.market import market_for
 
         options = self.options
         channels = list(MIX) if options.channels is None else options.channels
+        if not options.symbols or not set(channels) & set(MIX):
+            raise UsageError(f"a synthetic feed needs symbols, and channels out of {', '.join(MIX)}")
         personas: list[Persona] = []
         streams: list[Stream] = []
         markets: dict[tuple[str, str], Any] = {}
@@ -117,10 +143,9 @@ class Venue:
             personas.append(persona)
             streams.append(Stream(persona, markets[place], options.symbols, channels, options.seed))
             self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
+        if not personas:
+            raise UsageError("a venue needs at least one connection")
         return personas, SyntheticSource(streams)
-
-    def _symbols(self, persona: Persona) -> list[str]:
-        return list(self.options.symbols)
 
     def _on_change(self, outlet: Outlet, what: str) -> None:
         if what == "closed":

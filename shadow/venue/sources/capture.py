@@ -1,0 +1,182 @@
+"""Recorded feeds: a `.session` file (one Gate.io spot socket) with its `.rest` sibling (the order books asked then).
+
+Lines of a session: `<url> <-> <time>` connect, `<url> <- <time>: <json>` what the client sent, `<time>: <json>` what
+it received; of a rest file: `<url> -> <time>: <json>`. Times are unix seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from shadow.errors import UsageError
+from shadow.venue.wire import Level
+
+__all__ = ["Capture", "RecordedFrame", "RecordedMarket", "load_capture"]
+
+_Shape = TypeVar("_Shape")
+CONNECTION: Final = "gateio.spot.public"
+CHANNELS: Final = {"spot.order_book_update": "book", "spot.trades": "trade", "spot.tickers": "ticker"}
+"""Channels that are replayed, with their event types; candles are not."""
+_RECEIVED = re.compile(r"(?P<time>\d+(?:\.\d+)?): (?P<body>\{.*\})")
+_SENT = re.compile(r"wss?://\S+ <- \d+(?:\.\d+)?: (?P<body>\{.*\})")
+_CONNECT = re.compile(r"wss?://\S+ <-> \d+(?:\.\d+)?")
+_BOOK = re.compile(r"(?P<url>https?://\S+) -> \d+(?:\.\d+)?: (?P<body>\{.*\})")
+
+
+class RecordedFrame(msgspec.Struct, frozen=True):
+    """One data frame as it was received; `at_s` counts from the first."""
+
+    at_s: float
+    wire_channel: str
+    channel: str
+    symbol: str
+    first: int | None
+    last: int | None
+    payload: bytes
+
+
+class RecordedMarket(msgspec.Struct, frozen=True):
+    """The recorded symbols and books as a `wire.MarketView`; books stay as recorded whatever the replay's position."""
+
+    symbols: tuple[str, ...]
+    books: dict[str, tuple[int, list[Level], list[Level]]]
+    tickers: dict[str, dict[str, str]]
+
+    def book(self, symbol: str) -> tuple[int, Sequence[Level], Sequence[Level]]:
+        """Version, bids and asks; version 0 and no levels when none was recorded."""
+        return self.books.get(symbol, (0, [], []))
+
+    def figures(self, symbol: str) -> Mapping[str, str]:
+        """The first recorded ticker's figures, zeros when there is none."""
+        names = ("last", "bid", "ask", "base_volume", "quote_volume", "high", "low", "change")
+        return self.tickers.get(symbol) or dict.fromkeys(names, "0")
+
+
+class Capture(msgspec.Struct, frozen=True):
+    """A recorded feed with what it takes to serve it."""
+
+    connections: tuple[str, ...]
+    channels: tuple[str, ...]
+    symbols: tuple[str, ...]
+    frames: list[RecordedFrame]
+    market: RecordedMarket
+
+
+class _Body(msgspec.Struct):
+    channel: str
+    event: str = ""
+    result: Any = None
+    payload: Any = None
+
+
+class _RestBook(msgspec.Struct):
+    id: int
+    asks: list[Level]
+    bids: list[Level]
+
+
+def load_capture(path: Path) -> Capture:
+    """Read a recorded session; raises UsageError naming the file, and the line where one is damaged."""
+    if path.suffix != ".session":
+        raise UsageError(f"{path}: not a recorded session that can be played; give a .session file")
+    frames: list[RecordedFrame] = []
+    symbols: dict[str, None] = {}
+    tickers: dict[str, dict[str, str]] = {}
+    begin: float | None = None
+    for place, line in _lines(path):
+        if _CONNECT.fullmatch(line):
+            continue
+        received, sent = _RECEIVED.fullmatch(line), _SENT.fullmatch(line)
+        match = received or sent
+        if match is None:
+            raise UsageError(f"{place}: neither a connect, a sent nor a received frame")
+        body = _decode(match["body"], _Body, place)
+        if body.channel not in CHANNELS:
+            continue
+        if sent:
+            symbols.update(dict.fromkeys(_pairs_of(body)))
+        elif received and body.event == "update":
+            moment = float(received["time"])
+            begin = moment if begin is None else begin
+            frame = _frame(moment - begin, body, received["body"].encode(), place)
+            symbols[frame.symbol] = None
+            frames.append(frame)
+            if frame.channel == "ticker":
+                tickers.setdefault(frame.symbol, _figures(body.result))
+    if not frames:
+        raise UsageError(f"{path}: holds no data frame of {', '.join(CHANNELS)}")
+    present = {frame.channel for frame in frames}
+    channels = tuple(channel for channel in CHANNELS.values() if channel in present)
+    books = _load_books(path.with_suffix(".rest"))
+    market = RecordedMarket(tuple(symbols), books, tickers)
+    return Capture((CONNECTION,), channels, tuple(symbols), frames, market)
+
+
+def _load_books(path: Path) -> dict[str, tuple[int, list[Level], list[Level]]]:
+    books: dict[str, tuple[int, list[Level], list[Level]]] = {}
+    for place, line in _lines(path):
+        match = _BOOK.fullmatch(line)
+        if match is None:
+            raise UsageError(f"{place}: not a recorded REST answer")
+        pair = parse_qs(urlsplit(match["url"]).query).get("currency_pair")
+        if pair is None:
+            raise UsageError(f"{place}: the address names no currency_pair")
+        book = _decode(match["body"], _RestBook, place)
+        books.setdefault(pair[0], (book.id, book.bids, book.asks))
+    return books
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """(place for messages, line) of every line that is not empty."""
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}, line {number}: not UTF-8 text") from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield f"{path}, line {number}", line.strip()
+
+
+def _decode(body: str, shape: type[_Shape], place: str) -> _Shape:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+def _frame(at_s: float, body: _Body, payload: bytes, place: str) -> RecordedFrame:
+    channel, result = CHANNELS[body.channel], body.result
+    name = "s" if channel == "book" else "currency_pair"
+    symbol = result.get(name) if isinstance(result, dict) else None
+    if not isinstance(symbol, str):
+        raise UsageError(f"{place}: a {body.channel} frame without result.{name}")
+    first, last = (result.get("U"), result.get("u")) if channel == "book" else (None, None)
+    return RecordedFrame(at_s, body.channel, channel, symbol, first, last, payload)
+
+
+def _pairs_of(body: _Body) -> list[str]:
+    payload = body.payload if isinstance(body.payload, list) else []
+    return [item for item in payload if isinstance(item, str) and "_" in item]
+
+
+def _figures(result: dict[str, str]) -> dict[str, str]:
+    names = {
+        "last": "last",
+        "bid": "highest_bid",
+        "ask": "lowest_ask",
+        "base_volume": "base_volume",
+        "quote_volume": "quote_volume",
+        "high": "high_24h",
+        "low": "low_24h",
+        "change": "change_percentage",
+    }
+    return {ours: str(result.get(theirs, "0")) for ours, theirs in names.items()}
