@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from shadow.capture.manifest import config_sha256, data_sha256
@@ -23,7 +24,7 @@ from shadow.verdict.facts import (
     legacy_failures,
     mute_sides,
 )
-from shadow.verdict.legs import diff_legs, read_known
+from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.targets import target_lines
 from shadow.verdict.timeline import Timeline, read_marks
@@ -67,7 +68,7 @@ def judge_diffs(
     plan: PlanView,
     timeline: Timeline,
     diffs: Mapping[str, LegDiff],
-    known: tuple[dict[str, Any], ...] = (),
+    known: KnownList = (),
 ) -> Judgement:
     """Judge a run whose legs have been compared."""
     limits = load_checklist()
@@ -195,19 +196,11 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _known(known: tuple[dict[str, Any], ...], diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
+def _known(known: KnownList, diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
     """Entries of the known-differences list with how often each covered one in the main leg."""
     main = diffs.get("main")
     counts: dict[str, int] = {}
     for d in main.differences if main else ():
         if d.known is not None:
             counts[d.known] = counts.get(d.known, 0) + d.count
-    names = ("id", "code", "side", "channel", "field", "max_count", "owner", "reason", "expires")
-    return [
-        {name: _plain(entry[name]) for name in names if name in entry} | {"count": counts.get(str(entry.get("id")), 0)}
-        for entry in known
-    ]
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, (int, float, str)) else str(value)
+    return [msgspec.to_builtins(entry) | {"count": counts.get(entry.id, 0)} for entry in known]

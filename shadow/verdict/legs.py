@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from shadow.errors import RunError
+from shadow.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from shadow.diff.codes import LegDiff
+    from shadow.diff.known import Known
 
 __all__ = ["diff_legs", "read_known"]
 
 WORKERS = 2
-Known = tuple[dict[str, Any], ...]
+KnownList: TypeAlias = "tuple[Known, ...]"
 
 
-def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: Known) -> dict[str, LegDiff]:
+def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
     """Leg to its diff, in the order given; `legs` are (leg, (baseline, candidate))."""
     if len(legs) < 2:
         return {leg: _diff(run, leg, roles, known) for leg, roles in legs}
@@ -32,7 +32,7 @@ def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: Kno
         return {leg: running[leg].result() for leg, _ in legs}
 
 
-def _diff(run: Path, leg: str, roles: tuple[str, str], known: Known) -> LegDiff:
+def _diff(run: Path, leg: str, roles: tuple[str, str], known: KnownList) -> LegDiff:
     from shadow.capture.reader import RunData
     from shadow.diff.leg import diff_leg
 
@@ -40,21 +40,19 @@ def _diff(run: Path, leg: str, roles: tuple[str, str], known: Known) -> LegDiff:
     return diff
 
 
-def read_known(run: Path, session: dict[str, Any]) -> Known:
-    """Entries of the known-differences file that had not expired when the session started.
+def read_known(run: Path, session: dict[str, Any]) -> KnownList:
+    """Entries of the known-differences list that the session named; expired ones are left to the diff.
 
     The copy in the run directory comes first, so that a verdict can be derived again elsewhere. RunError when the
     session names a file that is not there or cannot be read.
     """
+    from shadow.diff.known import load_known
+
     name = session.get("known")
     if not name:
         return ()
     copy = run / Path(name).name
-    path = copy if copy.is_file() else Path(name)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise RunError(f"{path}: the known-differences file of this run is unreadable: {fault}") from None
-    entries = next((value for value in tables.values() if isinstance(value, list)), [])
-    today = str(session.get("started_utc") or "")[:10]
-    return tuple(entry for entry in entries if str(entry.get("expires", "9999"))[:10] >= today)
+        return tuple(load_known(copy if copy.is_file() else Path(name)))
+    except UsageError as fault:
+        raise RunError(str(fault)) from None

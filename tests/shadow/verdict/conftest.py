@@ -68,7 +68,7 @@ class MadeUpRun:
         self._rng = np.random.default_rng(effects.seed)
         self._effects = effects
         self._rows: dict[str, list[list[Any]]] = {name: [] for name in ("marks", "connections", "resources")}
-        self._events: dict[str, list[tuple[str, int]]] = {}
+        self._events: dict[str, list[tuple[str, Any]]] = {}
         self.diffs: dict[str, LegDiff] = {}
         self.session = self._session()
         t = 5 * S
@@ -92,11 +92,17 @@ class MadeUpRun:
     def table(self, name: str) -> pa.Table:
         wanted = schema(name)
         if name.startswith("events/"):
-            rows = self._events[name.partition("/")[2]]
-            legs, t = [row[0] for row in rows], np.concatenate([row[1] for row in rows])
-            sizes = [len(row[1]) for row in rows]
+            parts = self._events[name.partition("/")[2]]
+            legs, t = [part[0] for part in parts], np.concatenate([part[1] for part in parts])
+            sizes = [len(part[1]) for part in parts]
             text = ["", "event", CONNECTIONS[0], "book", "X"]
-            columns = [np.repeat(legs, sizes), np.arange(len(t)), *(np.repeat(x, len(t)) for x in text[1:]), t, t]
+            columns: list[Any] = [
+                np.repeat(legs, sizes),
+                np.arange(len(t)),
+                *(np.repeat(x, len(t)) for x in text[1:]),
+                t,
+                t,
+            ]
             columns.append([b'{"t":41000,"recv":1000}'] * len(t))
             return pa.table(dict(zip(wanted.names, columns, strict=True))).cast(wanted)
         rows = self._rows.get(name, [])

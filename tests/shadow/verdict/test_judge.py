@@ -16,6 +16,7 @@ MakeRun = Callable[..., Any]
 
 
 def metric(verdict: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any]
     [found] = [m for m in verdict["metrics"] if m["id"] == name]
     return found
 

@@ -79,8 +79,8 @@ def test_never_subscribed_is_down_all_the_time() -> None:
 )
 def test_uptime_fires_over_one_percent_or_over_legacy(legacy_ms: float, new_ms: float, verdict: str) -> None:
     window = 30_000 * MS
-    sides = (Downtime(window, int(ms * MS), int(ms * MS), 0) for ms in (legacy_ms, new_ms))
-    metric = uptime_metric("x.y.z", *sides, LIMITS)
+    legacy, new = (Downtime(window, int(ms * MS), int(ms * MS), 0) for ms in (legacy_ms, new_ms))
+    metric = uptime_metric("x.y.z", legacy, new, LIMITS)
     assert metric.census is not None
     assert metric.census.verdict == verdict
     assert metric.census.fact
