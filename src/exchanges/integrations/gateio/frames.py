@@ -23,6 +23,8 @@ __all__ = [
     "decode_snapshot",
     "decode_spot",
     "loose_book_ticker",
+    "loose_tickers",
+    "loose_trades",
 ]
 
 
@@ -173,6 +175,8 @@ class Envelope(msgspec.Struct, gc=False):
     error: ErrorBody | None = None
     payload: Any = None
     result: msgspec.Raw = msgspec.Raw(b"null")
+    time: int = 0
+    time_ms: int = 0
 
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode
@@ -188,12 +192,54 @@ class _LooseBookTicker(msgspec.Struct, gc=False):
     A: str
 
 
-def loose_book_ticker(result: bytes | msgspec.Raw) -> BookTickerEvent:
+class _LooseTicker(msgspec.Struct, gc=False):
+    currency_pair: str
+    last: str
+    lowest_ask: str
+    highest_bid: str
+    base_volume: str
+    quote_volume: str
+    high_24h: str
+    low_24h: str
+
+
+_decode_loose_ticker = msgspec.json.Decoder(_LooseTicker | list[_LooseTicker]).decode
+_decode_loose_trades = msgspec.json.Decoder(_Trade | list[_Trade], strict=False).decode
+_decode_loose_book_ticker = msgspec.json.Decoder(_LooseBookTicker).decode
+
+
+def loose_book_ticker(envelope: Envelope) -> BookTickerEvent:
     """A best bid/ask with an empty side, whose price and amount are empty text on the wire: 0.0 at 0.0."""
-    loose = msgspec.json.decode(result, type=_LooseBookTicker)
+    loose = _decode_loose_book_ticker(envelope.result)
     return BookTickerEvent(
         loose.s, float(loose.b or 0), float(loose.B or 0), float(loose.a or 0), float(loose.A or 0), loose.t, loose.u
     )
+
+
+def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
+    """One or several tickers; a side that is empty text is None."""
+    result = _decode_loose_ticker(envelope.result)
+    timestamp = envelope.time_ms or envelope.time * 1000
+    return [
+        TickerEvent(
+            loose.currency_pair,
+            float(loose.last),
+            float(loose.highest_bid) if loose.highest_bid else None,
+            float(loose.lowest_ask) if loose.lowest_ask else None,
+            float(loose.base_volume),
+            float(loose.quote_volume),
+            float(loose.high_24h),
+            float(loose.low_24h),
+            timestamp,
+        )
+        for loose in (result if isinstance(result, list) else [result])
+    ]
+
+
+def loose_trades(envelope: Envelope) -> list[TradeEvent]:
+    """One or several trades."""
+    result = _decode_loose_trades(envelope.result)
+    return [TradeFrame(trade).event() for trade in (result if isinstance(result, list) else [result])]
 
 
 class RestBook(msgspec.Struct, gc=False):

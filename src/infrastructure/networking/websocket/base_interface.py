@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import Any
@@ -20,12 +19,12 @@ from exchanges.structs.errors import ExchangeRestError, TransportError
 from exchanges.structs.types import (
     ConnectionState,
     ParsedMessage,
-    ReconnectionPolicy,
     Symbol,
     WebSocketConfig,
     WebSocketManagerConfig,
 )
 from infrastructure.networking.websocket.backlog import Backlog
+from infrastructure.networking.websocket.hooks import ConnectionHooks
 from infrastructure.networking.websocket.keep_alive import KeepAlive
 from infrastructure.networking.websocket.metrics import LatencyHistogram
 from infrastructure.networking.websocket.reconnection import ReconnectionPlan
@@ -37,7 +36,7 @@ MessageHandler = Callable[[ParsedMessage], Awaitable[None]]
 ConnectionHandler = Callable[[ConnectionState], Awaitable[None]]
 
 
-class BaseWebSocketInterface(ABC):
+class BaseWebSocketInterface(ConnectionHooks):
     """Connection lifecycle and message hand-over; what differs by exchange comes from the mixins.
 
     `message_handler` is a coroutine function and is served by one task over a bounded deque; without it no such task
@@ -70,75 +69,13 @@ class BaseWebSocketInterface(ABC):
         self._reconnection = ReconnectionPlan(self.get_reconnection_policy(), random_source)
         self._backlog: Backlog | None = Backlog(self.manager_config.max_pending_messages) if message_handler else None
         self._connection_task: asyncio.Task[None] | None = None
-        self._reader_task: asyncio.Task[ConnectionEnded] | None = None
+        self._reader_task: asyncio.Task[TransportError] | None = None
         self._processing_task: asyncio.Task[None] | None = None
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._is_closing = False
         self._is_confirmed = False
         self._keep_alive = KeepAlive(self.create_heartbeat_message, self.frames_received)
         self._failure: TransportError | None = None
-
-    # What an exchange, a scope or a consumer decides
-
-    @abstractmethod
-    def _handle_message(self, raw_message: Any) -> None:
-        """Take one frame, synchronously. Errors of one frame stay with that frame."""
-
-    @abstractmethod
-    async def connect(self) -> Transport:
-        """Open the socket."""
-
-    @abstractmethod
-    def get_reconnection_policy(self) -> ReconnectionPolicy:
-        """How often and how fast to try again."""
-
-    @abstractmethod
-    def should_reconnect(self, error: Exception) -> bool:
-        """Whether another attempt can help."""
-
-    @abstractmethod
-    def classify_error(self, error: Exception) -> str:
-        """A word for the log line and the metrics."""
-
-    @abstractmethod
-    def requires_authentication(self) -> bool:
-        """Whether `authenticate` must succeed before subscribing."""
-
-    @abstractmethod
-    async def authenticate(self) -> bool:
-        """Prove who we are; raises AuthenticationError."""
-
-    @abstractmethod
-    def create_heartbeat_message(self) -> str | None:
-        """The application ping, None for a protocol ping."""
-
-    @abstractmethod
-    def heartbeat_interval(self) -> float | None:
-        """Seconds between pings, None for no keep-alive."""
-
-    @abstractmethod
-    async def _restore_subscriptions(self) -> None:
-        """Send what the new connection has to be subscribed to."""
-
-    @abstractmethod
-    def frames_received(self) -> int:
-        """How many frames came in, over all connections."""
-
-    def set_subscriptions(self, symbols: list[Symbol], channels: list[Any]) -> None:
-        """What to subscribe on the first connect."""
-        return
-
-    def _on_disconnected(self) -> None:
-        """Forget what held for the connection that ended."""
-        return
-
-    def _on_state(self, state: ConnectionState) -> None:
-        """A plain look at each state change."""
-        return
-
-    async def _release(self) -> None:
-        """Give back what the handler holds besides the socket."""
-        return
 
     def _on_error(self, kind: str, error: BaseException) -> None:
         """Count an error; kind is connect, auth, subscribe, decode, callback or internal."""
@@ -273,7 +210,7 @@ class BaseWebSocketInterface(ABC):
 
     # Frames
 
-    async def _message_reader(self, websocket: Transport) -> ConnectionEnded:
+    async def _message_reader(self, websocket: Transport) -> TransportError:
         """Hand on each frame until the connection ends, which shows only when everything buffered was read."""
         receive, hand_over, backlog = websocket.recv, self._on_raw_message, self._backlog
         try:
@@ -281,8 +218,11 @@ class BaseWebSocketInterface(ABC):
                 hand_over(await receive())
                 if backlog is not None and backlog.entries:
                     await backlog.make_room()
-        except ConnectionEnded as ended:
+        except TransportError as ended:
             return ended
+        except Exception as error:  # noqa: BLE001 - a library's own error ends this connection, not the loop
+            self._on_error("internal", error)
+            return TransportError(f"{type(error).__name__}: {error}")
 
     def _on_raw_message(self, raw_message: bytes | str) -> None:
         """Frame to callback, synchronously; also the entry for benches."""
@@ -295,7 +235,7 @@ class BaseWebSocketInterface(ABC):
     async def _process_messages(self, backlog: Backlog) -> None:
         """Serve the coroutine consumer, in order, until closed and empty."""
         assert self.message_handler is not None
-        consume, buckets, pop = self.message_handler, self.delivery.buckets, backlog.pop
+        consume, record, pop = self.message_handler, self.delivery.record, backlog.pop
         while await backlog.wait_arrival():
             arrived_ns, message = pop()
             try:
@@ -303,7 +243,7 @@ class BaseWebSocketInterface(ABC):
             except Exception as error:  # noqa: BLE001 - the consumer's error is counted, never swallowed nor fatal
                 self._on_error("callback", error)
                 self.logger.error("Message processing failed: %s", error)
-            buckets[(perf_counter_ns() - arrived_ns).bit_length()] += 1
+            record(perf_counter_ns() - arrived_ns)
 
     # Helpers
 

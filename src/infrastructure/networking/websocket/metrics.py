@@ -12,17 +12,23 @@ BUCKETS = 48
 class LatencyHistogram:
     """Counts by power of two of nanoseconds: bucket b holds 2**(b-1) <= t < 2**b.
 
-    The hot path writes `buckets[ns.bit_length()] += 1` itself; 2**47 ns are 39 hours, so it cannot run over.
+    A hot path may write `buckets[ns.bit_length()] += 1` itself and leaves mean and maximum to the buckets; `record`
+    keeps both exactly. 2**47 ns are 39 hours, so the last bucket cannot run over.
     """
 
-    __slots__ = ("buckets",)
+    __slots__ = ("_max_ns", "_total_ns", "buckets")
 
     def __init__(self) -> None:
         self.buckets = [0] * BUCKETS
+        self._total_ns = 0
+        self._max_ns = 0
 
     def record(self, ns: int) -> None:
         """Count one duration."""
         self.buckets[ns.bit_length()] += 1
+        self._total_ns += ns
+        if ns > self._max_ns:
+            self._max_ns = ns
 
     @property
     def count(self) -> int:
@@ -31,14 +37,16 @@ class LatencyHistogram:
 
     @property
     def mean_ns(self) -> float:
-        """Mean of the buckets' middles; within a factor of 1.5 of the true mean."""
-        total = self.count
-        return sum(n * _middle(b) for b, n in enumerate(self.buckets)) / total if total else 0.0
+        """The mean; from the buckets' middles, within a factor of 1.5, where only they were written."""
+        count = self.count
+        if self._total_ns:
+            return self._total_ns / count
+        return sum(n * _middle(b) for b, n in enumerate(self.buckets)) / count if count else 0.0
 
     @property
     def max_ns(self) -> int:
-        """Upper bound of the highest bucket in use."""
-        return max((1 << b for b, n in enumerate(self.buckets) if n), default=0)
+        """The maximum; the upper bound of the highest bucket in use where only the buckets were written."""
+        return self._max_ns or max((1 << b for b, n in enumerate(self.buckets) if n), default=0)
 
     def quantile_ns(self, q: float) -> int:
         """Upper bound of the bucket that holds quantile `q`."""

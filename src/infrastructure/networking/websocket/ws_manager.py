@@ -91,7 +91,7 @@ class WebSocketManager:
     def metrics(self) -> PerformanceMetrics:
         """The counters as the struct that callers know, made now; each message counts once."""
         handler, delivery = self.handler, self.handler.delivery
-        count = delivery.count
+        count = delivery.count if self.message_handler is not None else handler.frames_received()
         uptime = self._uptime()
         return PerformanceMetrics(
             messages_processed=count,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
-from exchanges.structs.errors import DecodeError
+from exchanges.structs.errors import DecodeError, SubscriptionError
 from exchanges.structs.events import (
     BookTickerEvent,
     BookUpdate,
@@ -50,13 +49,6 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         self._init_public(callbacks)
         self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
         self._rest = rest
-        self._routes: list[Callable[[Any], None]] = [
-            self._handle_control,
-            self._route_orderbook,
-            self._route_trades,
-            self._route_book_ticker,
-            self._route_ticker,
-        ]
 
     @abstractmethod
     def _parse_orderbook(self, payload: Any) -> BookUpdate | None:
@@ -95,30 +87,28 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         return super().handler_metrics() | {"books": self._books.metrics()}
 
     def _route_message(self, kind: int, payload: Any) -> None:
-        self._routes[kind](payload)
-
-    def _route_orderbook(self, payload: Any) -> None:
-        update = self._parse_orderbook(payload)
-        if update is not None:
-            rebuilt = self._books.apply(update)
-            self._on_book(update)
-            if rebuilt is not None:
-                self._on_book(rebuilt)
-
-    def _route_trades(self, payload: Any) -> None:
-        trades = self._parse_trades(payload)
-        if trades:
-            self._on_trades(trades)
-
-    def _route_book_ticker(self, payload: Any) -> None:
-        event = self._parse_book_ticker(payload)
-        if event is not None:
-            self._on_book_ticker(event)
-
-    def _route_ticker(self, payload: Any) -> None:
-        event = self._parse_ticker(payload)
-        if event is not None:
-            self._on_ticker(event)
+        """Parse by kind and call back; a parser's None is a frame that changes nothing."""
+        if kind == ORDERBOOK:
+            update = self._parse_orderbook(payload)
+            if update is not None:
+                rebuilt = self._books.apply(update)
+                self._on_book(update)
+                if rebuilt is not None:
+                    self._on_book(rebuilt)
+        elif kind == TRADES:
+            trades = self._parse_trades(payload)
+            if trades:
+                self._on_trades(trades)
+        elif kind == BOOK_TICKER:
+            best = self._parse_book_ticker(payload)
+            if best is not None:
+                self._on_book_ticker(best)
+        elif kind == TICKER:
+            ticker = self._parse_ticker(payload)
+            if ticker is not None:
+                self._on_ticker(ticker)
+        else:
+            self._handle_control(payload)
 
     def _deliver_book(self, update: BookUpdate) -> None:
         """A book rebuilt outside of a frame; the consumer's error is counted as if it were inside one."""
@@ -129,7 +119,7 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
 
     def _deliver_subscription(self, event: SubscriptionEvent) -> None:
         if event.error is not None:
-            self._on_error("subscribe", DecodeError(event.error))
+            self._on_error("subscribe", SubscriptionError(event.error))
         self._on_subscription(event)
 
     def _on_frame_error(self, error: Exception) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from exchanges.integrations.gateio.frames import (
     decode_envelope,
     decode_spot,
     loose_book_ticker,
+    loose_tickers,
+    loose_trades,
 )
 from exchanges.structs.errors import DecodeError
 from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
@@ -34,6 +36,11 @@ from infrastructure.networking.websocket.mixins.subscription_mixin import Key, S
 __all__ = ["GateioSpotPublicHandler"]
 
 ORDERBOOK = PublicWebsocketChannelType.ORDERBOOK
+LOOSE: dict[PublicWebsocketChannelType, Callable[[Envelope], Any]] = {
+    PublicWebsocketChannelType.TRADES: loose_trades,
+    PublicWebsocketChannelType.BOOK_TICKER: loose_book_ticker,
+    PublicWebsocketChannelType.TICKER: loose_tickers,
+}
 
 
 class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageHandler):
@@ -44,8 +51,11 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
         return to_gateio(symbol)
 
     def symbol_of(self, name: str) -> Symbol:
-        """The symbol of `BTC_USDT`."""
-        return from_gateio(name)
+        """The symbol of `BTC_USDT`; DecodeError for a name without a separator."""
+        try:
+            return from_gateio(name)
+        except ValueError as error:
+            raise DecodeError(str(error)) from error
 
     def channel_name(self, channel: PublicWebsocketChannelType, name: str) -> str:
         """`spot.trades` and the like, the same for all symbols."""
@@ -124,15 +134,22 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
             self._handle_odd_data(envelope)
 
     def _handle_odd_data(self, envelope: Envelope) -> None:
-        """A frame of a known channel that the typed decoder did not take."""
+        """A frame of a known channel in a form that the typed decoder does not take: an empty side, a list."""
+        kind = CHANNEL_TYPES[envelope.channel]
         try:
-            if CHANNEL_TYPES[envelope.channel] is PublicWebsocketChannelType.BOOK_TICKER:
-                self._on_book_ticker(loose_book_ticker(envelope.result))
-                return
-            decode_spot(msgspec.json.encode({"channel": envelope.channel, "result": envelope.result}))
+            if kind is ORDERBOOK:
+                raise DecodeError(f"unreadable book update: {bytes(envelope.result)[:80]!r}")
+            events = LOOSE[kind](envelope)
         except (msgspec.MsgspecError, ValueError) as error:
             raise DecodeError(f"unreadable {envelope.channel} frame: {error}") from error
-        raise DecodeError(f"unreadable {envelope.channel} frame")
+        if kind is PublicWebsocketChannelType.BOOK_TICKER:
+            self._on_book_ticker(events)
+        elif kind is PublicWebsocketChannelType.TRADES:
+            if events:
+                self._on_trades(events)
+        else:
+            for event in events:
+                self._on_ticker(event)
 
     def _on_accepted(self, envelope: Envelope) -> None:
         request = self._find_request(envelope)

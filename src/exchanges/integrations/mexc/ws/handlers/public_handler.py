@@ -23,7 +23,7 @@ from exchanges.integrations.mexc.frames import (
 )
 from exchanges.structs.errors import DecodeError
 from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
-from exchanges.structs.symbols import from_mexc, to_mexc
+from exchanges.structs.symbols import to_mexc
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
 from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
@@ -54,7 +54,7 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
 
     def symbol_of(self, name: str) -> Symbol:
         """The symbol as it was subscribed; a name alone does not tell where its quote begins."""
-        return self._symbols.get(name) or from_mexc(name)
+        return self._symbols[name]
 
     def channel_name(self, channel: PublicWebsocketChannelType, name: str) -> str:
         """The full channel string."""

@@ -1,0 +1,186 @@
+"""The seam to the WebSocket library, against a real loopback server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from exchanges.structs import ConfigurationError
+from infrastructure.networking.websocket import transport as seam
+from infrastructure.networking.websocket.testing import FakeServer, MockHandler, run_virtual
+from infrastructure.networking.websocket.transport import (
+    ConnectFailed,
+    ConnectionEnded,
+    TransportSettings,
+    open_websockets,
+    resolve_transport,
+)
+
+Behaviour = Callable[[ServerConnection], Awaitable[None]]
+
+
+@asynccontextmanager
+async def exchange(behaviour: Behaviour, refuse_with: int | None = None) -> AsyncIterator[tuple[str, list[Request]]]:
+    """A server's address and the handshakes it saw."""
+    handshakes: list[Request] = []
+
+    def note(connection: ServerConnection, request: Request) -> Response | None:
+        handshakes.append(request)
+        return connection.respond(refuse_with, "no\n") if refuse_with is not None else None  # type: ignore[arg-type]
+
+    async with serve(behaviour, "127.0.0.1", 0, process_request=note, close_timeout=0.2) as server:
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws", handshakes
+
+
+async def idle(connection: ServerConnection) -> None:
+    async for _ in connection:
+        pass
+
+
+async def echo(connection: ServerConnection) -> None:
+    async for text in connection:
+        await connection.send(text)
+
+
+async def test_sends_receives_bytes_and_closes() -> None:
+    async with exchange(echo) as (url, _):
+        connection = await open_websockets(TransportSettings(url))
+        assert connection.is_open
+        await connection.send('{"a":1}')
+        assert await connection.recv() == b'{"a":1}'
+        await asyncio.wait_for(await connection.ping(), 5)
+        await connection.close()
+        assert not connection.is_open
+        for call in (connection.recv(), connection.send("x"), connection.ping()):
+            with pytest.raises(ConnectionEnded) as caught:
+                await call
+            assert caught.value.code == 1000
+
+
+@pytest.mark.parametrize("code", [1001, 1012, 4000])
+async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
+    """L1 at the seam."""
+
+    async def push_and_close(connection: ServerConnection) -> None:
+        for number in range(100):
+            await connection.send(str(number))
+        await connection.close(code, "maintenance")
+
+    async with exchange(push_and_close) as (url, _):
+        connection = await open_websockets(TransportSettings(url))
+        assert [await connection.recv() for _ in range(100)] == [b"%d" % number for number in range(100)]
+        with pytest.raises(ConnectionEnded) as caught:
+            await connection.recv()
+        assert caught.value.code == code
+        assert "maintenance" in str(caught.value)
+
+
+async def test_a_reset_is_an_abnormal_closure() -> None:
+    async def reset(connection: ServerConnection) -> None:
+        connection.transport.abort()
+
+    async with exchange(reset) as (url, _):
+        connection = await open_websockets(TransportSettings(url))
+        with pytest.raises(ConnectionEnded) as caught:
+            await connection.recv()
+        assert caught.value.code == 1006
+
+
+async def test_abort_wakes_the_reader() -> None:
+    async with exchange(idle) as (url, _):
+        connection = await open_websockets(TransportSettings(url))
+        reading = asyncio.create_task(connection.recv())
+        await asyncio.sleep(0)
+        connection.abort()
+        with pytest.raises(ConnectionEnded):
+            await asyncio.wait_for(reading, 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(401, "authentication_failure"), (403, "authentication_failure"), (500, "unknown")]
+)
+async def test_refused_handshakes(status: int, cause: str) -> None:
+    async with exchange(idle, status) as (url, _):
+        with pytest.raises(ConnectFailed) as caught:
+            await open_websockets(TransportSettings(url))
+        assert caught.value.cause == cause
+
+
+async def test_nobody_listens() -> None:
+    async with exchange(idle) as (url, _):
+        pass
+    with pytest.raises(ConnectFailed) as caught:
+        await open_websockets(TransportSettings(url))
+    assert caught.value.cause == "connection_refused"
+
+
+async def test_a_server_that_does_not_answer_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(ConnectFailed) as caught:
+            await open_websockets(TransportSettings(f"ws://127.0.0.1:{silent.getsockname()[1]}/", connect_timeout=0.05))
+    assert caught.value.cause == "timeout"
+
+
+async def test_an_address_that_is_none() -> None:
+    with pytest.raises(ConnectFailed):
+        await open_websockets(TransportSettings("http://127.0.0.1/"))
+
+
+@pytest.mark.checklist("1.2.3", "1.2.4", "1.2.8")
+async def test_only_what_is_asked_for_is_in_the_handshake() -> None:
+    async with exchange(idle) as (url, handshakes):
+        plain = await open_websockets(TransportSettings(url))
+        rich = await open_websockets(TransportSettings(url, headers={"X-A": "b"}, user_agent="ua", compression=True))
+        await plain.close()
+        await rich.close()
+    names = {name.lower() for name in handshakes[0].headers}
+    assert "user-agent" not in names
+    assert "sec-websocket-extensions" not in names
+    assert "permessage-deflate" in handshakes[1].headers["Sec-WebSocket-Extensions"]
+    assert handshakes[1].headers["X-A"] == "b"
+    assert handshakes[1].headers["User-Agent"] == "ua"
+
+
+def test_names() -> None:
+    assert resolve_transport(None) is open_websockets
+    assert resolve_transport("websockets") is open_websockets
+    server = FakeServer()
+    assert resolve_transport(server.open) == server.open
+    with pytest.raises(ConfigurationError, match="known: picows, websockets"):
+        resolve_transport("carrier-pigeon")
+
+
+def test_a_faster_one_slots_in_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(seam.TRANSPORTS, "fast", "infrastructure.networking.websocket.transport:open_websockets")
+    monkeypatch.setitem(seam.TRANSPORTS, "missing", "no_such_library.transport:open")
+    assert resolve_transport("fast") is open_websockets
+    with pytest.raises(ConfigurationError, match="not installed"):
+        resolve_transport("missing")
+
+
+def test_a_mock_handler_runs_without_a_network() -> None:
+    from infrastructure.networking.websocket.structs import WebSocketConfig
+
+    async def main() -> list[bytes]:
+        server = FakeServer(lambda socket: socket.feed("hello"))
+        handler = MockHandler(WebSocketConfig("ws://x"), transport=server.open)
+        await handler.initialize()
+        await asyncio.sleep(3600)
+        await handler.close()
+        return handler.frames
+
+    assert run_virtual(main()) == [b"hello"]
+
+
+def test_a_virtual_clock_says_when_nothing_can_happen() -> None:
+    async def main() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="nothing can happen"):
+        run_virtual(main())
