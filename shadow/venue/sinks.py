@@ -143,15 +143,21 @@ class PipeSink:
 
 
 class FolderSink:
-    """Arrow segments in a folder, for a venue that runs alone."""
+    """Arrow segments in a folder, for a venue that runs alone; what clients sent is redacted, as the recorder does."""
 
     def __init__(self, folder: str) -> None:
+        from shadow.capture.redact import Redactor
         from shadow.capture.writer import SegmentWriter
 
+        self._redact = Redactor().redact
         self._writers = {table: SegmentWriter(folder, table) for table in LEDGER_TABLES}
 
     def append(self, table: str, row: Row) -> None:
         """Give the row to its table's writer."""
+        if table == "requests":
+            *kept, payload = row
+            assert isinstance(payload, bytes)
+            row = (*kept, self._redact(payload))
         self._writers[table].append(row)
 
     def flush(self) -> None:
