@@ -39,7 +39,8 @@ class SegmentWriter:
         self._types = self._schema.types
         self._width = len(columns(table))
         self._folder = Path(folder) / table
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (self._folder.parent, self._folder):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._number = max((int(path.stem) for path in segment_files(folder, table)), default=0)
         self._rows: list[Row] = []
         self._flush_due = 0

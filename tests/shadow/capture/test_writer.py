@@ -166,3 +166,8 @@ def test_a_second_writer_continues_the_numbering(tmp_path: Path) -> None:
         sink.append(MARK)
         sink.close()
     assert RunData(tmp_path).table("marks").num_rows == 2
+
+
+def test_tables_are_for_their_owner_only(tmp_path: Path) -> None:
+    SegmentWriter(tmp_path / "run", "events/new")
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "run").rglob("*")} == {0o700}
