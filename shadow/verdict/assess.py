@@ -51,6 +51,8 @@ def assess(evidence: Evidence, limits: Checklist) -> Assessment:
 def _doubts(evidence: Evidence, limits: Checklist) -> list[str]:
     """What keeps the comparison of events from being complete."""
     doubts = list(evidence.hold)
+    if evidence.calibrated and evidence.control is None:
+        doubts.append("the positive control has too few bursts to be seen")
     share = six_digits(evidence.frames_share) or 0.0
     if not evidence.frames_sent:
         doubts.append("nothing was compared")

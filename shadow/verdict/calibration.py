@@ -59,8 +59,9 @@ def calibrate(evidence: Evidence, alphas: dict[str, float], limits: Checklist) -
     """Judge the calibration of a session.
 
     NOT FIT where the typical latency of a connection fails its gate, an A/A metric alarms (either direction, at the
-    alpha with which it could fire), an intolerable difference class appears, or the control is not seen. An interrupted
-    session is judged only by what it proves: alarms and differences, not by the width of what is cut short.
+    alpha with which it could fire), an intolerable difference class appears, or the control is not seen (without a
+    figure of it the session is HOLD). An interrupted session is judged only by what it proves: alarms and differences,
+    not by the width of what is cut short.
     """
     if not evidence.calibrated or evidence.aa is None:
         return Calibration(problems=list(evidence.legacy_failures))
@@ -79,7 +80,7 @@ def calibrate(evidence: Evidence, alphas: dict[str, float], limits: Checklist) -
         typical = [m.id for m in evidence.metrics if m.id.startswith("latency.") and m.weight == "pooled"]
         typical = [name for name in typical if name.endswith(".typical")]
         problems += [_gate_problem(name, ranges.get(name)) for name in typical if gates.get(name) in ("wide", "offset")]
-        if not seen:
+        if not seen and control is not None:
             problems.append("the positive control (+30 % burned service time) was not seen")
     found_ranges = {name: found for name, found in ranges.items() if found is not None}
     return Calibration(gates, found_ranges, problems, alarms, control, seen, present=True)

@@ -153,7 +153,7 @@ def _coverage(evidence: Evidence, diffs: Mapping[str, LegDiff], timeline: Timeli
     main = diffs.get("main")
     totals = list(main.totals.values()) if main else []
     expected = sum(side.get("expected", 0) for side in totals)
-    matched = sum(side.get("codes", {}).get("MATCH", 0) for side in totals)
+    matched = sum(side.get("expected_codes", side.get("codes", {})).get("MATCH", 0) for side in totals)
     return {
         "frames_sent": evidence.frames_sent,
         "frames_accounted": evidence.frames_accounted,

@@ -82,9 +82,12 @@ def throughput_metric(cells: Cells, plan: PlanView) -> Measured:
 
 
 def visible_burn(cells: Cells, plan: PlanView) -> Estimate | None:
-    """The control's estimate of ln(burning / plain) service time over the pooled cycles of all connections."""
-    ratios = []
-    for connection in plan.connections:
-        legacy, new = pooled_cycles(cells, connection, plan)
-        ratios.append(np.log(new / legacy))
-    return estimate_mean(np.concatenate(ratios)) if ratios else None
+    """The control's estimate of ln(burning / plain) service time over the pooled cycles of all connections.
+
+    Where a short session gives fewer than three cycles, each pair of bursts stands for itself.
+    """
+    cycles = [pooled_cycles(cells, connection, plan) for connection in plan.connections]
+    ratios = np.concatenate([np.log(new / legacy) for legacy, new in cycles]) if cycles else np.empty(0)
+    if len(ratios) < 3:
+        ratios = np.array([np.log(pair.new / pair.legacy) for cell in cells.values() for pair in cell])
+    return estimate_mean(ratios)

@@ -9,7 +9,7 @@ from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import Samples, cpu_blocks, memory_metric
 from shadow.verdict.series import TYPES, ServicePair, join_pairs, paired_latencies, paired_services
-from shadow.verdict.service import pooled_cycles
+from shadow.verdict.service import pooled_cycles, visible_burn
 from shadow.verdict.timeline import Burst, Phase, read_marks
 
 MIB = 1 << 20
@@ -102,6 +102,15 @@ def test_a_pooled_cycle_weighs_the_types_by_the_declared_mix() -> None:
     legacy, new = pooled_cycles(cells, "x.y.public", PLAN)
     assert legacy.tolist() == pytest.approx([15.0])  # 0.75 * 10 + 0.25 * 30, one full cycle
     assert new.tolist() == pytest.approx([22.5])
+
+
+def test_a_short_control_is_seen_by_its_single_bursts() -> None:
+    pair = ServicePair(10.0, 13.0, 0, 2)
+    cells = {("x.y.public", "book"): [pair, pair], ("x.y.public", "trade"): [pair]}
+    seen = visible_burn(cells, PLAN)
+    assert seen is not None
+    assert seen.lower(0.01) == pytest.approx(np.log(1.3))
+    assert visible_burn({("x.y.public", "book"): [pair]}, PLAN) is None
 
 
 def test_a_type_is_declared_by_the_plan_and_never_by_what_came() -> None:
