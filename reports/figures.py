@@ -33,7 +33,7 @@ PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
         "a",
         "All ratios",
         "New / legacy with its interval. The lines stand at 1.00 and at 1.10, the threshold; grey is legacy against "
-        "legacy (A/A). Filled: declared before the run; hollow: shown, not judged. Log axis.",
+        "legacy (A/A). Filled: declared before the run; hollow: shown, not judged; arrows run beyond the axis (log).",
         draw_forest,
     ),
     (
@@ -64,7 +64,7 @@ PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
         "f",
         "Memory and CPU",
         "Unique set size and CPU share (100 % = one core) of the stack's process. The slope is a straight line through "
-        "the main leg; below ten minutes it is shown, not judged.",
+        "the main leg after its warm-up; below ten minutes it is shown, not judged.",
         draw_resources,
     ),
 )

@@ -97,6 +97,7 @@ def _coverage(data: ReportInput) -> list[Fact]:
     conservation = data.verdict.conservation if data.verdict else None
     drops = coverage.harness_drops if coverage else None
     share = coverage.share if coverage else None
+    problems = calibration.problems if calibration else []
     return [
         Fact("Judged / declared", _cells(data.analysis.coverage_cells)),
         Fact(
@@ -109,6 +110,7 @@ def _coverage(data: ReportInput) -> list[Fact]:
         ),
         _check("A/A gate", calibration.ok if calibration else None, "passed", "not passed"),
         _check("Positive control", calibration.positive_control if calibration else None, "seen", "not seen"),
+        *([Fact("Calibration", "; ".join(problems), "bad")] if problems else []),
         Fact("Harness drops", count(drops), "" if drops is None else ("bad" if drops else "good")),
     ]
 
@@ -124,8 +126,11 @@ def _cells(cells: list[Cell]) -> str:
         return NO_DATA
 
     def shape(chosen: list[Cell]) -> str:
+        # The exchanges spell one symbol differently.
         venues = {cell.connection.split(".")[0] for cell in chosen}
-        return f"{len(venues)} × {len({c.channel for c in chosen})} × {len({c.symbol for c in chosen})}"
+        return (
+            f"{len(venues)} × {len({c.channel for c in chosen})} × {len({c.symbol.replace('_', '') for c in chosen})}"
+        )
 
     return f"{len(judged)} / {len(declared)} cells; venues × channels × symbols {shape(judged)} / {shape(declared)}"
 

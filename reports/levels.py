@@ -66,7 +66,8 @@ def _tail_axes(axes: Axes, points: list[tuple[float, float]]) -> None:
     from matplotlib.ticker import NullFormatter, NullLocator
 
     last = max(p for p, _ in points)
-    ticks = [nine for nine in NINES if nine <= last] or [0.0]
+    first = min(p for p, _ in points)
+    ticks = [nine for nine in NINES if first <= nine <= last] or [first]
     axes.set_xticks([_nines(tick) for tick in ticks], [f"{tick:g}" for tick in ticks], fontsize=8.5)
     low, high = min(ns for _, ns in points) * 0.9, max(ns for _, ns in points) * 1.1
     steps = [digit * 10.0**power for power in range(13) for digit in (1, 2, 5)]
@@ -99,8 +100,9 @@ def draw_resources(data: ReportInput) -> str | None:
     figure = canvas(WIDTH, 354)
     span = span_of(data, [u.t_s for usage in roles.values() for u in usage if u.t_s is not None])
     memory, cpu = panel(figure, 62, 30, WIDTH - 76, 112), panel(figure, 62, 204, WIDTH - 76, 112)
+    warm = max((p.end_s or 0.0 for p in data.analysis.phases if (p.leg, p.phase) == ("main", "warm-up")), default=0.0)
     for role in sorted(roles, key=lambda role: role != "legacy2"):
-        _usage_lines(memory, cpu, role, roles[role])
+        _usage_lines(memory, cpu, role, roles[role], warm)
     for axes, title in ((memory, "unique set size, MiB"), (cpu, "CPU share, %")):
         axes.set_xlim(*span)
         mark_legs(axes, data)
@@ -112,7 +114,7 @@ def draw_resources(data: ReportInput) -> str | None:
     return to_svg(figure, "resources", "Memory and CPU of the subjects over time")
 
 
-def _usage_lines(memory: Axes, cpu: Axes, role: str, usage: list[Usage]) -> None:
+def _usage_lines(memory: Axes, cpu: Axes, role: str, usage: list[Usage], warm: float) -> None:
     colour = ROLE_COLOURS.get(role, MUTED)
     for leg in dict.fromkeys(u.leg for u in usage):
         own = [u for u in usage if u.leg == leg]
@@ -123,7 +125,7 @@ def _usage_lines(memory: Axes, cpu: Axes, role: str, usage: list[Usage]) -> None
             kept = thin(points, USAGE_POINTS)
             axes.plot([t for t, _ in kept], [y for _, y in kept], color=colour, linewidth=1.3)
     main = [(u.t_s, u.uss) for u in usage if u.leg == "main" and u.t_s is not None and u.uss is not None]
-    slope = slope_per_minute(main)
+    slope = slope_per_minute([(t, uss) for t, uss in main if t >= warm])
     text = shorten(role, 16) if slope is None else f"{shorten(role, 16)} ({quantity(slope, 'bytes')}/min)"
     memory.plot([], [], color=colour, label=text)
     cpu.plot([], [], color=colour, label=shorten(role, 16))

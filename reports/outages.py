@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from reports.plots import WIDTH, mark_legs
 from reports.run_data import ReportInput
-from reports.series import Moment
+from reports.series import Analysis, Moment, Phase
 from reports.svg import AA, BAD, INK, MUTED, WARN, canvas, panel, to_svg
 from reports.text import shorten
 
@@ -40,15 +41,17 @@ def kind_of(cause: str) -> str:
     return "own" if cause in ("client", "idle") else "shared"
 
 
-def outages(timeline: list[Moment]) -> list[Outage]:
-    """Outages in order of time; closes at the session's own stop are none.
+def outages(analysis: Analysis) -> list[Outage]:
+    """Outages in order of time.
 
     They end with the next confirmed subscription, or with the next open where the timeline leaves subscriptions out.
+    Closes that end a leg, by the session's stop or after its last measured phase, are none.
     """
-    back = "subscribed" if any(moment.event == "subscribed" for moment in timeline) else "open"
+    back = "subscribed" if any(moment.event == "subscribed" for moment in analysis.timeline) else "open"
+    ends = leg_ends(analysis.phases)
     found: list[Outage] = []
     open_since: dict[tuple[str, str, str], Moment] = {}
-    for moment in sorted(timeline, key=lambda item: (item.t_s is None, item.t_s or 0.0)):
+    for moment in sorted(analysis.timeline, key=lambda item: (item.t_s is None, item.t_s or 0.0)):
         lane = (moment.role, moment.connection, moment.leg)
         if moment.t_s is None:
             continue
@@ -56,8 +59,18 @@ def outages(timeline: list[Moment]) -> list[Outage]:
             open_since.setdefault(lane, moment)
         elif moment.event == back and lane in open_since:
             found.append(_outage(open_since.pop(lane), moment.t_s))
-    found.extend(_outage(moment, None) for moment in open_since.values())
+    lasting = (moment for moment in open_since.values() if (moment.t_s or 0.0) < ends.get(moment.leg, math.inf))
+    found.extend(_outage(moment, None) for moment in lasting)
     return sorted(found, key=lambda outage: (outage.begin_s, outage.role, outage.connection))
+
+
+def leg_ends(phases: list[Phase]) -> dict[str, float]:
+    """Second at which each leg's last measured phase ended."""
+    ends: dict[str, float] = {}
+    for phase in phases:
+        if phase.end_s is not None and phase.phase != "drain":
+            ends[phase.leg] = max(phase.end_s, ends.get(phase.leg, phase.end_s))
+    return ends
 
 
 def _outage(close: Moment, end_s: float | None) -> Outage:
@@ -92,12 +105,14 @@ def draw_timeline(data: ReportInput) -> str | None:
     axes.tick_params(axis="x", labelsize=8.5)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     mark_legs(axes, data)
-    _draw_lanes(axes, lanes, seen, outages(seen), end)
+    _draw_lanes(axes, lanes, seen, outages(data.analysis), leg_ends(data.analysis.phases))
     axes.set_xlabel("seconds from the start", color=MUTED, fontsize=9)
     return to_svg(figure, "timeline", f"Outages of {len(lanes)} connections; counted in the table below")
 
 
-def _draw_lanes(axes: Axes, lanes: list[tuple[str, str]], seen: list[Moment], broken: list[Outage], end: float) -> None:
+def _draw_lanes(
+    axes: Axes, lanes: list[tuple[str, str]], seen: list[Moment], broken: list[Outage], ends: dict[str, float]
+) -> None:
     for y, (name, role) in enumerate(lanes):
         own = [moment for moment in seen if (moment.connection, moment.role) == (name, role)]
         for leg in dict.fromkeys(moment.leg for moment in own):
@@ -105,7 +120,7 @@ def _draw_lanes(axes: Axes, lanes: list[tuple[str, str]], seen: list[Moment], br
             axes.plot([min(times), max(times)], [y, y], color=AA, linewidth=1.2, alpha=0.6)
         for outage in broken:
             if (outage.connection, outage.role) == (name, role):
-                until = end if outage.end_s is None else outage.end_s
+                until = ends.get(outage.leg, axes.get_xlim()[1]) if outage.end_s is None else outage.end_s
                 axes.plot(
                     [outage.begin_s, until], [y, y], color=KIND_COLOURS[outage.kind], linewidth=9, solid_capstyle="butt"
                 )

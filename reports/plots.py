@@ -25,7 +25,7 @@ FOREST_ROWS: Final = 48
 MOST_POINTS: Final = 500
 BAND_BLOCKS: Final = 15
 BAND_Z: Final = 2.576
-RATIO_TICKS: Final = (0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.21, 1.33, 1.5, 2.0, 3.0, 4.0)
+RATIO_TICKS: Final = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.21, 1.33, 1.5, 2.0)
 
 
 def draw_forest(data: ReportInput) -> str | None:
@@ -44,8 +44,8 @@ def draw_forest(data: ReportInput) -> str | None:
     axes.grid(visible=False, axis="y")
     axes.axvline(0.0, color=INK, linewidth=1)
     axes.axvline(math.log(1.10), color=BAD, linewidth=1, linestyle=(0, (4, 3)))
-    for place, text, colour in ((0.0, "1.00", INK), (math.log(1.10), "1.10", BAD)):
-        axes.text(place, -0.75, text, ha="center", va="bottom", fontsize=8.5, color=colour)
+    for place, text, colour, side in ((0.02, "1.00", INK, "right"), (math.log(1.10) - 0.02, "1.10", BAD, "left")):
+        axes.text(place, -0.75, text, ha=side, va="bottom", fontsize=8.5, color=colour)
     for y, row in enumerate(rows):
         _forest_row(axes, y, row, low, high)
     axes.set_xlabel("new / legacy", color=MUTED, fontsize=9)
@@ -54,12 +54,12 @@ def draw_forest(data: ReportInput) -> str | None:
 
 def _ratio_axis(axes: Axes, rows: list[Forest]) -> tuple[float, float]:
     ends = [value for row in rows for value in (row.low, row.best, row.high) if value is not None and value > 0]
-    low = max(math.log(0.25), min([math.log(0.88), *(math.log(end) for end in ends)]) - 0.01)
-    high = min(math.log(4.0), max([math.log(1.18), *(math.log(end) for end in ends)]) + 0.01)
+    low = max(math.log(0.5), min([math.log(0.88), *(math.log(end) for end in ends)]) - 0.01)
+    high = min(math.log(2.0), max([math.log(1.18), *(math.log(end) for end in ends)]) + 0.01)
     axes.set_xlim(low, high)
     ticks = [tick for tick in RATIO_TICKS if low <= math.log(tick) <= high]
-    if high - low > math.log(2.2):
-        ticks = [tick for tick in ticks if tick in (0.25, 0.5, 0.8, 1.0, 1.33, 2.0, 3.0, 4.0)]
+    if high - low > math.log(1.8):
+        ticks = [tick for tick in ticks if tick in (0.5, 0.67, 0.8, 1.0, 1.21, 1.5, 2.0)]
     axes.set_xticks([math.log(tick) for tick in ticks], [f"{tick:g}" for tick in ticks], fontsize=8.5)
     return low, high
 
@@ -77,12 +77,15 @@ def _forest_row(axes: Axes, y: int, row: Forest, low: float, high: float) -> Non
     centre = at(best, 0.0)
     colour = VERDICT_COLOURS.get(row.verdict, MUTED)
     axes.plot([at(row.low, centre), at(row.high, centre)], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+    for value, edge, marker in ((row.low, low, "<"), (row.high, high, ">")):
+        if value is not None and value > 0 and at(value, edge) == edge:
+            axes.plot(edge, y, marker, markersize=5, color=colour, clip_on=False)
     hollow = row.declared is False
     axes.plot(centre, y, "o", markersize=5, color=colour, markerfacecolor="none" if hollow else colour)
     numbers = f"{best:.3f}"
     if row.low is not None and row.high is not None:
         numbers += f" [{row.low:.3f}, {row.high:.3f}]"
-    name = shorten(row.id, 40)
+    name = shorten(row.id, 44)
     axes.annotate(
         name,
         (0, y),

@@ -97,6 +97,7 @@ class Calibration(msgspec.Struct):
 
     ok: bool | None = None
     positive_control: bool | None = None
+    problems: list[str] = []
 
 
 class Target(msgspec.Struct):

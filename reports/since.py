@@ -18,7 +18,7 @@ def deciding_since(data: ReportInput) -> str:
     if decided == "functionality":
         return _first_difference(data) or "time of the first difference not recorded"
     if decided == "stability":
-        own = [o for o in outages(data.analysis.timeline) if o.role == "new" and o.kind == "own" and o.leg == "main"]
+        own = [o for o in outages(data.analysis) if o.role == "new" and o.kind == "own" and o.leg == "main"]
         if own:
             return f"first own outage {seconds(own[0].begin_s)} after the start"
     return _measured_window(data) or "over the session"

@@ -105,7 +105,7 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GRID)
-    axes.tick_params(colors=MUTED, labelcolor=MUTED, length=3, width=0.8)
+    axes.tick_params(colors=MUTED, labelcolor=MUTED, labelsize=8.5, length=3, width=0.8)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes

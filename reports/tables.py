@@ -157,9 +157,10 @@ def targets(data: ReportInput) -> Table:
     """The checklist's absolute targets with what was measured."""
     rows = []
     for target in data.verdict.targets if data.verdict else []:
-        measured = [NO_DATA if value is None else f"{plain(value)} {target.unit}" for value in (target.p50, target.p99)]
+        unit = "µs" if target.unit == "us" else target.unit
+        measured = [NO_DATA if value is None else f"{plain(value)} {unit}" for value in (target.p50, target.p99)]
         met = NO_DATA if target.met is None or target.p50 is None else ("met" if target.met else "not met")
-        limit = NO_DATA if target.limit is None else f"{plain(target.limit)} {target.unit}"
+        limit = NO_DATA if target.limit is None else f"{target.limit:g} {unit}"
         name = " ".join(part for part in (target.id, target.what) if part)
         rows.append([name, limit, *measured, met, target.source or NO_DATA])
     return Table(
@@ -173,7 +174,7 @@ def targets(data: ReportInput) -> Table:
 def outages_table(data: ReportInput) -> Table:
     """Outages of the main leg, counted and summed by who caused them."""
     found: dict[tuple[str, str, str], list[float | None]] = {}
-    for outage in outages(data.analysis.timeline):
+    for outage in outages(data.analysis):
         lasted = None if outage.end_s is None else outage.end_s - outage.begin_s
         if outage.leg == "main":
             found.setdefault((outage.connection, outage.role, outage.kind), []).append(lasted)
@@ -266,6 +267,8 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
         ("Staggered tee", f"each frame goes to one subject and after {gap} to the other, order by seed"),
         ("Latency, service, CPU", "interval of the mean of block values, studentised, t with effective n"),
         ("Quantiles", "ratio of quantiles, interval by resampling blocks"),
+        ("Memory", "fires above +20 % and 8 MiB; the slope is judged from ten minutes on"),
+        ("Uptime", "fires above 1 % own-caused downtime, or 100 ms more than legacy"),
         ("Facts", "no test: every event is compared with what was sent; one serious difference of new decides"),
         (
             "Decision",

@@ -9,7 +9,7 @@ import msgspec
 from reports.records import Interval, Metric, Trigger
 from reports.run_data import ReportInput
 from reports.since import judged_seconds
-from reports.text import NO_DATA, count, quantity, ratio, seconds
+from reports.text import NO_DATA, count, quantity, ratio, seconds, shorten
 
 __all__ = [
     "DEFAULT_SEVERITY",
@@ -28,6 +28,10 @@ TRIGGERS: Final = (
     ("stability", "Connection stability"),
     ("memory", "Memory"),
     ("functionality", "Functionality"),
+)
+CENSUS: Final = (
+    ("stability.uptime.", "counted, not sampled: own downtime of 1 %, or 100 ms over legacy"),
+    ("memory.", "weighed, not sampled: +20 % and 8 MiB"),
 )
 SERIOUS: Final = frozenset({"critical", "major"})
 DEFAULT_SEVERITY: Final = {
@@ -57,6 +61,7 @@ class TriggerLine(msgspec.Struct, frozen=True):
     sides: str
     verdict: str
     evidence: str
+    note: str
     smallest: str
     decided: bool
 
@@ -89,6 +94,7 @@ def _trigger_line(data: ReportInput, id_: str, name: str, decided: bool) -> Trig
         sides="" if facts or metric is None or not _has_ratio(metric) else sides(metric),
         verdict=trigger.verdict if trigger else NO_DATA,
         evidence=facts_evidence(data) if facts else _evidence(data, metric),
+        note="" if metric is None else shorten(metric.note, 140),
         smallest="1 event (every event is compared)" if facts else _smallest(metric),
         decided=decided,
     )
@@ -127,8 +133,8 @@ def _evidence(data: ReportInput, metric: Metric | None) -> str:
 
 
 def _smallest(metric: Metric | None) -> str:
-    if metric is not None and metric.detectable is None and metric.id.startswith(("stability.uptime.", "memory.level")):
-        return "the threshold itself (counted, not sampled)"
+    if metric is not None and metric.detectable is None:
+        return next((text for stem, text in CENSUS if metric.id.startswith(stem)), NO_DATA)
     return NO_DATA if metric is None or metric.detectable is None else f"ratio {ratio(metric.detectable)}"
 
 

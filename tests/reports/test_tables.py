@@ -73,4 +73,4 @@ def test_where_subscriptions_are_left_out_an_open_ends_the_outage() -> None:
         Moment(role="new", connection="c", event=event, leg="main", t_s=t, cause=cause)
         for t, event, cause in ((0.0, "open", "client"), (1.0, "close", "client"), (1.5, "open", "client"))
     ]
-    assert [(outage.begin_s, outage.end_s) for outage in outages(rows)] == [(1.0, 1.5)]
+    assert [(outage.begin_s, outage.end_s) for outage in outages(Analysis(timeline=rows))] == [(1.0, 1.5)]
