@@ -112,7 +112,10 @@ class BookWalk:
         if place in self.awaited or place < self.at or version < (self.truth.version or 0):
             self.awaited.discard(place)
             self.at = max(self.at, place)
-            self.heal(event)
+            if version > (self.truth.version or 0) and self.synced:
+                self.follow(delivered, version)
+            else:
+                self.heal(event)
             return
         hole = self.allowed_hole(place)
         self.awaited.update(i for i in range(self.at + 1, place) if self.owed[i].delivered is not None)
@@ -123,6 +126,10 @@ class BookWalk:
         if not self.synced or hole:
             self.resync(version)
             return
+        self.follow(delivered, version)
+
+    def follow(self, delivered: Delivered, version: int) -> None:
+        """Both books take the update; compare them at its version."""
         applied = self.advance(version)
         self.put(delivered.body)
         for update in applied:

@@ -7,7 +7,7 @@ value). A mismatch is named `path:kind`, kind one of value, precision, unit, sig
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
 import numpy as np
@@ -41,7 +41,7 @@ def number_kind(wire: str, given: object) -> str | None:
 
 
 def mismatch(wire: Decimal, given: Decimal) -> str:
-    """sign, unit (a power of ten), precision (fewer digits, or a float32's) or value."""
+    """sign, unit (a power of ten), precision (cut or rounded to fewer digits, or to a float32) or value."""
     if given == -wire:
         return "sign"
     if wire and given:
@@ -49,9 +49,11 @@ def mismatch(wire: Decimal, given: Decimal) -> str:
         if ratio.copy_abs().as_tuple().digits == (1,):
             return "unit"
     more = places(given) - places(wire)
-    if more < 0 and abs(given - wire) < Decimal(1).scaleb(-places(given)):
-        return "precision"
-    if more > 0 and np.float32(float(given)) == np.float32(float(wire)):
+    if more < 0:
+        step = Decimal(1).scaleb(-places(given))
+        if given in (wire.quantize(step, ROUND_DOWN), wire.quantize(step, ROUND_HALF_UP)):
+            return "precision"
+    elif more > 0 and float(given) == float(np.float32(float(wire))):
         return "precision"
     return "value"
 

@@ -138,6 +138,22 @@ class Scene:
         self.now += 5 * MS
         return no
 
+    def swap(self, connection: str, healed: bool) -> None:
+        """The venue lets two frames of each type change places; the sides deliver as sent, or in order again."""
+        first, second = (gateio_step(self.markets[connection], self.now + i * MS) for i in range(2))
+        for (channel, early, one), (_, late, two) in zip(first, second, strict=True):
+            numbers = {payload: self.frame(connection, channel, payload) for payload in (late, early)}
+            for role in self.lines:
+                where = {"connection": connection, "channel": channel, "symbol": spelt(connection)}
+                row = {"t": self.now, "leg": "main", "role": role, "name": "fault",
+                       "detail": json.dumps({"kind": "swap", "role": role, **where})}  # fmt: skip
+                self.marks.append(row)
+                self.send(role, connection, numbers[late])
+                t = self.send(role, connection, numbers[early], MS)
+                for event in (*one, *two) if healed else (*two, *one):
+                    self.say(role, t, connection, channel, deepcopy(event))
+            self.now += 5 * MS
+
     def rebuild(self, role: str, connection: str) -> None:
         """A REST book goes to one side, which delivers it whole."""
         market = self.markets[connection]
