@@ -15,12 +15,12 @@ def detectable_ratio(estimate: Estimate, alpha: float, margin: float) -> float:
 
 
 def blocks_needed(sd: float, ratio: float, margin: float, alpha: float, power: float) -> int:
-    """Independent blocks with standard deviation sd (ln units) until `ratio` is confirmed beyond `margin`.
+    """Independent blocks with standard deviation sd (ln units) until `ratio` is told from `margin`, on either side.
 
     Normal theory: ((z_alpha + z_(1-power)) sd / ln(ratio / margin))^2, rounded up.
     """
     effect = math.log(ratio / margin)
-    if effect <= 0:
-        raise ValueError("a ratio within the margin is never confirmed")
+    if effect == 0:
+        raise ValueError("a ratio at the margin is never told from it")
     z = t_quantile(alpha, math.inf) + t_quantile(1 - power, math.inf)
     return math.ceil((z * sd / effect) ** 2)

@@ -28,6 +28,7 @@ class Session(msgspec.Struct, frozen=True):
     declared_aa_blocks: int
     tail_events: int
     resamples: int
+    block_share: float
 
 
 class Uptime(msgspec.Struct, frozen=True):
@@ -36,6 +37,7 @@ class Uptime(msgspec.Struct, frozen=True):
     own_downtime_share: float
     over_legacy_ms: float
     free_ms: float
+    incident_alpha: float
 
 
 class Memory(msgspec.Struct, frozen=True):

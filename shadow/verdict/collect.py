@@ -199,7 +199,9 @@ def _confirmed_before(rows: Sequence[Mapping[str, Any]], t: int) -> int:
 def _sum(a: Downtime | None, b: Downtime | None) -> Downtime | None:
     if a is None or b is None:
         return a or b
-    return Downtime(a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes)
+    return Downtime(
+        a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes, a.incidents + b.incidents
+    )  # fmt: skip
 
 
 def _distance(metric: Measured) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadow.stats.multiplicity import weighted_bonferroni
-from shadow.stats.power import detectable_ratio
+from shadow.stats.power import blocks_needed, detectable_ratio
 from shadow.verdict.calibration import Gate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Measured, MetricVerdict, Range, six_digits
@@ -98,15 +98,34 @@ def _verdict(
         return "REGRESSION", ""
     if not metric.declared:
         return "NOT_JUDGED", ""
+    note = _doubt(metric, gate, limits)
+    if note:
+        return "HOLD", note
+    return ("PASS", "") if high < limits.session.margin else ("HOLD", _undecided(metric, limits))
+
+
+def _doubt(metric: Measured, gate: Gate, limits: Checklist) -> str:
+    """Why a declared metric cannot PASS, whatever its interval; empty where it can."""
     minimum = limits.minimum_blocks.get(metric.id.partition(".")[0], 1)
     if metric.blocks < minimum:
-        return "HOLD", f"{metric.blocks} blocks judged, {minimum} needed"
-    if gate in ("wide", "offset", "missing"):
-        return (
-            "HOLD",
-            "legacy against itself has no figure" if gate == "missing" else "its A/A interval leaves 1/1.05..1.05",
-        )
-    return ("PASS", "") if high < limits.session.margin else ("HOLD", "the interval reaches the margin")
+        return f"{metric.blocks} blocks judged, {minimum} needed"
+    if metric.blocks < limits.session.block_share * metric.blocks_declared:
+        return f"{metric.blocks} of {metric.blocks_declared} declared blocks judged"
+    if gate == "missing":
+        return "legacy against itself has no figure"
+    return "its A/A interval leaves 1/1.05..1.05" if gate in ("wide", "offset") else ""
+
+
+def _undecided(metric: Measured, limits: Checklist) -> str:
+    """The interval reaches the margin; how many blocks would tell with this noise and 80 % power."""
+    assert metric.estimate is not None
+    estimate, session = metric.estimate, limits.session
+    ratio = math.exp(-estimate.mean if metric.lower_is_worse else estimate.mean)
+    sd = estimate.se * math.sqrt(estimate.n)
+    if sd == 0 or abs(math.log(ratio / session.margin)) < 0.005:
+        return "the interval reaches the margin"
+    needed = blocks_needed(sd, ratio, session.margin, session.pass_alpha, 0.8)
+    return f"the interval reaches the margin; about {needed} blocks would decide it"
 
 
 def _judge_census(metric: Measured, gate: Gate) -> JudgedMetric:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from shadow.stats.counts import incidents_p_value
 from shadow.stats.intervals import estimate_mean
 from shadow.verdict.checklist import Uptime
 from shadow.verdict.evidence import Census, Measured, Range, six_digits
@@ -17,18 +18,23 @@ from shadow.verdict.timeline import Close
 __all__ = ["Downtime", "Recovery", "connect_metrics", "downtime", "recoveries", "uptime_metric"]
 
 Row = Mapping[str, Any]
+OWN_CAUSES = ("client", "idle")
 VENUE_CAUSES = ("venue", "planned", "connect-leg")
 """Causes of a close that are not the client's, besides `fault:<kind>`; `idle` is the client's: it sent no ping."""
 
 
 @dataclass(frozen=True)
 class Downtime:
-    """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused."""
+    """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused.
+
+    `closes` counts all closes, `incidents` those that the side caused itself (by the client, or idle).
+    """
 
     window: int
     down: int
     own: int
     closes: int
+    incidents: int = 0
 
     @property
     def share_up(self) -> float:
@@ -46,7 +52,7 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
     wanted: set[tuple[str, str]] = set()
     free: list[tuple[int, int]] = []
     changes: list[tuple[int, bool]] = []
-    closes, ever = 0, False
+    closes, incidents, ever = 0, 0, False
     for row in sorted(rows, key=lambda row: row["t"]):
         if row["t"] > end:
             break
@@ -61,11 +67,13 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
         elif event == "close":
             held.pop(row["conn_no"], None)
             closes += begin <= row["t"]
+            incidents += begin <= row["t"] and row["cause"] in OWN_CAUSES
         if event == "refused" or (event == "close" and _by_venue(row["cause"])):
             free.append((row["t"], row["t"] + free_ns))
         changes.append((row["t"], ever and wanted <= set().union(*held.values())))
     down = _down(changes, begin, end)
-    return Downtime(end - begin, sum(b - a for a, b in down), sum(b - a for a, b in _minus(down, free)), closes)
+    own = sum(b - a for a, b in _minus(down, free))
+    return Downtime(end - begin, sum(b - a for a, b in down), own, closes, incidents)
 
 
 def _by_venue(cause: str) -> bool:
@@ -93,14 +101,19 @@ def _minus(stretches: Sequence[tuple[int, int]], free: Sequence[tuple[int, int]]
 
 def uptime_metric(connection: str, legacy: Downtime | None, new: Downtime | None, limits: Uptime) -> Measured:
     """stability.uptime: a census. REGRESSION, a fact, when new's own downtime exceeds its share of the window or
-    legacy's by more than the allowed time; HOLD where nothing was observed."""
+    legacy's by more than the allowed time, or when it drops its connection more often than 1.10 times legacy's rate
+    explains; HOLD where nothing was observed."""
     name = f"stability.uptime.{connection}"
     if legacy is None or new is None or new.window <= 0 or legacy.window <= 0:
         return Measured(name, "share", None, None, declared=True, weight="pooled")
     over_ms = (new.own - legacy.own) / 1e6
     broken = (six_digits(1 - new.share_up) or 0) > limits.own_downtime_share or over_ms > limits.over_legacy_ms
+    p = incidents_p_value(new.incidents, legacy.incidents, 1.10, new.window / legacy.window)
+    broken = broken or p < limits.incident_alpha
     ratio = new.share_up / legacy.share_up if legacy.share_up > 0 else None
     note = f"own-caused downtime {new.own / 1e6:.6g} ms, legacy {legacy.own / 1e6:.6g} ms; {new.closes} closes"
+    if new.incidents or legacy.incidents:
+        note += f", {new.incidents} of its own, legacy {legacy.incidents}"
     census = Census(Range(ratio, ratio, ratio), "REGRESSION" if broken else "PASS", note, fact=True)
     return Measured(
         name, "share", legacy.share_up, new.share_up, None, new.closes, 1, 1, True, "pooled", True, census

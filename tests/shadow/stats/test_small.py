@@ -33,8 +33,10 @@ def test_blocks_needed_for_the_median_case_of_the_design_table() -> None:
     """CV 100 % on both sides: sd of ln(N/L) = sqrt(2 ln 2); a fixed test needs less than the sequential 3 297."""
     needed = blocks_needed(math.sqrt(2 * math.log(2)), 1.20, 1.10, 2.5e-4, 0.5)
     assert needed == math.ceil((3.4808 * 1.17741 / math.log(1.2 / 1.1)) ** 2)
-    with pytest.raises(ValueError, match="within the margin"):
-        blocks_needed(1.0, 1.05, 1.10, 0.01, 0.5)
+    # from below: 1.00 against 1.10 with 80 % power, (2.3263 + 0.8416) * 0.1 / 0.09531
+    assert blocks_needed(0.1, 1.0, 1.10, 0.01, 0.8) == math.ceil(((2.3263 + 0.8416) * 0.1 / 0.09531) ** 2)
+    with pytest.raises(ValueError, match="at the margin"):
+        blocks_needed(1.0, 1.10, 1.10, 0.01, 0.5)
 
 
 def test_bonferroni_shares_sum_to_alpha_in_proportion() -> None:

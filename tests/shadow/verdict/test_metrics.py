@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,18 @@ def test_no_data_and_too_little_hold() -> None:
     empty = Measured("latency.x.y.public.typical", "ns", None, None, declared=True, weight="pooled")
     assert judge_metric(empty, 1e-4, "ok", LIMITS).verdict == "HOLD"
     assert judge_metric(measured(1.0, 0.01, blocks=5), 1e-4, "ok", LIMITS).note == "5 blocks judged, 8 needed"
+
+
+def test_undecided_says_how_much_would_decide() -> None:
+    """se 0.01 over 40 blocks: sd 0.0632; from 1.09 to 1.10 are 0.00913: ((2.326 + 0.842) * 0.0632 / 0.00913)^2."""
+    got = judge_metric(measured(1.09, 0.01), 1e-4, "ok", LIMITS)
+    assert got.note == "the interval reaches the margin; about 482 blocks would decide it"
+
+
+def test_most_declared_blocks_must_be_judged() -> None:
+    thin = replace(measured(1.0, 0.01), blocks=15, blocks_declared=40)
+    got = judge_metric(thin, 1e-4, "ok", LIMITS)
+    assert (got.verdict, got.note) == ("HOLD", "15 of 40 declared blocks judged")
 
 
 def test_alpha_is_half_the_sessions_and_follows_the_weights() -> None:

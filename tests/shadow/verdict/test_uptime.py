@@ -86,6 +86,21 @@ def test_uptime_fires_over_one_percent_or_over_legacy(legacy_ms: float, new_ms: 
     assert metric.census.fact
 
 
+@pytest.mark.parametrize(("legacy", "new", "verdict"), [(0, 11, "PASS"), (0, 12, "REGRESSION"), (12, 12, "PASS")])
+def test_dropping_its_connection_again_and_again_fires(legacy: int, new: int, verdict: str) -> None:
+    """(1.1 / 2.1)^12 = 4.3e-4 is below 5e-4, ^11 is not."""
+    sides = [Downtime(30_000 * MS, 0, 0, count, count) for count in (legacy, new)]
+    metric = uptime_metric("x.y.z", sides[0], sides[1], LIMITS)
+    assert metric.census is not None
+    assert metric.census.verdict == verdict
+
+
+def test_closes_are_told_by_their_cause() -> None:
+    rows = [row(500, "close", cause="client"), row(600, "close", cause="venue"), row(700, "close", cause="idle")]
+    found = downtime(START + rows, 100 * MS, 1000 * MS, FREE)
+    assert (found.closes, found.incidents) == (3, 2)
+
+
 def test_recovery_after_each_forced_close() -> None:
     closes = [Close(1000 * MS, "main", "new", "c"), Close(2000 * MS, "main", "new", "c")]
     rows = [
