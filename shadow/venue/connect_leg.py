@@ -65,7 +65,7 @@ async def _force_close(stage: Stage, outlet: Outlet, code: int) -> int:
         async with asyncio.timeout(BACK_S):
             while True:
                 outlet.changed.clear()
-                if topics <= outlet.topics():
+                if topics <= outlet.topics() and not any(link in links for link in outlet.links):
                     break
                 await outlet.changed.wait()
     except TimeoutError:

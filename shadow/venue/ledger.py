@@ -100,6 +100,8 @@ class Ledger:
         """Write what is left and end."""
         if self._timer is not None:
             self._timer.cancel()
+        # Losses can be written down only where there is room again.
+        self._sink.settle()
         self._count_drops()
         self._sink.close()
 

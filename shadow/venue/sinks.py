@@ -34,6 +34,9 @@ class Sink(Protocol):
     def take_drops(self) -> int:
         """How many rows were lost since the last call."""
 
+    def settle(self) -> None:
+        """Hand on everything, waiting for a while if need be."""
+
     def close(self) -> None:
         """Hand on everything and end."""
 
@@ -50,6 +53,9 @@ class NullSink:
     def take_drops(self) -> int:
         """Nothing is lost that was to be kept."""
         return 0
+
+    def settle(self) -> None:
+        """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to do."""
@@ -106,13 +112,17 @@ class PipeSink:
         drops, self._drops = self._drops, 0
         return drops
 
-    def close(self) -> None:
-        """Write the rest, waiting at most END_S for the reader, and close the pipe."""
+    def settle(self) -> None:
+        """Write the rest, waiting at most END_S for the reader."""
         self.flush()
         deadline = time.monotonic() + END_S
         while self._chunks and time.monotonic() < deadline:
             time.sleep(0.001)
             self._write()
+
+    def close(self) -> None:
+        """Settle and close the pipe."""
+        self.settle()
         self._unwatch()
         os.close(self._fd)
 
@@ -171,6 +181,11 @@ class FolderSink:
         for writer in self._writers.values():
             writer.drops = 0
         return drops
+
+    def settle(self) -> None:
+        """Hand all rows to the kernel."""
+        for writer in self._writers.values():
+            writer.flush()
 
     def close(self) -> None:
         """End the segments."""

@@ -8,6 +8,8 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 GATEIO, MEXC = "gateio.spot.public", "mexc.spot.public"
 CHANNELS = ["book", "trade", "book_ticker", "ticker"]
 SYMBOLS = ["BTC_USDT", "ETH_USDT"]
@@ -94,6 +96,12 @@ async def test_forced_closes_alternate_sides_and_codes_and_wait_for_the_way_back
     ]
     assert not [m for m in ledger["marks"] if m["name"] == "not-back"]
     assert len(data) == 4 * 8
+    assert len(sent) == 2 * len(data)
+    subscribed = [r["t"] for r in ledger["connections"] if r["event"] == "subscribed"]
+    for mark, following in pairwise(closes):
+        back = [t for t in subscribed if mark["t"] < t < following["t"]]
+        assert len(back) == 8
+        assert max(back) < min(t for t in sent if t > mark["t"])
 
 
 async def test_the_connect_leg_keeps_its_time(start: Any, join: Any) -> None:
@@ -108,3 +116,31 @@ async def test_the_connect_leg_keeps_its_time(start: Any, join: Any) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert 1 <= sum(done["closes"][GATEIO].values()) < 20
+
+
+@pytest.mark.long
+async def test_a_client_that_stays_away_is_marked_and_the_leg_goes_on(start: Any, join: Any) -> None:
+    venue, _ = await begin(start, join, [GATEIO])
+    done = await venue.ask("connect", closes=1, seconds=None)
+    assert done["closes"] == {GATEIO: {"legacy": 1, "new": 1}}
+    ledger = await venue.end()
+    missed = [m["role"] for m in ledger["marks"] if m["name"] == "not-back"]
+    assert missed == ["legacy", "new"]
+
+
+async def test_the_storm_closes_right_behind_data(start: Any, join: Any) -> None:
+    venue = await start(profile="storm")
+    await venue.ask("leg", leg="main", pair=["legacy", "new"])
+    codes: list[int | None] = []
+    tasks = [asyncio.create_task(keep_connected(join, venue, role, codes)) for role in ("legacy", "new")]
+    for role in ("legacy", "new"):
+        await venue.hear(k="subscribed", role=role, complete=True)
+    await venue.ask("connect", closes=2, seconds=10)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ledger = await venue.end()
+    closes = [m["t"] for m in ledger["marks"] if m["name"] == "forced-close"]
+    behind = [min(t - r["t_sent"] for r in ledger["sends"] if r["t_sent"] < t) for t in closes]
+    assert len(behind) == 4
+    assert max(behind) < 20_000_000
