@@ -257,8 +257,8 @@ def connections(data: ReportInput) -> list[tuple[str, str]]:
 def method(data: ReportInput) -> list[tuple[str, str]]:
     """Tests, levels and block length; what was not judged has a list of its own."""
     plan = data.session.plan
-    block = f"{plain(plan.block_s)} s" if plan and plan.block_s else NO_DATA
-    gap = f"{plain(plan.gap_us)} µs" if plan and plan.gap_us is not None else NO_DATA
+    block = f"{plan.block_s:g} s" if plan and plan.block_s else NO_DATA
+    gap = f"{plan.gap_us:g} µs" if plan and plan.gap_us is not None else NO_DATA
     legs = ", ".join(leg.leg for leg in plan.legs) if plan and plan.legs else NO_DATA
     planned = sum(p.seconds or 0 for leg in plan.legs for p in leg.phases) if plan else 0
     return [
