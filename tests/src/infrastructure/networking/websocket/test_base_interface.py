@@ -163,7 +163,7 @@ def test_everything_buffered_is_read_before_a_close_is_acted_on() -> None:
     play(scene)
 
 
-@pytest.mark.checklist("1.2.7")
+@pytest.mark.checklist("1.2.16")
 def test_first_reconnection_after_a_good_connection_is_immediate() -> None:
     async def scene(server: FakeServer, consumer: Consumer, handler: MockHandler) -> None:
         server.socket.end()

@@ -16,7 +16,7 @@ def plan(policy: ReconnectionPolicy = POLICY) -> ReconnectionPlan:
     return ReconnectionPlan(policy, random.Random(7))
 
 
-@pytest.mark.checklist("1.2.14")
+@pytest.mark.checklist("1.2.16")
 def test_policy_with_jitter_then_the_end() -> None:
     delays = plan()
     for nominal in (1.0, 2.0, 3.0):

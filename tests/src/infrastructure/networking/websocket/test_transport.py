@@ -132,7 +132,7 @@ async def test_an_address_that_is_none() -> None:
         await open_websockets(TransportSettings("http://127.0.0.1/"))
 
 
-@pytest.mark.checklist("1.2.3", "1.2.4", "1.2.8")
+@pytest.mark.checklist("1.2.4", "1.2.5", "1.2.9")
 async def test_only_what_is_asked_for_is_in_the_handshake() -> None:
     async with exchange(idle) as (url, handshakes):
         plain = await open_websockets(TransportSettings(url))
@@ -164,6 +164,7 @@ def test_a_faster_one_slots_in_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_transport("missing")
 
 
+@pytest.mark.checklist("5.1.11", "5.1.12")
 def test_a_mock_handler_runs_without_a_network() -> None:
     from infrastructure.networking.websocket.structs import WebSocketConfig
 

@@ -54,7 +54,7 @@ async def answer(connection: ServerConnection) -> None:
             await connection.send(orjson.dumps(PUSH).decode())
 
 
-@pytest.mark.checklist("4.1.1", "4.1.2", "4.1.6", "4.1.9", "4.1.13", "4.1.14")
+@pytest.mark.checklist("4.1.1", "4.1.2", "4.1.6", "4.1.7", "4.1.14", "4.1.16", "4.1.18")
 async def test_factory_door_delivers_what_the_exchange_sends() -> None:
     messages: list[ParsedMessage] = []
     states: list[ConnectionState] = []
@@ -95,7 +95,7 @@ async def test_factory_door_delivers_what_the_exchange_sends() -> None:
     assert not manager.is_connected()
 
 
-@pytest.mark.checklist("4.1.3", "4.1.10")
+@pytest.mark.checklist("4.1.3", "4.1.4", "4.1.10")
 def test_public_api_has_the_signatures_that_callers_use() -> None:
     from infrastructure.networking.websocket.ws_manager import WebSocketManager
 
