@@ -9,7 +9,7 @@ from shadow.verdict.calibration import Calibration, calibrate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Fact, six_digits
 from shadow.verdict.metrics import JudgedMetric, alphas_of, judge_metric
-from shadow.verdict.triggers import TriggerLine, trigger_lines
+from shadow.verdict.triggers import TriggerLine, trigger_lines, worst_of
 
 __all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
 
@@ -77,13 +77,13 @@ def _decide(
     if calibration.problems:
         return "NOT_FIT", _more(calibration.problems[0], len(calibration.problems) - 1, "reason"), None
     worse = [metric for metric in metrics if metric.verdict == "REGRESSION"]
-    if worse:
-        worst = max(worse, key=lambda metric: abs(metric.measured.estimate.mean) if metric.measured.estimate else 0.0)
+    worst = worst_of(worse)
+    if worst is not None:
         return "ROLL_BACK", _more(_regression(worst), len(worse) - 1, "regression"), _trigger_of(worst, limits)
     if doubts:
         return "HOLD", _more(doubts[0], len(doubts) - 1, "reason"), None
     if evidence.replay:
-        return "HOLD", "No difference found; a replay proves facts only and never ships.", None
+        return "HOLD", "No difference found; a replay proves facts only, latency is not judged and nothing ships.", None
     held = [metric for metric in metrics if metric.verdict == "HOLD"]
     if held:
         text = f"{held[0].id} could not be decided: {held[0].note or 'no data'}"

@@ -9,7 +9,7 @@ from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Fact, MetricVerdict
 from shadow.verdict.metrics import JudgedMetric
 
-__all__ = ["TriggerLine", "trigger_lines"]
+__all__ = ["TriggerLine", "trigger_lines", "worst_of"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def trigger_lines(
     for trigger in limits.trigger:
         mine = [metric for metric in metrics if metric.id.startswith(trigger.metrics)] if trigger.metrics else []
         fact = next((fact for fact in facts if fact.trigger == trigger.id), None)
-        worst = _worst(mine)
+        worst = worst_of(mine)
         if fact is not None:
             line = TriggerLine(trigger.id, trigger.threshold, "REGRESSION", fact.worst)
         elif trigger.metrics:
@@ -56,13 +56,17 @@ def _combined(metrics: list[JudgedMetric]) -> MetricVerdict:
     return "HOLD" if "HOLD" in verdicts or "PASS" not in verdicts else "PASS"
 
 
-def _worst(metrics: list[JudgedMetric]) -> JudgedMetric | None:
-    """The gravest verdict, then the largest bound towards worse."""
+def worst_of(metrics: list[JudgedMetric]) -> JudgedMetric | None:
+    """The gravest verdict, declared metrics first; among regressions the surest, else the largest bound to worse."""
     rank = {"REGRESSION": 3, "HOLD": 2, "PASS": 1, "NOT_JUDGED": 0}
-    return max(metrics, key=lambda metric: (rank[metric.verdict], _badness(metric)), default=None)
+    return max(
+        metrics, key=lambda metric: (rank[metric.verdict], metric.measured.declared, _badness(metric)), default=None
+    )
 
 
 def _badness(metric: JudgedMetric) -> float:
+    """How much worse: the bound nearest to legacy for a regression, the farthest for all else."""
+    low, high = metric.range.low, metric.range.high
     if metric.measured.lower_is_worse:
-        return 1 / metric.range.low if metric.range.low else 0.0
-    return metric.range.high or 0.0
+        low, high = (1 / high if high else None), (1 / low if low else None)
+    return (low if metric.verdict == "REGRESSION" else high) or 0.0

@@ -94,6 +94,13 @@ def test_an_undeclared_metric_fires_but_never_holds() -> None:
     assert assess(evidence(metrics=unclear), LIMITS).outcome == "SHIP"
 
 
+def test_a_declared_regression_is_named_before_a_larger_shown_one() -> None:
+    both = [metric(1.5, "service.x.y.book", declared=False), metric(1.25)]
+    got = assess(evidence(metrics=both), LIMITS)
+    assert got.triggers[0].worst == TYPICAL
+    assert got.reason.startswith(TYPICAL)
+
+
 def test_the_any_metric_line_names_the_worst() -> None:
     got = assess(evidence(new=1.25), LIMITS)
     performance = got.triggers[0]

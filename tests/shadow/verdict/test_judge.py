@@ -57,6 +57,13 @@ def test_thirty_percent_worse_rolls_back(made_up: MakeRun, effect: dict[str, flo
     assert verdict["triggers"][0]["verdict"] == "REGRESSION"
 
 
+@pytest.mark.parametrize("seed", [21, 22, 23])
+def test_noise_alone_never_rolls_back_not_even_at_the_margin(made_up: MakeRun, seed: int) -> None:
+    noisy = {"seed": seed, "noise": 0.35, "drift": 0.03}
+    assert made_up(**noisy).judge().verdict["verdict"] in ("SHIP", "HOLD")
+    assert made_up(latency=1.10, **noisy).judge().verdict["verdict"] == "HOLD"
+
+
 @pytest.mark.parametrize("effect", [{"latency": 0.5, "service": 0.4, "cpu": 0.5, "gap": 0.5, "uss": 0.8}])
 def test_a_faster_stack_ships(made_up: MakeRun, effect: dict[str, float]) -> None:
     verdict = made_up(**effect).judge().verdict
