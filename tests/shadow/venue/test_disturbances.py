@@ -29,7 +29,9 @@ class Scene:
         for client in (self.legacy, self.new):
             if client.socket.close_code is None:
                 await (await client.socket.ping())
-        return dict(await self.venue.end())
+        ledger = dict(await self.venue.end())
+        await asyncio.gather(self.legacy.reader, self.new.reader)
+        return ledger
 
 
 @pytest.fixture

@@ -30,20 +30,23 @@ async def begin(
 
 async def test_bursts_go_to_one_side_at_a_time_in_one_write(start: Any, join: Any) -> None:
     venue, clients = await begin(start, join, [GATEIO, MEXC])
-    done = await venue.ask("burst", seconds=0.46, phase="burst")
-    assert done["bursts"] == 8
+    done = await venue.ask("burst", seconds=1.0, phase="burst")
+    assert 8 <= done["bursts"] <= 18
+    await venue.ask("drain")
     for client in clients.values():
-        await client.until(lambda c: len(c.data) >= 512)
+        await (await client.socket.ping())
     ledger = await venue.end()
+    await asyncio.gather(*(client.reader for client in clients.values()))
     marks = [
         (m["role"], m["t"], *(json.loads(m["detail"])[k] for k in ("burst", "connection", "type", "frames")))
         for m in ledger["marks"]
         if m["name"] == "burst"
     ]
-    assert [mark[0] for mark in marks] == ["legacy", "new", "new", "legacy"] * 2
-    assert [mark[2] for mark in marks] == list(range(8))
+    assert len(marks) == done["bursts"]
+    assert [mark[0] for mark in marks[:8]] == ["legacy", "new", "new", "legacy"] * 2
+    assert [mark[2] for mark in marks] == list(range(len(marks)))
     assert {mark[5] for mark in marks} == {256}
-    assert [mark[3:5] for mark in marks] == [(GATEIO, "book")] * 4 + [(MEXC, "book")] * 4
+    assert [mark[3:5] for mark in marks[:8]] == [(GATEIO, "book")] * 4 + [(MEXC, "book")] * 4
     gaps = [(b[1] - a[1]) / 1e6 for a, b in pairwise(marks)]
     assert min(gaps) > 50
     trains = defaultdict(list)

@@ -136,8 +136,9 @@ async def test_nothing_is_pushed_outside_a_phase_or_to_strangers(start: Any, joi
     client = await join(venue, "legacy")
     await client.subscribe(["ETH_USDT"], ["trade"])
     done = await venue.ask("pace", seconds=0.3, rate=400)
-    await client.until(lambda c: len(c.data) >= done["frames"])
     await (await client.socket.ping())
+    await venue.end()
+    await client.reader
     assert len(client.data) == done["frames"] > 0
     assert {json.loads(one)["result"]["currency_pair"] for one in client.data} == {"ETH_USDT"}
 
