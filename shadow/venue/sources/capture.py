@@ -41,10 +41,10 @@ class RecordedFrame(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class RecordedMarket(msgspec.Struct, frozen=True):
+class RecordedMarket(msgspec.Struct):
     """The recorded symbols and books as a `wire.MarketView`; books stay as recorded whatever the replay's position."""
 
-    symbols: tuple[str, ...]
+    symbols: Sequence[str]
     books: dict[str, tuple[int, list[Level], list[Level]]]
     tickers: dict[str, dict[str, str]]
 
