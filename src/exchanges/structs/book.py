@@ -38,28 +38,33 @@ class LocalBook:
 
     def apply(self, update: BookUpdate) -> None:
         """Bring a synced book forward. Updates already contained are ignored; a hole raises SequenceGap."""
-        first = update.first
+        if not self.advance(update):
+            raise SequenceGap(self.symbol, self.version + 1, update.first or update.last or 0)
+
+    def advance(self, update: BookUpdate) -> bool:
+        """As `apply`, but False at a hole: an exception would cost the path that every update takes."""
+        first, last = update.first, update.last
         expected = self.version + 1
         if first != expected:
-            last = update.last or 0
-            if last < expected:
-                return
+            if last is None or last < expected:
+                return True
             if first is None or first > expected:
-                raise SequenceGap(self.symbol, expected, first or last)
+                return False
         bids = self.bids
         for price, size in update.bids:
             if size:
                 bids[price] = size
-            else:
-                bids.pop(price, None)
+            elif price in bids:
+                del bids[price]
         asks = self.asks
         for price, size in update.asks:
             if size:
                 asks[price] = size
-            else:
-                asks.pop(price, None)
-        self.version = update.last  # type: ignore[assignment]  # an update always has it
+            elif price in asks:
+                del asks[price]
+        self.version = last or 0
         self.timestamp = update.timestamp
+        return True
 
     def hold(self, update: BookUpdate) -> bool:
         """Keep an update of an unsynced book; True when it bridged a snapshot and the book is synced now."""

@@ -96,6 +96,11 @@ class _Ticker(msgspec.Struct, gc=False):
     low_24h: float
 
 
+def _whole_ms(text: str) -> int:
+    """Milliseconds with the fraction cut; until the year 2286 they have 13 digits."""
+    return int(text[:13] if text[13:14] == "." else text.partition(".")[0])
+
+
 class BookFrame(msgspec.Struct, tag_field="channel", tag="spot.order_book_update", gc=False):
     """A book update."""
 
@@ -117,7 +122,7 @@ class TradeFrame(msgspec.Struct, tag_field="channel", tag="spot.trades", gc=Fals
             trade.price,
             trade.amount,
             trade.side,
-            int(trade.create_time_ms.partition(".")[0]),
+            _whole_ms(trade.create_time_ms),
             str(trade.id),
         )
 

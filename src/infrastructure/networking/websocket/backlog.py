@@ -18,11 +18,12 @@ class Backlog:
     One frame may decode into several messages, so the deque may pass `high` by what one frame holds.
     """
 
-    __slots__ = ("_arrived", "_emptier", "entries", "high", "is_draining", "is_finished", "low")
+    __slots__ = ("_arrived", "_emptier", "_is_paused", "entries", "high", "is_draining", "is_finished", "low")
 
     def __init__(self, high: int) -> None:
         self.high = max(1, high)
         self.low = self.high // 4
+        self._is_paused = False
         self.is_draining = False
         self.is_finished = False
         self.entries: deque[tuple[int, Any]] = deque()
@@ -35,12 +36,10 @@ class Backlog:
             self._arrived.set()
         self.entries.append((arrived_ns, message))
 
-    def pop(self) -> tuple[int, Any]:
-        """Take the oldest; wakes the reader at low water."""
-        entry = self.entries.popleft()
-        if len(self.entries) <= self.low:
+    def note_taken(self) -> None:
+        """The consumer took one from `entries`; wakes a paused reader at low water."""
+        if self._is_paused and len(self.entries) <= self.low:
             self._emptier.set()
-        return entry
 
     async def wait_arrival(self) -> bool:
         """Wait until there is something; False when it is empty and finished."""
@@ -55,9 +54,11 @@ class Backlog:
         """The reader's turn to wait: at high water until a quarter is left, in a burst for one turn of the loop."""
         waiting = len(self.entries)
         if waiting >= self.high:
+            self._is_paused = True
             while len(self.entries) > self.low and not self.is_draining:
                 self._emptier.clear()
                 await self._emptier.wait()
+            self._is_paused = False
         elif waiting % READ_BURST == 0:
             await asyncio.sleep(0)
 

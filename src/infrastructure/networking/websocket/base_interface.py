@@ -235,15 +235,17 @@ class BaseWebSocketInterface(ConnectionHooks):
     async def _process_messages(self, backlog: Backlog) -> None:
         """Serve the coroutine consumer, in order, until closed and empty."""
         assert self.message_handler is not None
-        consume, record, pop = self.message_handler, self.delivery.record, backlog.pop
+        consume, record, entries = self.message_handler, self.delivery.record, backlog.entries
         while await backlog.wait_arrival():
-            arrived_ns, message = pop()
-            try:
-                await consume(message)
-            except Exception as error:  # noqa: BLE001 - the consumer's error is counted, never swallowed nor fatal
-                self._on_error("callback", error)
-                self.logger.error("Message processing failed: %s", error)
-            record(perf_counter_ns() - arrived_ns)
+            while entries:
+                arrived_ns, message = entries.popleft()
+                try:
+                    await consume(message)
+                except Exception as error:  # noqa: BLE001 - the consumer's error is counted, never swallowed nor fatal
+                    self._on_error("callback", error)
+                    self.logger.error("Message processing failed: %s", error)
+                record(perf_counter_ns() - arrived_ns)
+                backlog.note_taken()
 
     # Helpers
 

@@ -79,13 +79,11 @@ class BookKeeper:
         book = self._books.get(update.symbol)
         if book is None:
             return None
-        if book.is_synced and not update.is_snapshot:
-            try:
-                book.apply(update)
-            except SequenceGap:
-                self._on_gap(book, update)
-            return None
-        return self._apply_unsynced(book, update)
+        if not book.is_synced or update.is_snapshot:
+            return self._apply_unsynced(book, update)
+        if not book.advance(update):
+            self._on_gap(book, update)
+        return None
 
     def view(self, name: str) -> BookUpdate | None:
         """A synced book as one snapshot, else None."""

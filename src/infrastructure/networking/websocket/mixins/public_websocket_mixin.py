@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import starmap
 from time import perf_counter_ns
 
 from exchanges.structs.events import (
     BookTickerEvent,
     BookUpdate,
-    Level,
     PublicCallbacks,
     SubscriptionEvent,
     TickerEvent,
@@ -30,6 +30,12 @@ from infrastructure.networking.websocket.backlog import Backlog
 
 __all__ = ["PublicWebSocketMixin"]
 
+# Symbol, then the channel names of book, trades, best bid/ask, ticker.
+Labels = tuple[Symbol, str, str, str, str]
+
+ORDERBOOK, TRADES = MessageType.ORDERBOOK, MessageType.TRADES
+BOOK_TICKER, TICKER = MessageType.BOOK_TICKER, MessageType.TICKER
+
 
 class PublicWebSocketMixin(ABC):
     """Where public events go.
@@ -43,6 +49,7 @@ class PublicWebSocketMixin(ABC):
 
     def _init_public(self, callbacks: PublicCallbacks | None) -> None:
         self._symbols: dict[str, Symbol] = {}
+        self._labels: dict[str, Labels] = {}
         self.set_callbacks(callbacks or PublicCallbacks())
 
     def set_callbacks(self, callbacks: PublicCallbacks) -> None:
@@ -73,49 +80,52 @@ class PublicWebSocketMixin(ABC):
         if self._backlog is not None:
             self._backlog.put(perf_counter_ns(), message)
 
-    def _queue_data(
-        self, kind: MessageType, channel: PublicWebsocketChannelType, name: str, data: object, timestamp: int | None
-    ) -> None:
-        symbol, channel_name = self.symbol_of(name), self.channel_name(channel, name)
-        self._queue(ParsedMessage(kind, symbol, channel_name, data, timestamp))
+    def _labels_of(self, name: str) -> Labels:
+        """Symbol and channel names of an exchange's spelling, worked out once."""
+        symbol = self.symbol_of(name)
+        book, trades, best, ticker = (self.channel_name(channel, name) for channel in PublicWebsocketChannelType)
+        labels = self._labels[name] = (symbol, book, trades, best, ticker)
+        return labels
 
     def _queue_book(self, update: BookUpdate) -> None:
+        name, timestamp = update.symbol, update.timestamp
+        symbol, channel, _, _, _ = self._labels.get(name) or self._labels_of(name)
         book = OrderBook(
-            symbol=self.symbol_of(update.symbol),
-            bids=_entries(update.bids),
-            asks=_entries(update.asks),
-            timestamp=update.timestamp,
-            last_update_id=update.last,
-            first_update_id=update.first,
-            is_snapshot=update.is_snapshot,
+            symbol,
+            list(starmap(OrderBookEntry, update.bids)),
+            list(starmap(OrderBookEntry, update.asks)),
+            timestamp,
+            update.last,
+            update.first,
+            update.is_snapshot,
         )
-        self._queue_data(
-            MessageType.ORDERBOOK, PublicWebsocketChannelType.ORDERBOOK, update.symbol, book, update.timestamp
-        )
+        self._queue(ParsedMessage(ORDERBOOK, symbol, channel, book, timestamp))
 
     def _queue_trades(self, trades: list[TradeEvent]) -> None:
         name = trades[0].symbol
-        symbol = self.symbol_of(name)
+        symbol, _, channel, _, _ = self._labels.get(name) or self._labels_of(name)
         data = [Trade(symbol, t.price, t.quantity, t.side, t.timestamp, t.trade_id) for t in trades]
-        self._queue_data(MessageType.TRADES, PublicWebsocketChannelType.TRADES, name, data, trades[-1].timestamp)
+        self._queue(ParsedMessage(TRADES, symbol, channel, data, trades[-1].timestamp))
 
     def _queue_book_ticker(self, event: BookTickerEvent) -> None:
+        name, timestamp = event.symbol, event.timestamp
+        symbol, _, _, channel, _ = self._labels.get(name) or self._labels_of(name)
         data = BookTicker(
-            self.symbol_of(event.symbol),
+            symbol,
             event.bid_price,
             event.bid_quantity,
             event.ask_price,
             event.ask_quantity,
-            event.timestamp,
+            timestamp,
             event.update_id,
         )
-        self._queue_data(
-            MessageType.BOOK_TICKER, PublicWebsocketChannelType.BOOK_TICKER, event.symbol, data, event.timestamp
-        )
+        self._queue(ParsedMessage(BOOK_TICKER, symbol, channel, data, timestamp))
 
     def _queue_ticker(self, event: TickerEvent) -> None:
+        name, timestamp = event.symbol, event.timestamp
+        symbol, _, _, _, channel = self._labels.get(name) or self._labels_of(name)
         data = Ticker(
-            self.symbol_of(event.symbol),
+            symbol,
             event.last,
             event.bid,
             event.ask,
@@ -123,9 +133,9 @@ class PublicWebSocketMixin(ABC):
             event.quote_volume,
             event.high,
             event.low,
-            event.timestamp,
+            timestamp,
         )
-        self._queue_data(MessageType.TICKER, PublicWebsocketChannelType.TICKER, event.symbol, [data], event.timestamp)
+        self._queue(ParsedMessage(TICKER, symbol, channel, [data], timestamp))
 
     def _queue_subscription(self, event: SubscriptionEvent) -> None:
         if event.error is None:
@@ -137,7 +147,3 @@ class PublicWebSocketMixin(ABC):
     def _report_unreadable(self, text: str) -> None:
         """A frame that could not be read, as the coroutine consumer sees it."""
         self._queue(ParsedMessage(MessageType.ERROR, data=text))
-
-
-def _entries(levels: list[Level]) -> list[OrderBookEntry]:
-    return [OrderBookEntry(price, size) for price, size in levels]

@@ -16,10 +16,12 @@ def test_a_reader_waits_at_high_water_until_a_quarter_is_left() -> None:
         reader = asyncio.create_task(backlog.make_room())
         await settle(3)
         for expected in range(74):
-            assert backlog.pop() == (expected, expected)
+            assert backlog.entries.popleft() == (expected, expected)
+            backlog.note_taken()
             await settle(3)
             assert not reader.done()
-        backlog.pop()
+        backlog.entries.popleft()
+        backlog.note_taken()
         await settle(3)
         assert reader.done()
 
@@ -55,7 +57,7 @@ def test_finished_and_empty_ends_the_consumer() -> None:
         assert await waiting
         backlog.finish()
         assert await backlog.wait_arrival()
-        backlog.pop()
+        backlog.entries.popleft()
         assert not await backlog.wait_arrival()
 
     run_virtual(main())
