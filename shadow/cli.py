@@ -157,12 +157,21 @@ def _judge_folder(folder: Path) -> dict[str, Any]:
     from shadow.verdict.judge import judge
     from shadow.verdict.write import write
 
+    if not (folder / "manifest.json").is_file():
+        _seal_interrupted(folder)
     run = RunData(folder)
     run.verify()
     judgement = judge(run)
     write(folder, judgement)
     verdict: dict[str, Any] = judgement.verdict
     return verdict
+
+
+def _seal_interrupted(folder: Path) -> None:
+    """A run without a manifest ended before its data were sealed; it is judged as interrupted, never as whole."""
+    from shadow.capture.manifest import write_manifest
+
+    write_manifest(folder, interrupted="the session ended before its data were sealed")
 
 
 def _render(folder: Path) -> Path:

@@ -19,10 +19,10 @@ CLOSES = 20
 WARM_UP_S = 1.2
 
 _CALIBRATED = {
-    "aa1": {"paired": 9.0, "burst": 3.5},
-    "main": {"paired": 21.0, "burst": 9.0, "connect": 6.5},
-    "aa2": {"paired": 9.0, "burst": 3.5},
-    "control": {"burst": 3.5},
+    "aa1": {"paired": 8.0, "burst": 5.0},
+    "main": {"paired": 21.0, "burst": 10.0, "connect": 4.0},
+    "aa2": {"paired": 8.0, "burst": 5.0},
+    "control": {"burst": 4.0},
 }
 _ROLES = {"main": ("legacy", "new")}
 _AA_ROLES = ("legacy", "legacy2")

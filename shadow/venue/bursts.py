@@ -11,12 +11,15 @@ from shadow.venue.outlet import Outlet
 from shadow.venue.sources.synthetic import Keyed, Stream
 from shadow.venue.stage import Stage
 
-__all__ = ["BURST_FRAMES", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
+__all__ = ["BURST_FRAMES", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
 
 BURST_FRAMES: Final = 256
 """Under the legacy stack's queue."""
 SPACING_S: Final = 0.055
-# A subject is through with its burst by then, so that encoding the next one does not compete with it.
+"""Between two bursts to the same side: at most 300 frames in 50 ms."""
+PARTNER_S: Final = 0.028
+"""Between the two bursts of a pair, which go to different sides: the first side is through with its own by then."""
+# Encoding the next train waits until the subject is through with its burst, so that it does not compete with it.
 _REST_S: Final = 0.03
 
 
@@ -35,7 +38,7 @@ async def _bursts(stage: Stage, seconds: float) -> int:
     due, sent = loop.time(), 0
     for stream, channel, is_reversed in _turns(stage):
         # Two bursts belong together: a train that only one side got would tell nothing.
-        if due + 2 * SPACING_S > end:
+        if due + PARTNER_S + SPACING_S > end:
             return sent
         sides = stage.sides(stream.connection)
         if not any(outlet.keys(channel, symbol) for outlet in sides for symbol in stream.symbols):
@@ -48,7 +51,7 @@ async def _bursts(stage: Stage, seconds: float) -> int:
         for place, outlet in enumerate(reversed(sides) if is_reversed else sides):
             await asyncio.sleep(max(0.0, due - loop.time()))
             sent += send_burst(stage, outlet, train, channel, first=place == 0)
-            due = max(due, loop.time()) + SPACING_S
+            due = max(due, loop.time()) + (PARTNER_S if place == 0 else SPACING_S)
     return sent
 
 

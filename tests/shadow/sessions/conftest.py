@@ -1,0 +1,113 @@
+"""Whole sessions: real processes on loopback. One short run is recorded once and damaged in copies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+HERE = Path(__file__).parent
+Event = dict[str, Any]
+Edit = Callable[[list[bytes]], list[bytes]]
+Outcome = tuple[int, dict[str, Any], str]
+
+
+def shadow_run(out: Path, *words: str, timeout_s: float = 110) -> Outcome:
+    """`shadow run`; exit code, verdict and what it said."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "shadow.cli", "run", "--json", "--out", str(out), *words],
+        capture_output=True,
+        text=True,
+        cwd=out.parent,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert "Traceback" not in answer.stderr, answer.stderr
+    assert answer.stdout, answer.stderr
+    return answer.returncode, json.loads(answer.stdout), answer.stderr
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean run of both stacks over both exchanges, three measured seconds, no calibration."""
+    out = tmp_path_factory.mktemp("recorded") / "run"
+    shadow_run(out, "--no-calibration", "--duration", "3s", "--seed", "11")
+    return out
+
+
+@pytest.fixture
+def judge_damaged(recorded: Path, tmp_path: Path) -> Callable[[Edit], dict[str, Any]]:
+    """Edit the lines that the new subject wrote in a copy of the recorded run, seal it again, and judge it."""
+
+    def judge_it(edit: Edit) -> dict[str, Any]:
+        from shadow.capture.manifest import write_manifest
+        from shadow.capture.reader import RunData
+        from shadow.verdict.judge import judge
+
+        run = tmp_path / "damaged"
+        shutil.copytree(recorded, run)
+        path = run / "events" / "new.parquet"
+        rewrite(path, edit)
+        write_manifest(run)
+        data = RunData(run)
+        data.verify()
+        verdict: dict[str, Any] = judge(data).verdict
+        return verdict
+
+    return judge_it
+
+
+def rewrite(path: Path, edit: Edit) -> None:
+    """Replace the event lines of a table by edited ones; columns follow from the lines, as at the recorder."""
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    bodies = edit([row["body"] for row in rows])
+    read_at = {row["body"]: row["t_read"] for row in rows}
+    last_read = 0
+    out = []
+    for number, body in enumerate(bodies):
+        fields = json.loads(body) if body.startswith(b"{") else {"k": "log"}
+        last_read = max(last_read, read_at.get(body, last_read))
+        out.append(
+            {
+                "leg": "main",
+                "n": number,
+                "k": fields.get("k", "log"),
+                "c": fields.get("c", ""),
+                "type": fields.get("type", ""),
+                "symbol": fields.get("symbol") or "",
+                "t": fields.get("t"),
+                "t_read": last_read,
+                "body": body,
+            }
+        )
+    pq.write_table(pa.Table.from_pylist(out, schema=table.schema), path)
+
+
+def of(verdict: dict[str, Any], code: str) -> list[dict[str, Any]]:
+    """The verdict's differences of one code."""
+    return [entry for entry in verdict["differences"] if entry["code"] == code]
+
+
+@pytest.fixture
+def relay() -> Callable[..., str]:
+    """The command of a candidate whose output is spoilt while it runs."""
+
+    def command(kind: str, connection: str = "gateio.spot.public") -> str:
+        return f"{sys.executable} {HERE / 'relay.py'} {kind} {connection}"
+
+    return command
+
+
+@pytest.fixture
+def run_session() -> Callable[..., Outcome]:
+    """`shadow run` as a person would call it."""
+    return shadow_run

@@ -1,0 +1,53 @@
+"""A damaged candidate: runs our own new subject and spoils what it writes, line by line.
+
+`python relay.py KIND [CONNECTION]`. The stack underneath is whole; only its output is damaged, on the way out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+AFTER_EVENTS = 300
+
+
+def main(kind: str, connection: str) -> int:
+    child = subprocess.Popen([sys.executable, "-m", "shadow.subjects.new"], stdin=sys.stdin, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    out = sys.stdout.buffer
+    seen = 0
+    for line in child.stdout:
+        is_event = line.startswith(b'{"k":"event"')
+        mine = is_event and f'"c":"{connection}"'.encode() in line
+        seen += mine
+        spoilt = seen > AFTER_EVENTS
+        if kind == "silent" and spoilt and mine:
+            continue
+        if kind == "drop" and mine and seen == AFTER_EVENTS and b'"type":"trade"' not in line:
+            seen -= 1
+        elif kind == "drop" and mine and seen == AFTER_EVENTS:
+            continue
+        if kind == "dies" and spoilt:
+            os.kill(child.pid, signal.SIGKILL)
+            return 3
+        if kind == "hangs" and spoilt:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(60)
+        if kind == "garbage" and spoilt and mine:
+            line = b"\x00\xff not a line of the protocol \xfe\n"
+        if kind == "price" and mine and spoilt and b'"type":"trade"' in line:
+            event = json.loads(line)
+            event["price"] = round(event["price"] + 0.01, 8)
+            line = json.dumps(event).encode() + b"\n"
+        out.write(line)
+        out.flush()
+    return child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "gateio.spot.public"))

@@ -1,0 +1,108 @@
+"""A session that is cut off, and data that were touched: never a pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def judge(run: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "shadow.cli", "judge", str(run), "--json"],
+        capture_output=True,
+        text=True,
+        cwd=run.parent,
+        timeout=50,
+        check=False,
+    )
+
+
+def processes_of(run: Path) -> list[int]:
+    """Processes that hold a file of this run open."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            links = [os.readlink(link) for link in (entry / "fd").iterdir()]
+        except OSError:
+            continue
+        if any(link.startswith(str(run)) for link in links):
+            found.append(int(entry.name))
+    return found
+
+
+def wait_until(condition: object, limit_s: float) -> None:
+    """Poll an outside process's state; there is no event to wait for."""
+    deadline = time.monotonic() + limit_s
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("whole_harness", [False, True], ids=["shadow run killed", "recorder killed too"])
+def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: bool) -> None:
+    run = tmp_path / "run"
+    session = subprocess.Popen(
+        [sys.executable, "-m", "shadow.cli", "run", "--no-calibration", "--duration", "40s", "--out", str(run)],
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: len(list(run.glob("events/new/*.arrows"))) >= 1 and len(list(run.glob("sends/*"))) >= 1, 20)
+    wait_until(lambda: sum(p.stat().st_size for p in run.glob("events/new/*.arrows")) > 100_000, 20)
+    if whole_harness:
+        for pid in processes_of(run):
+            os.kill(pid, signal.SIGKILL)
+    session.send_signal(signal.SIGKILL)
+    session.wait()
+    wait_until(lambda: not processes_of(run), 20)
+    answer = judge(run)
+    assert answer.returncode == 11, answer.stderr
+    verdict = json.loads(answer.stdout)
+    assert verdict["verdict"] == "HOLD"
+    assert "interrupted" in verdict["reason"].lower()
+    assert verdict["coverage"]["events_expected"] > 100
+    assert verdict["coverage"]["matched"] > 100
+
+
+def test_judging_twice_gives_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(recorded, run)
+    written = []
+    for _ in range(2):
+        judge(run)
+        names = ("verdict.json", "analysis.json", "differences.parquet", "report.html", "report.md", "junit.xml")
+        written.append({name: (run / name).read_bytes() for name in names})
+    assert written[0] == written[1]
+    assert written[0] == {name: (recorded / name).read_bytes() for name in written[0]}
+
+
+@pytest.mark.parametrize("name", ["frames.parquet", "sends.parquet", "events/new.parquet", "session.json"])
+def test_one_changed_byte_in_a_raw_file_is_refused_by_name(recorded: Path, tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(recorded, run)
+    data = bytearray((run / name).read_bytes())
+    data[len(data) // 2] ^= 0x20
+    (run / name).write_bytes(data)
+    answer = judge(run)
+    assert answer.returncode == 12
+    assert name in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert answer.stdout == ""
+
+
+def test_a_missing_raw_file_is_refused_by_name(recorded: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(recorded, run)
+    (run / "connections.parquet").unlink()
+    answer = judge(run)
+    assert (answer.returncode, answer.stdout) == (12, "")
+    assert "connections.parquet" in answer.stderr

@@ -1,0 +1,113 @@
+"""A person's mistakes: one line with the way out, code 2, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shadow.cli import main
+
+SHADOW = [sys.executable, "-m", "shadow.cli"]
+
+
+def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SHADOW, *words], capture_output=True, text=True, cwd=cwd, timeout=50, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "--connections", "binance.spot.public"], "binance.spot.public"),
+        (["run", "--symbols", "NO_SUCH"], "NO_SUCH"),
+        (["run", "--channels", "candles"], "candles"),
+        (["run", "--feed", "live"], "not built yet"),
+        (["run", "--feed", "tape"], "tape"),
+        (["run", "--feed", "capture:no/such/file.session"], "no/such/file.session"),
+        (["run", "--rate", "fast"], "fast"),
+        (["run", "--rate", "0"], "positive"),
+        (["run", "--duration", "soon"], "soon"),
+        (["run", "--grade", "release"], "release"),
+        (["run", "--new", "no-such-command-anywhere --flag"], "no-such-command-anywhere"),
+        (["run", "--fault", "close"], "close"),
+        (["run", "--fault", "melt@gateio.spot.public"], "melt"),
+        (["run", "--fault", "close@gateio.spot.public:at=whenever"], "whenever"),
+        (["run", "--fault", "empty-body@gateio.spot.public"], "empty-body"),
+        (["run", "--fault", "expire-key@mexc.spot.public"], "expire-key"),
+        (["run", "--known", "no-such.toml"], "no-such.toml"),
+        (["run", "--bogus"], "--bogus"),
+        (["judge", "nowhere"], "nowhere"),
+        (["report", "nowhere"], "nowhere"),
+        (["flip", "gateio.spot.book.BTC_USDT", "live"], "not built yet"),
+        ([], "--help"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(
+    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert says in printed.err
+    assert "Traceback" not in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "something").write_text("kept")
+    assert main(["run", "--out", str(tmp_path)]) == 2
+    assert "not an empty directory" in capsys.readouterr().err
+    assert (tmp_path / "something").read_text() == "kept"
+
+
+def test_a_busy_port_is_one_line_and_code_2(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = str(busy.getsockname()[1])
+        answer = shadow("venue", "--ws-port", port, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert port in answer.stderr
+
+
+def test_help_answers_at_once(tmp_path: Path) -> None:
+    """0.3 s is the promise; the best of three keeps a noisy machine from lying about it."""
+    took_s = []
+    for _ in range(3):
+        began = time.monotonic()
+        assert shadow("--help", cwd=tmp_path).returncode == 0
+        took_s.append(time.monotonic() - began)
+    assert min(took_s) < 0.3
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        "import sys, contextlib\nfrom shadow.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "heavy = {'pandas', 'numpy', 'matplotlib', 'pyarrow', 'aiohttp', 'websockets'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=50, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("ws-shadow ")
+
+
+def test_the_environment_of_a_subject_finds_our_interpreter() -> None:
+    from shadow.children import subject_environment
+
+    assert subject_environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
