@@ -12,6 +12,7 @@ from typing import Any, Final
 from shadow.diff.canonical import is_levels, number_key
 from shadow.diff.codes import Finding
 from shadow.diff.expected import Owed
+from shadow.diff.gaps import gaps, holes_before, version_of
 from shadow.diff.join import is_rebuilt
 from shadow.diff.lines import Delivered
 from shadow.reference.book import OrderBook
@@ -22,7 +23,6 @@ __all__ = ["BookWalk"]
 TOP: Final = 20
 FULL_EVERY: Final = 50
 HOLE_CODES: Final = frozenset({"IN_FLIGHT", "EDGE", "CONFLATED", "UNJUDGED"})
-UNRECOVERED_NS: Final = 10_000_000_000
 
 
 class BookWalk:
@@ -103,7 +103,9 @@ class BookWalk:
                     self.put(delivered.body)
             elif delivered.code != "EDGE":
                 self.update(delivered, self.place_of[id(delivered.owed)])
-        self.report_gaps(given)
+        resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
+        for field, item in gaps(self.owed, self.holes, resynced, self.has_snapshots):
+            self.note("GAP", field, version_of(item), None)
 
     def update(self, delivered: Delivered, place: int) -> None:
         """One update that was expected."""
@@ -278,35 +280,6 @@ class BookWalk:
             item.code in HOLE_CODES and item.delivered is None and version_of(item) > known for item in between
         )
 
-    def report_gaps(self, given: list[Delivered]) -> None:
-        """GAP for each run of updates that were sent and not delivered, unless the side was between two syncs."""
-        resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
-        disrupted, conn_no, run = 0, -1, False
-        for hole, item in zip(self.holes, self.owed, strict=True):
-            if hole or item.fault or item.conn_no != conn_no or item.code in ("IN_FLIGHT", "EDGE"):
-                disrupted, conn_no = item.t_sent, item.conn_no
-            lost = item.delivered is None and item.code in ("MISSING", "CONFLATED")
-            if lost and not run and not (item.code == "CONFLATED" and self.is_syncing(item, resynced, disrupted)):
-                self.note("GAP", "recovered" if item.code == "CONFLATED" else "", version_of(item), None)
-            run = lost
-        if self.has_snapshots:
-            self.report_unrecovered(resynced)
-
-    def report_unrecovered(self, resynced: list[int]) -> None:
-        """GAP where the venue left versions out, time went by, and a stack that rebuilds books did not."""
-        for i, hole in enumerate(self.holes):
-            if not hole:
-                continue
-            start = self.owed[i].t_sent
-            end = next((self.owed[j].t_sent for j in range(i + 1, len(self.owed)) if self.holes[j]), None)
-            end = self.owed[-1].t_sent if end is None else end
-            if end - start > UNRECOVERED_NS and not any(start <= t <= start + UNRECOVERED_NS for t in resynced):
-                self.note("GAP", "", version_of(self.owed[i]), None)
-
-    def is_syncing(self, item: Owed, resynced: list[int], disrupted: int) -> bool:
-        """Whether no snapshot came between the last allowed disruption and this update, or a fault altered it."""
-        return bool(item.fault) or not any(disrupted <= t < item.t_sent for t in resynced)
-
     def note(self, code: str, field: str, version: int, sample: Any) -> None:
         if not self.frame_of:
             self.frame_of = {version_of(item): item.frame_no for item in self.owed}
@@ -316,24 +289,6 @@ class BookWalk:
                 self.frame_of.get(version, -1), None, sample,
             )
         )  # fmt: skip
-
-
-def version_of(item: Owed) -> int:
-    """The last version of an expected update, 0 when it has none."""
-    return getattr(item.event, "last", None) or 0
-
-
-def holes_before(owed: list[Owed]) -> list[bool]:
-    """For each expected update whether the venue itself left versions out before it."""
-    found: list[bool] = []
-    last: int | None = None
-    for item in owed:
-        event = item.event
-        first, end = getattr(event, "first", None), getattr(event, "last", None)
-        found.append(last is not None and first is not None and first > last + 1)
-        if end is not None:
-            last = end if last is None else max(last, end)
-    return found
 
 
 def levels_of(body: dict[str, Any]) -> tuple[dict[float, float], dict[float, float]] | None:

@@ -16,6 +16,8 @@ __all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale"]
 
 MIN_SILENCE_NS: Final = 2_000_000_000
 SILENT_GAPS: Final = 20
+REFUSING: Final = frozenset({"refuse-subscribe", "refuse-auth", "late-auth", "expire-key"})
+"""Faults under which a subject may stay without a subscription."""
 RAISED: Final = frozenset({"decode", "callback", "internal"})
 STATES: Final[dict[str, frozenset[str]]] = {
     "": frozenset({"connecting", "connected", "disconnected", "error", "closed"}),
@@ -88,9 +90,12 @@ def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed:
                 Finding("EXC", connection, "", "", kind, ("EXC", connection, kind, text), delivered=error)
             )  # fmt: skip
     failures = [row for row in rows.marks if row["role"] == role and row["name"] == "subject-failed"]
+    is_refused = any(REFUSING & kinds.keys() for kinds in allowed.faults.values())
     for row in failures:
         detail = json.loads(row["detail"] or "{}")
         reason = str(detail.get("reason", ""))
+        if reason == "no-subscription" and is_refused:
+            continue
         found.append(Finding("EXC", "", "", "", reason, ("EXC", "", reason), delivered=detail))
     if not failures:
         found += deaths(role, rows)

@@ -108,3 +108,11 @@ def test_lines_that_are_no_protocol_are_log(scene: Any) -> None:
     scene.lines["new"].append({"hello": "world", "read": 1})
     scene.lines["new"].append({"k": "log", "text": "x", "read": 1})
     assert scene.judge().differences == []
+
+
+def test_a_subject_that_a_fault_kept_from_subscribing_did_not_fail(scene: Any) -> None:
+    scene.mark("subject-failed", "new", reason="no-subscription", text=GATEIO)
+    assert incidents(scene.judge()) == {("EXC", "new", "no-subscription")}
+    row = {"t": 1, "leg": "main", "role": "new", "name": "fault"}
+    scene.marks.append(row | {"detail": f'{{"kind": "refuse-subscribe", "connection": "{GATEIO}", "role": "new"}}'})
+    assert scene.judge().differences == []

@@ -1,0 +1,64 @@
+"""Holes in the versions of one side's book: which the venue made, and which the side made itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from shadow.diff.expected import Owed
+
+__all__ = ["gaps", "holes_before", "version_of"]
+
+UNRECOVERED_NS: Final = 10_000_000_000
+"""A stack that rebuilds books has to do so within this time of a hole that the venue made."""
+
+
+def version_of(item: Owed) -> int:
+    """The last version of an expected update, 0 when it has none."""
+    return getattr(item.event, "last", None) or 0
+
+
+def holes_before(owed: list[Owed]) -> list[bool]:
+    """For each expected update whether the venue itself left versions out before it."""
+    found: list[bool] = []
+    last: int | None = None
+    for item in owed:
+        first, end = getattr(item.event, "first", None), getattr(item.event, "last", None)
+        found.append(last is not None and first is not None and first > last + 1)
+        if end is not None:
+            last = end if last is None else max(last, end)
+    return found
+
+
+def gaps(owed: list[Owed], holes: list[bool], resynced: list[int], has_snapshots: bool) -> Iterator[tuple[str, Owed]]:
+    """(field, first update) of each GAP; field `recovered` where a whole book covered it.
+
+    `resynced` are the times of the side's rebuilt books. A run of updates that were sent and not delivered is a GAP,
+    unless a whole book covers it and none came since the last disruption (a new connection, a hole, a fault): then the
+    side was between two syncs, which every stack may be. A hole of the venue is a GAP only when a side that rebuilds
+    books did not within UNRECOVERED_NS.
+    """
+    disrupted, conn_no, run = 0, -1, False
+    for hole, item in zip(holes, owed, strict=True):
+        if hole or item.fault or item.conn_no != conn_no or item.code in ("IN_FLIGHT", "EDGE"):
+            disrupted, conn_no = item.t_sent, item.conn_no
+        lost = item.delivered is None and item.code in ("MISSING", "CONFLATED")
+        if lost and not run:
+            syncing = bool(item.fault) or not any(disrupted <= t < item.t_sent for t in resynced)
+            if item.code == "MISSING":
+                yield "", item
+            elif not syncing:
+                yield "recovered", item
+        run = lost
+    if has_snapshots:
+        yield from unrecovered(owed, holes, resynced)
+
+
+def unrecovered(owed: list[Owed], holes: list[bool], resynced: list[int]) -> Iterator[tuple[str, Owed]]:
+    """Holes of the venue after which time went by without a rebuilt book."""
+    starts = [i for i, hole in enumerate(holes) if hole]
+    ends = [owed[i].t_sent for i in starts[1:]] + [owed[-1].t_sent if owed else 0]
+    for i, end in zip(starts, ends, strict=False):
+        start = owed[i].t_sent
+        if end - start > UNRECOVERED_NS and not any(start <= t <= start + UNRECOVERED_NS for t in resynced):
+            yield "", owed[i]
