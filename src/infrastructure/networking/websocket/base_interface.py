@@ -200,11 +200,13 @@ class BaseWebSocketInterface(ConnectionHooks):
 
     async def _drop(self) -> None:
         """Leave nothing of a connection that ended or failed."""
-        await self._end(self._heartbeat_task)
+        if self._heartbeat_task is not None:
+            self._heartbeat_task.cancel()
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             websocket.abort()
-        await self._end(self._reader_task)
+        if self._reader_task is not None and not self._reader_task.done():
+            await self._end(self._reader_task)
         self.connected_at = None
         self._on_disconnected()
 
