@@ -92,8 +92,10 @@ class SessionConfig(msgspec.Struct, kw_only=True):
                 raise UsageError(f"--{role} {name}: command not found; give a program on the PATH or its full path")
         if self.grade != "quick":
             raise UsageError(f"--grade {self.grade} is not built yet; use --grade quick")
-        if self.known is not None and not Path(self.known).is_file():
-            raise UsageError(f"--known {self.known}: no such file")
+        if self.known is not None:
+            from shadow.diff.known import load_known
+
+            load_known(Path(self.known))
 
     def out_dir(self) -> Path:
         """Make the run directory (mode 0700) or take an empty one; UsageError when it holds anything."""

@@ -47,6 +47,7 @@ class Session:
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
+        self._keep_known_list()
         self._write_session_json()
         pipes = self._open_pipes()
         interrupted: str | None = None
@@ -221,6 +222,12 @@ class Session:
                 interrupted = interrupted or "the recorder could not finish"
             await self._recorder.end()
         return interrupted
+
+    def _keep_known_list(self) -> None:
+        """Copy the known-differences list into the run, so that the verdict can be derived again from the run alone."""
+        if self.config.known is not None:
+            (self.folder / "known.toml").write_bytes(Path(self.config.known).read_bytes())
+            self.config.known = "known.toml"
 
     def _write_session_json(self) -> None:
         config = self.config

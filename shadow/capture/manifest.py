@@ -86,7 +86,7 @@ def raw_files(run_dir: RunPath) -> list[str]:
     """Names of the raw files that a reader would read, sorted; segments only where no Parquet file took their place."""
     run = Path(run_dir)
     roles = {path.stem for path in run.glob("events/*.parquet")} | {path.name for path in run.glob("events/*/")}
-    names = ["session.json"] if (run / "session.json").is_file() else []
+    names = [name for name in ("session.json", "known.toml") if (run / name).is_file()]
     for table in (*SESSION_TABLES, *(f"events/{role}" for role in roles)):
         if (run / f"{table}.parquet").is_file():
             names.append(f"{table}.parquet")
