@@ -96,11 +96,6 @@ class _Ticker(msgspec.Struct, gc=False):
     low_24h: float
 
 
-def _whole_ms(text: str) -> int:
-    """Milliseconds with the fraction cut; until the year 2286 they have 13 digits."""
-    return int(text[:13] if text[13:14] == "." else text.partition(".")[0])
-
-
 class BookFrame(msgspec.Struct, tag_field="channel", tag="spot.order_book_update", gc=False):
     """A book update."""
 
@@ -117,12 +112,14 @@ class TradeFrame(msgspec.Struct, tag_field="channel", tag="spot.trades", gc=Fals
     def event(self) -> TradeEvent:
         """Exchange time cut to whole milliseconds; as text, since a float64 rounds the sixth digit up."""
         trade = self.result
+        text = trade.create_time_ms
         return TradeEvent(
             trade.currency_pair,
             trade.price,
             trade.amount,
             trade.side,
-            _whole_ms(trade.create_time_ms),
+            # Until the year 2286 milliseconds have 13 digits.
+            int(text[:13] if text[13:14] == "." else text.partition(".")[0]),
             str(trade.id),
         )
 

@@ -88,7 +88,6 @@ Opener = Callable[[TransportSettings], Awaitable[Transport]]
 
 TRANSPORTS: dict[str, str] = {
     "websockets": "infrastructure.networking.websocket.transport:open_websockets",
-    "picows": "infrastructure.networking.websocket.transport_picows:open_picows",
 }
 
 

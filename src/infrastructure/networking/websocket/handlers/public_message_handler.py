@@ -48,6 +48,7 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         self._init_subscriptions()
         self._init_public(callbacks)
         self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
+        self._apply_book = self._books.apply
         self._rest = rest
 
     @abstractmethod
@@ -91,7 +92,7 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         if kind == ORDERBOOK:
             update = self._parse_orderbook(payload)
             if update is not None:
-                rebuilt = self._books.apply(update)
+                rebuilt = self._apply_book(update)
                 self._on_book(update)
                 if rebuilt is not None:
                     self._on_book(rebuilt)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter_ns
+
+import pytest
 
 from infrastructure.networking.websocket.backlog import READ_BURST, Backlog
 from infrastructure.networking.websocket.testing import run_virtual, settle
@@ -75,3 +78,15 @@ def test_draining_lets_a_paused_reader_go_on() -> None:
         await reader
 
     run_virtual(main())
+
+
+@pytest.mark.checklist("1.1.15")
+async def test_queuing_costs_less_than_a_microsecond() -> None:
+    best = 10**9
+    for _ in range(20):
+        backlog = Backlog(1000)
+        started = perf_counter_ns()
+        for number in range(100):
+            backlog.put(number, number)
+        best = min(best, (perf_counter_ns() - started) // 100)
+    assert best < 1_000

@@ -152,7 +152,7 @@ def test_names() -> None:
     assert resolve_transport("websockets") is open_websockets
     server = FakeServer()
     assert resolve_transport(server.open) == server.open
-    with pytest.raises(ConfigurationError, match="known: picows, websockets"):
+    with pytest.raises(ConfigurationError, match="known: websockets"):
         resolve_transport("carrier-pigeon")
 
 

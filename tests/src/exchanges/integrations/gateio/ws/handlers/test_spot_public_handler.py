@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +170,6 @@ def test_a_reconnect_asks_for_exactly_what_is_wanted() -> None:
             await stage.handler.subscribe([Symbol("NEW", "ONE")])
         assert caught.value.code == 503
         stage.server.fails_always = None
-        import asyncio
-
         await asyncio.sleep(10)
         assert [r["payload"] for r in stage.requests()] == [["BTC_USDT", "100ms"]]
 
@@ -369,3 +369,26 @@ def test_defaults_are_the_exchanges_own_addresses() -> None:
     assert handler.config.url == "wss://api.gateio.ws/ws/v4/"
     assert handler.logger.name == "websocket.gateio.spot.public"
     assert handler.create_subscription_messages(SubscriptionAction.SUBSCRIBE, []) == []
+
+
+@pytest.mark.checklist("2.1.15")
+def test_nothing_grows_with_the_number_of_frames() -> None:
+    import gc
+
+    handler = GateioSpotPublicHandler(WebSocketConfig("ws://x"), callbacks=PublicCallbacks())
+    book = {"t": 1, "s": "BTC_USDT", "U": 2, "u": 2, "b": [["1", "1"]], "a": [["2", "0"]]}
+    frames = [push("spot.order_book_update", book).encode(), push("spot.book_ticker", BEST).encode(), b"damaged"]
+
+    def objects_after(rounds: int) -> int:
+        for _ in range(rounds):
+            for frame in frames:
+                handler._on_raw_message(frame)
+        gc.collect()
+        return len(gc.get_objects())
+
+    logging.disable(logging.CRITICAL)
+    try:
+        before = objects_after(10)
+        assert objects_after(2000) - before < 100
+    finally:
+        logging.disable(logging.NOTSET)

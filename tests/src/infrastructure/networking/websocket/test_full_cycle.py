@@ -1,0 +1,137 @@
+"""Whole connections of both exchanges over real loopback sockets, at door direct."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
+from exchanges.structs import ConnectionState, ExchangeConfig, PublicWebsocketChannelType, Symbol, WebSocketConfig
+from exchanges.structs.events import BookTickerEvent, PublicCallbacks, SubscriptionEvent
+
+BTC = Symbol("BTC", "USDT")
+CHANNELS = [PublicWebsocketChannelType.BOOK_TICKER]
+
+
+def gateio_ack(request: dict[str, Any]) -> str:
+    return json.dumps({**request, "result": {"status": "success"}})
+
+
+def mexc_ack(request: dict[str, Any]) -> str:
+    return json.dumps({"id": request["id"], "code": 0, "msg": ",".join(request["params"])})
+
+
+def gateio_push(number: int) -> str:
+    result = {"t": 1, "u": number, "s": "BTC_USDT", "b": "1", "B": "1", "a": "2", "A": "1"}
+    return json.dumps({"channel": "spot.book_ticker", "event": "update", "result": result})
+
+
+def mexc_push(number: int) -> bytes:
+    best = {"bidPrice": "1", "bidQuantity": "1", "askPrice": "2", "askQuantity": "1", "version": str(number)}
+    channel = "spot@public.aggre.bookTicker.v3.api.pb@100ms@BTCUSDT"
+    data: bytes = PushDataV3ApiWrapper(channel=channel, sendTime=1, publicAggreBookTicker=best).SerializeToString()
+    return data
+
+
+class Venue:
+    """A server that confirms, pushes `burst` frames and then closes with `code`, or stays."""
+
+    def __init__(self, exchange: str) -> None:
+        self.exchange = exchange
+        self.burst = 0
+        self.code: int | None = None
+        self.opened: list[float] = []
+        self.closed: list[float] = []
+        self.url = ""
+
+    async def handle(self, connection: ServerConnection) -> None:
+        self.opened.append(perf_counter())
+        ack, push = (gateio_ack, gateio_push) if self.exchange == "gateio" else (mexc_ack, mexc_push)
+        async for text in connection:
+            await connection.send(ack(json.loads(text)))
+            for number in range(self.burst):
+                await connection.send(push(number))
+            if self.code is not None and len(self.opened) == 1:
+                self.closed.append(perf_counter())
+                await connection.close(self.code)
+
+
+class Listener:
+    """What a direct consumer got, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.best: list[BookTickerEvent] = []
+        self.answers: list[SubscriptionEvent] = []
+        self.states: list[ConnectionState] = []
+        self._changed = asyncio.Event()
+        self.callbacks = PublicCallbacks(
+            on_book_ticker=self._noting(self.best),
+            on_subscription=self._noting(self.answers),
+            on_state=self._noting(self.states),
+        )
+
+    def _noting(self, into: list[Any]) -> Callable[[Any], None]:
+        def note(event: Any) -> None:
+            into.append(event)
+            self._changed.set()
+
+        return note
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@pytest.fixture(params=["gateio", "mexc"])
+async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
+    fake = Venue(request.param)
+    async with serve(fake.handle, "127.0.0.1", 0, close_timeout=0.2) as server:
+        fake.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws"
+        yield fake
+
+
+def connect(venue: Venue, listener: Listener) -> Any:
+    builder = import_module(f"exchanges.integrations.{venue.exchange}.builder")
+    settings = WebSocketConfig(venue.url, heartbeat_interval=None, close_timeout=0.5)
+    config = ExchangeConfig(f"{venue.exchange.upper()}_SPOT", websocket_url=venue.url, websocket=settings)
+    return builder.build_direct(config, listener.callbacks)
+
+
+@pytest.mark.checklist("1.2.14", "1.2.15", "5.2.1", "5.2.3")
+async def test_connects_within_the_targets_and_delivers_every_frame(venue: Venue) -> None:
+    venue.burst = 2000
+    listener = Listener()
+    connection = connect(venue, listener)
+    started = perf_counter()
+    await connection.start([BTC], CHANNELS)
+    await listener.until(lambda: bool(listener.answers))
+    assert perf_counter() - started < 2.0
+    await listener.until(lambda: len(listener.best) == 2000)
+    assert [best.update_id for best in listener.best] == list(range(2000))
+    await connection.close()
+    assert listener.states[-1] is ConnectionState.CLOSED
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1012])
+async def test_data_right_in_front_of_a_close_is_delivered_and_the_connection_replaced(venue: Venue, code: int) -> None:
+    """L1: the burst and the close come together."""
+    venue.burst, venue.code = 300, code
+    listener = Listener()
+    connection = connect(venue, listener)
+    await connection.start([BTC], CHANNELS)
+    await listener.until(lambda: len(listener.best) == 600)
+    assert [best.update_id for best in listener.best] == 2 * list(range(300))
+    assert len(venue.opened) == 2
+    assert venue.opened[1] - venue.closed[0] < 0.5
+    assert connection.handler.reconnection_count == 1
+    assert connection.handler.error_count == 0
+    await connection.close()
