@@ -424,7 +424,8 @@ def test_close_while_waiting_and_while_connecting() -> None:
         await waiting.close()
 
         async def never(settings: Any) -> Transport:
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.Event().wait()
+            raise AssertionError
 
         connecting = MockHandler(CONFIG, transport=never)
         await connecting.initialize()

@@ -43,7 +43,8 @@ Scene = Callable[[BookKeeper, Rest, list[BookUpdate]], Awaitable[None]]
 
 def play(scene: Scene) -> None:
     async def main() -> None:
-        rest, rebuilt = Rest(), []
+        rest = Rest()
+        rebuilt: list[BookUpdate] = []
         keeper = BookKeeper(logging.getLogger("books"), rest.fetch_book, rebuilt.append)
         await scene(keeper, rest, rebuilt)
         await keeper.close()
@@ -90,7 +91,7 @@ def test_a_book_is_built_by_the_snapshot_where_updates_wait() -> None:
 
 def test_a_stale_cache_is_asked_again_with_growing_delays() -> None:
     async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
-        rest.answers = [5] * 8 + [19]
+        rest.answers = [*[5] * 8, 19]
         keeper.start(["X"])
         keeper.apply(update(20))
         await asyncio.sleep(30)

@@ -32,7 +32,7 @@ async def exchange(behaviour: Behaviour, refuse_with: int | None = None) -> Asyn
 
     def note(connection: ServerConnection, request: Request) -> Response | None:
         handshakes.append(request)
-        return connection.respond(refuse_with, "no\n") if refuse_with is not None else None  # type: ignore[arg-type]
+        return connection.respond(refuse_with, "no\n") if refuse_with is not None else None
 
     async with serve(behaviour, "127.0.0.1", 0, process_request=note, close_timeout=0.2) as server:
         yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws", handshakes

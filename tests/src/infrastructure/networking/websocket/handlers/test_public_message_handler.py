@@ -54,16 +54,16 @@ class Handler(ConnectionMixin, NoAuthMixin, PublicMessageHandler):
         kind, payload = raw_message
         return int(kind), payload
 
-    def _parse_orderbook(self, payload: Any) -> BookUpdate | None:
+    def _parse_orderbook(self, payload: BookUpdate | None) -> BookUpdate | None:
         return payload
 
-    def _parse_trades(self, payload: Any) -> list[TradeEvent] | None:
+    def _parse_trades(self, payload: list[TradeEvent] | None) -> list[TradeEvent] | None:
         return payload
 
-    def _parse_book_ticker(self, payload: Any) -> BookTickerEvent | None:
+    def _parse_book_ticker(self, payload: BookTickerEvent | None) -> BookTickerEvent | None:
         return payload
 
-    def _parse_ticker(self, payload: Any) -> TickerEvent | None:
+    def _parse_ticker(self, payload: TickerEvent | None) -> TickerEvent | None:
         return payload
 
     def _handle_control(self, payload: str) -> None:
