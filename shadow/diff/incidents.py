@@ -147,7 +147,8 @@ def judge_clock(events: list[Delivered], findings: list[Finding]) -> None:
         elif t < before:
             fault = "going back"
         else:
-            newest[event.connection] = t
+            if event.code != "PHANTOM":
+                newest[event.connection] = t
             continue
         if event.code == "MATCH":
             event.code = "CLOCK"

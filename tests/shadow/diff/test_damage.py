@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -276,3 +277,23 @@ def test_first_arrival_tells_by_how_much(scene: Any) -> None:
     assert [item.n for item in diff.first_arrival] == [160, 200]
     assert set(diff.first_arrival[0].lead_ns) == {-300_000}
     assert diff.first_arrival[0].baseline_first == 160
+
+
+@pytest.mark.parametrize("role", ["legacy", "new"])
+def test_a_lost_book_update_leaves_the_book_wrong_from_the_next_version_on(scene: Any, role: str) -> None:
+    scene.lines[role].remove(scene.events(role, GATEIO, "book")[20])
+    diff = scene.judge()
+    states = [item for item in diff.differences if item.code == "STATE"]
+    assert [(item.side, item.count, item.severity) for item in states] == [(role, 1, "critical")]
+
+
+def test_of_two_events_with_one_key_the_equal_one_is_taken(scene: Any) -> None:
+    payload = next(row["payload"] for row in scene.frames if row["channel"] == "book_ticker")
+    fields = {"bid": 99.9, "bid_quantity": 1.0, "ask": 100.3, "ask_quantity": 2.0, "seq": 5, "ts": 1}
+    for ask in (2.0, 3.0):
+        frame = json.loads(payload)
+        frame["result"] |= {"u": 5, "t": 1, "B": "1", "A": str(ask)}
+        scene.push(GATEIO, "book_ticker", json.dumps(frame).encode(), [fields | {"ask_quantity": ask}])
+    assert scene.judge().differences == []
+    scene.lines["new"].remove(scene.events("new", GATEIO, "book_ticker")[-2])
+    assert found(scene.judge()) == {("MISSING", "new", ""): 1}

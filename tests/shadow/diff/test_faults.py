@@ -218,3 +218,23 @@ def test_a_refusal_is_control_unless_a_fault_asked_for_it(scene: Any) -> None:
 def test_rest_error_pages_are_no_book(scene: Any) -> None:
     scene.frame(GATEIO, "book", json.dumps({"label": "X"}).encode(), "rest")
     assert scene.judge().differences == []
+
+
+def test_a_rebuilt_book_long_after_does_not_cover_a_lost_update(scene: Any) -> None:
+    scene.lines["new"].remove(scene.events("new", GATEIO, "book")[-1])
+    scene.now += 6_000 * MS
+    scene.rebuild("new", GATEIO)
+    scene.step(GATEIO)
+    found = codes(scene.judge())
+    assert found == {("MISSING", "new", "book"), ("GAP", "new", "book")}
+
+
+def test_a_strange_event_before_the_first_ack_is_edge_and_later_phantom(scene: Any) -> None:
+    line = dict(scene.events("new", GATEIO, "trade")[0])
+    early = {**line, "id": "7", "t": 5, "read": 6}
+    scene.lines["new"].insert(0, early)
+    diff = scene.judge()
+    assert diff.differences == []
+    assert diff.totals["new"]["codes"]["EDGE"] == 1
+    early["t"] = early["read"] = line["t"]
+    assert codes(scene.judge()) == {("PHANTOM", "new", "trade")}
