@@ -50,6 +50,12 @@ class Backlog:
             await self._arrived.wait()
         return True
 
+    @property
+    def wants_pause(self) -> bool:
+        """Whether it is the consumer's turn: at high water, or after so many messages of one burst."""
+        waiting = len(self.entries)
+        return waiting >= self.high or (waiting > 0 and waiting % READ_BURST == 0)
+
     async def make_room(self) -> None:
         """The reader's turn to wait: at high water until a quarter is left, in a burst for one turn of the loop."""
         waiting = len(self.entries)

@@ -214,17 +214,20 @@ class BaseWebSocketInterface(ConnectionHooks):
 
     async def _message_reader(self, websocket: Transport) -> TransportError:
         """Hand on each frame until the connection ends, which shows only when everything buffered was read."""
-        receive, hand_over, backlog = websocket.recv, self._on_raw_message, self._backlog
         try:
-            while True:
-                hand_over(await receive())
-                if backlog is not None and backlog.entries:
-                    await backlog.make_room()
+            await websocket.pump(self._on_raw_message if self._backlog is None else self._hand_over)
+            return TransportError("the transport stopped reading")
         except TransportError as ended:
             return ended
         except Exception as error:  # noqa: BLE001 - a library's own error ends this connection, not the loop
             self._on_error("internal", error)
             return TransportError(f"{type(error).__name__}: {error}")
+
+    def _hand_over(self, raw_message: bytes) -> Awaitable[None] | None:
+        """As `_on_raw_message`, with the pause that a coroutine consumer behind its backlog asks for."""
+        self._on_raw_message(raw_message)
+        backlog = self._backlog
+        return backlog.make_room() if backlog is not None and backlog.wants_pause else None
 
     def _on_raw_message(self, raw_message: bytes | str) -> None:
         """Frame to callback, synchronously; also the entry for benches."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from infrastructure.networking.websocket.base_interface import BaseWebSocketInterface
 from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import ConnectionMixin
-from infrastructure.networking.websocket.transport import ConnectionEnded, Transport, TransportSettings
+from infrastructure.networking.websocket.transport import ConnectionEnded, Deliver, Transport, TransportSettings
 
 __all__ = ["FakeServer", "FakeSocket", "MockHandler", "VirtualClockLoop", "run_virtual", "settle"]
 
@@ -114,6 +114,12 @@ class FakeSocket:
             await self._wake.wait()
         self.reads += 1
         return self._frames.popleft()
+
+    async def pump(self, deliver: Deliver) -> None:
+        while True:
+            pause = deliver(await self.recv())
+            if pause is not None:
+                await pause
 
     async def send(self, text: str) -> None:
         if self._ended is not None:

@@ -22,12 +22,16 @@ __all__ = [
     "TRANSPORTS",
     "ConnectFailed",
     "ConnectionEnded",
+    "Deliver",
     "Opener",
     "Transport",
     "TransportSettings",
     "open_websockets",
     "resolve_transport",
 ]
+
+# Takes a message; returns something to wait for where the reader has to pause.
+Deliver = Callable[[bytes], Awaitable[None] | None]
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -70,6 +74,12 @@ class Transport(Protocol):
 
     async def recv(self) -> bytes:
         """The next message. What was buffered comes first; then the close raises ConnectionEnded."""
+
+    async def pump(self, deliver: Deliver) -> None:
+        """Hand on each message as `recv` gives it until ConnectionEnded; wait for what `deliver` returns, if anything.
+
+        One loop inside the transport saves a coroutine per message.
+        """
 
     async def send(self, text: str) -> None:
         """Send a text frame, or raise ConnectionEnded."""
@@ -124,6 +134,16 @@ class _WebsocketsTransport:
     async def recv(self) -> bytes:
         try:
             return await self._connection.recv(False)
+        except ConnectionClosed as closed:
+            raise self._ended(closed) from closed
+
+    async def pump(self, deliver: Deliver) -> None:
+        recv = self._connection.recv
+        try:
+            while True:
+                pause = deliver(await recv(False))
+                if pause is not None:
+                    await pause
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
 

@@ -495,6 +495,24 @@ def test_an_error_of_the_library_ends_the_connection_only() -> None:
     play(scene)
 
 
+def test_a_transport_that_stops_reading_is_replaced() -> None:
+    async def scene(server: FakeServer, consumer: Consumer, handler: MockHandler) -> None:
+        async def pump(deliver: Any) -> None:
+            return
+
+        def break_second(socket: FakeSocket) -> None:
+            if len(server.sockets) == 2:
+                socket.pump = pump  # type: ignore[method-assign]
+
+        server._on_open = break_second
+        server.socket.end()
+        await settle(50)
+        assert len(server.sockets) == 3
+        assert handler.is_connected()
+
+    play(scene)
+
+
 def test_send_message() -> None:
     async def scene(server: FakeServer, consumer: Consumer, handler: MockHandler) -> None:
         await handler.send_message({"channel": "x"})

@@ -81,6 +81,33 @@ async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
         assert "maintenance" in str(caught.value)
 
 
+async def test_the_pump_hands_on_everything_and_waits_where_it_is_told() -> None:
+    async def push_and_close(connection: ServerConnection) -> None:
+        for number in range(10):
+            await connection.send(str(number))
+        await connection.close(1001)
+
+    got: list[bytes] = []
+    waits = 0
+
+    async def wait() -> None:
+        nonlocal waits
+        await asyncio.sleep(0)
+        waits += 1
+
+    def deliver(frame: bytes) -> Awaitable[None] | None:
+        got.append(frame)
+        return wait() if frame == b"5" else None
+
+    async with exchange(push_and_close) as (url, _):
+        connection = await open_websockets(TransportSettings(url))
+        with pytest.raises(ConnectionEnded) as caught:
+            await connection.pump(deliver)
+    assert got == [b"%d" % number for number in range(10)]
+    assert waits == 1
+    assert caught.value.code == 1001
+
+
 async def test_a_reset_is_an_abnormal_closure() -> None:
     async def reset(connection: ServerConnection) -> None:
         connection.transport.abort()
