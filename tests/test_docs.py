@@ -1,0 +1,292 @@
+"""The pages keep their word: commands run, samples parse, links lead somewhere, examples work."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadow import cli
+from shadow.subjects.protocol import read_start
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+SUBJECT = 'shadow run --new "python docs/examples/minimal_subject.py" --connections gateio.spot.public'
+SHORT = ["--duration", "500ms", "--no-calibration", "--channels", "trade"]
+CLIENT = "python docs/examples/venue_client.py ws://127.0.0.1:8090/ws/v4/"
+BOOKS = {
+    'curl -s "http://127.0.0.1:8091/api/v4/spot/order_book?currency_pair=BTC_USDT&limit=5&with_id=true"': "id",
+    'curl -s "http://127.0.0.1:8091/api/v3/depth?symbol=BTCUSDT&limit=5"': "lastUpdateId",
+}
+"""Each REST call with the key under which its answer holds the version."""
+SHORTENED = {
+    "shadow --help": (["--help"], 0),
+    "shadow run --duration 65s --out /tmp/my-run": (["run", *SHORT, "--out", "my-run"], 11),
+    "shadow run --feed capture:recorded.session --rate max --json": (
+        ["run", "--feed", "capture:{captures}/gateio-spot-2021.session", "--rate", "max", "--json"],
+        11,
+    ),
+    "shadow judge /tmp/my-run": (["judge", "{run}"], 11),
+    "shadow report /tmp/my-run": (["report", "{run}"], 0),
+}
+"""Documented command to the words it is run with here, and its exit code."""
+ACCEPTED = (
+    SUBJECT,
+    SUBJECT.replace("--new", "--legacy"),
+    "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
+    'shadow run --legacy "python my_old_stack.py" --new "python my_new_stack.py"',
+)
+"""Sessions whose settings are checked, but which are not run."""
+TRIED = SUBJECT + " --duration 2s --no-calibration"
+VENUES = (
+    "shadow venue",
+    "shadow venue --ws-port 8090 --rest-port 8091",
+    "shadow venue --fault close@gateio.spot.public:at=10s,code=1006",
+    "shadow venue --fault drop@mexc.spot.public:at=5s,count=3,type=trade"
+    " --fault stall@gateio.spot.public:at=20s,for=3s",
+)
+SHELL = ("touch websocket.kill", "rm websocket.kill")
+ACTIVATE = ". .venv/bin/activate"
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def documented() -> list[str]:
+    lines = (line for page in PAGES for block in blocks(page, "console") for line in block.splitlines())
+    return list(dict.fromkeys(line.removeprefix("$ ") for line in lines if line.startswith("$ ")))
+
+
+def shadow(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "shadow.cli", *words]
+    return subprocess.run(program, capture_output=True, text=True, cwd=cwd, timeout=50, check=False)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with the examples at the place that the pages name."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tried(desk: Path) -> Path:
+    """The run directory of the session that subjects.md offers for a first try."""
+    answer = shadow([*shlex.split(TRIED)[1:], "--out", "tried"], desk)
+    assert answer.returncode == 11, answer.stderr
+    return desk / "tried"
+
+
+@contextlib.contextmanager
+def serving(words: list[str], cwd: Path) -> Iterator[dict[str, Any]]:
+    """A venue as documented, on free ports: its ready line. Ctrl-C has to end it with code 0 and no complaint."""
+    free = list(words)
+    for option in {"--ws-port", "--rest-port"} & set(words):
+        free[words.index(option) + 1] = "0"
+    program = [sys.executable, "-m", "shadow.cli", *free]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGINT)
+            complaint = process.stderr.read()
+        assert (process.wait(timeout=10), complaint) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def venue(desk: Path) -> Iterator[dict[str, Any]]:
+    with serving(shlex.split(VENUES[1])[1:], desk) as ready:
+        yield ready
+
+
+def here(command: str, ready: dict[str, Any]) -> list[str]:
+    """A command with the documented ports replaced by those of the running venue."""
+    ws, rest = (
+        ready[kind]["mexc" + suffix].split(":")[2].partition("/")[0] for kind, suffix in (("ws", ".spot"), ("rest", ""))
+    )
+    return shlex.split(command.replace("8090", ws).replace("8091", rest))
+
+
+def test_every_documented_command_is_known_and_none_is_stale() -> None:
+    commands = {command for command in documented() if not command.startswith("make ")}
+    assert commands == TABLE
+
+
+@pytest.mark.parametrize("command", [command for command in documented() if command.startswith("make ")])
+def test_a_documented_make_target_exists(command: str) -> None:
+    assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    answer = subprocess.run([*shlex.split(command), "-n", "-C", str(ROOT)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("command", SHORTENED)
+def test_a_documented_command_runs_in_short(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
+    words, code = SHORTENED[command]
+    for name, fixture in (("run", "tried"), ("captures", "captures")):
+        if any(f"{{{name}}}" in word for word in words):
+            place = str(request.getfixturevalue(fixture))
+            words = [word.replace(f"{{{name}}}", place) for word in words]
+    answer = shadow(words, desk)
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    if "--json" in words:
+        assert json.loads(answer.stdout)["schema"] == 1
+
+
+@pytest.mark.parametrize("command", ACCEPTED)
+def test_a_documented_session_is_accepted(command: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def accept(config: Any, *, as_json: bool) -> int:
+        asked.append(config)
+        return 0
+
+    monkeypatch.setattr(cli, "_measure_and_judge", accept)
+    monkeypatch.chdir(desk)
+    assert cli.main(shlex.split(command)[1:]) == 0
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("command", VENUES)
+def test_a_documented_venue_serves_until_stopped(command: str, desk: Path) -> None:
+    (sample,) = (json.loads(block) for block in blocks(ROOT / "docs" / "venue.md", "json"))
+    with serving(shlex.split(command)[1:], desk) as ready:
+        assert shape(ready) == shape(sample)
+
+
+def shape(value: Any) -> Any:
+    """Keys without values, addresses without ports."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return re.sub(r":\d+", "", value) if "://" in str(value) else type(value)
+
+
+def test_the_client_example_prints_trades_of_the_documented_venue(venue: dict[str, Any], desk: Path) -> None:
+    words = [sys.executable, *here(CLIENT, venue)[1:]]
+    answer = subprocess.run(words, capture_output=True, text=True, cwd=desk, timeout=20, check=True)
+    assert re.fullmatch(r"(\d+(\.\d+)? (buy|sell)\n){5}", answer.stdout)
+
+
+@pytest.mark.parametrize("command", BOOKS)
+def test_a_documented_rest_call_is_answered_with_a_book(command: str, venue: dict[str, Any]) -> None:
+    with urllib.request.urlopen(here(command, venue)[-1], timeout=10) as answer:
+        book = json.load(answer)
+    assert book[BOOKS[command]] > 0
+    assert len(book["bids"]) == len(book["asks"]) == 5
+
+
+def test_documented_shell_lines_work(desk: Path) -> None:
+    for command in SHELL:
+        subprocess.run(shlex.split(command), cwd=desk, check=True)
+    assert re.search(r"^VENV := \.venv$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_minimal_subject_delivers_every_event(tried: Path) -> None:
+    verdict = json.loads((tried / "verdict.json").read_text())
+    cells = json.loads((tried / "analysis.json").read_text())["coverage_cells"]
+    assert verdict["verdict"] == "HOLD"
+    assert {t["id"]: t["verdict"] for t in verdict["triggers"]}["functionality"] == "PASS"
+    assert [d for d in verdict["differences"] if d["side"] != "legacy" and d["severity"] != "info"] == []
+    assert verdict["conservation"]["ok"]
+    assert {cell["channel"] for cell in cells if cell["matched"]} == {"book", "trade", "book_ticker", "ticker"}
+    assert all(cell["matched"] == cell["expected"] for cell in cells)
+
+
+def test_the_minimal_subject_is_as_short_as_said() -> None:
+    text = (ROOT / "docs" / "examples" / "minimal_subject.py").read_text()
+    assert len([line for line in text.splitlines() if line.strip()]) <= 50
+    assert "shadow" not in re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_samples_parse(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        assert link.startswith("http") or (page.parent / link).exists(), link
+    for sample in blocks(page, "json"):
+        json.loads(sample)
+    for sample in blocks(page, "python"):
+        compile(sample, str(page), "exec")
+
+
+def test_the_start_line_sample_is_one() -> None:
+    (sample,) = blocks(ROOT / "docs" / "subjects.md", "json")
+    start = read_start(sample.replace("\n", " ").encode())
+    assert [spec.id for spec in start.connections] == ["gateio.spot.public"]
+    assert start.protocol == 1
+
+
+@pytest.fixture
+def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The place of the flag file, empty so far; no kill file."""
+    monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
+    monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
+    return tmp_path / "flags.json"
+
+
+def stack_of(name: str) -> str:
+    """The top package of the stack that a caller gets."""
+    from exchanges.structs import ExchangeConfig, ParsedMessage
+    from infrastructure.networking.websocket.utils import create_websocket_manager
+
+    async def handler(message: ParsedMessage) -> None:
+        """Nothing is connected."""
+
+    url = "ws://127.0.0.1:1/"
+    config = ExchangeConfig(name, base_url=url, websocket_url=url)
+    return type(create_websocket_manager(config, message_handler=handler)).__module__.partition(".")[0]
+
+
+def test_the_flag_sample_flips_mexc_and_nothing_else(flags: Path) -> None:
+    from infrastructure.networking.websocket.migration.stage import Stage, stage_of
+
+    (sample,) = blocks(ROOT / "docs" / "flag.md", "json")
+    assert (stack_of("MEXC_SPOT"), stack_of("GATEIO_SPOT")) == ("legacy", "legacy")
+    flags.write_text(sample)
+    assert stage_of("mexc", "spot")[0] is Stage.COMPLETE
+    assert stage_of("gateio", "spot")[0] is Stage.OFF
+    assert (stack_of("MEXC_SPOT"), stack_of("GATEIO_SPOT")) == ("infrastructure", "legacy")
+    flags.with_name("websocket.kill").touch()
+    assert stack_of("MEXC_SPOT") == "legacy"
+
+
+def test_the_flag_table_tells_who_serves_now(flags: Path) -> None:
+    (sample,) = blocks(ROOT / "docs" / "flag.md", "json")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+) \|$", (ROOT / "docs" / "flag.md").read_text(), re.MULTILINE)
+    assert [variant for variant, _ in rows] == list(json.loads(sample)["flags"]["websocket-stack"]["variants"])
+    for variant, serves in rows:
+        content = json.loads(sample)
+        content["flags"]["websocket-stack"] |= {"defaultVariant": variant, "targeting": {}}
+        flags.write_text(json.dumps(content))
+        assert stack_of("GATEIO_SPOT") == {"legacy": "legacy", "new": "infrastructure"}[serves], variant
+
+
+def test_the_readme_names_the_real_codes() -> None:
+    rows = re.findall(r"^\| ([A-Z ]+) \| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {word.replace(" ", "_"): int(code) for word, code in rows} == cli.EXIT_CODES
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    dated = re.findall(r"^## (\S+), (\d{4}-\d{2}-\d{2})$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert dated[0][0] == version
+
+
+def test_the_picture_is_small() -> None:
+    assert 10_000 < (ROOT / "docs" / "report.png").stat().st_size < 250_000
