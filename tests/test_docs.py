@@ -24,7 +24,6 @@ from shadow.subjects.protocol import read_start
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SUBJECT = 'shadow run --new "python docs/examples/minimal_subject.py" --connections gateio.spot.public'
-SHORT = ["--duration", "500ms", "--no-calibration", "--channels", "trade"]
 CLIENT = "python docs/examples/venue_client.py ws://127.0.0.1:8090/ws/v4/"
 BOOKS = {
     'curl -s "http://127.0.0.1:8091/api/v4/spot/order_book?currency_pair=BTC_USDT&limit=5&with_id=true"': "id",
@@ -33,7 +32,6 @@ BOOKS = {
 """Each REST call with the key under which its answer holds the version."""
 SHORTENED = {
     "shadow --help": (["--help"], 0),
-    "shadow run --duration 65s --out /tmp/my-run": (["run", *SHORT, "--out", "my-run"], 11),
     "shadow run --feed capture:recorded.session --rate max --json": (
         ["run", "--feed", "capture:{captures}/gateio-spot-2021.session", "--rate", "max", "--json"],
         11,
@@ -43,6 +41,7 @@ SHORTENED = {
 }
 """Documented command to the words it is run with here, and its exit code."""
 ACCEPTED = (
+    "shadow run --duration 65s --out /tmp/my-run",
     SUBJECT,
     SUBJECT.replace("--new", "--legacy"),
     "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
@@ -59,7 +58,8 @@ VENUES = (
 )
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 ACTIVATE = ". .venv/bin/activate"
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE}
+LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -196,6 +196,23 @@ def test_documented_shell_lines_work(desk: Path) -> None:
     for command in SHELL:
         subprocess.run(shlex.split(command), cwd=desk, check=True)
     assert re.search(r"^VENV := \.venv$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_log_example_prints_what_was_no_protocol_line(desk: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    from shadow.capture.tables import schema
+
+    words = shlex.split(LOG)
+    blank = {"leg": "main", "n": 1, "c": "", "type": "", "symbol": "", "t_read": 1}
+    rows = [blank | {"k": "hello", "body": b'{"k":"hello"}'}, blank | {"k": "log", "body": b"no such module"}]
+    (desk / words[2] / "events").mkdir(parents=True)
+    parquet.write_table(
+        pyarrow.Table.from_pylist(rows, schema=schema("events/new")), desk / words[2] / "events" / "new.parquet"
+    )
+    answer = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, cwd=desk, check=True)
+    assert answer.stdout == "main: no such module\n"
 
 
 def test_the_minimal_subject_delivers_every_event(tried: Path) -> None:
