@@ -1,4 +1,7 @@
-"""The limit: one typed decode, a float book, a plain callback; no metrics, no errors, no abstraction."""
+"""The limit: one typed decode, a float book, a plain callback; no metrics, no errors, no abstraction.
+
+A callback gets all that the events of the stacks hold: a trade's id as text and its time in whole milliseconds, too.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class BookResult(msgspec.Struct, gc=False):
 
 class TradeResult(msgspec.Struct, gc=False):
     id: int
-    create_time_ms: float
+    create_time_ms: str
     side: str
     currency_pair: str
     amount: float
@@ -83,7 +86,7 @@ def apply(levels: dict[float, float], changes: list[Pair]) -> None:
 
 
 def gateio(event_type: str, callback: Callable[[Any], None]) -> Feed:
-    decode = msgspec.json.Decoder(GateioFrame, strict=False).decode
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(GateioFrame, strict=False).decode
     bids: dict[float, float] = {}
     asks: dict[float, float] = {}
 
@@ -94,11 +97,21 @@ def gateio(event_type: str, callback: Callable[[Any], None]) -> Feed:
             apply(asks, update.a)
             callback(update)
 
-    def other(raw_frames: list[bytes]) -> None:
+    def trade(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            result = decode(raw).result
+            callback((result, str(result.id), int(result.create_time_ms[:13])))
+
+    def ticker(raw_frames: list[bytes]) -> None:
+        for raw in raw_frames:
+            frame = decode(raw)
+            callback((frame.result, frame.time_ms))
+
+    def book_ticker(raw_frames: list[bytes]) -> None:
         for raw in raw_frames:
             callback(decode(raw).result)
 
-    return book if event_type == "book" else other
+    return {"book": book, "trade": trade, "book_ticker": book_ticker, "ticker": ticker}[event_type]
 
 
 def mexc(event_type: str, callback: Callable[[Any], None]) -> Feed:

@@ -28,13 +28,29 @@ __all__ = ["EVENT_CAP", "diff_leg", "diff_streams"]
 EVENT_CAP: Final = 4_000_000
 """Events of one side kept in memory; what goes beyond is UNJUDGED."""
 Lines = Iterable[tuple[int, bytes]]
+CUT_NS: Final = 300_000_000
+"""How far before its last row an interrupted leg ends."""
 
 
 def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = ()) -> LegDiff:
     """Judge one leg of a run directory; roles are (baseline, candidate)."""
     tables = {name: of_leg(run.table(name), leg) for name in ("frames", "sends", "connections", "marks", "requests")}
     lines = {role: lines_of(run, leg, role) for role in roles}
+    if "leg-end" not in tables["marks"]["name"]:
+        cut_short(tables, lines, leg)
     return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known)
+
+
+def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -> None:
+    """End a leg that was cut off where every table still reaches: they are flushed one after the other.
+
+    What lies behind that moment is EDGE; a table's last half second may be missing while another's is there.
+    """
+    sent = max(tables["sends"]["t_sent"], default=0)
+    reach = [sent, *(max((t for t, _ in side), default=0) for side in lines.values())]
+    end = {"t": min(reach) - CUT_NS, "leg": leg, "role": "", "name": "leg-end", "detail": "{}"}
+    for column, value in end.items():
+        tables["marks"][column].append(value)
 
 
 def of_leg(table: Any, leg: str) -> Any:

@@ -1,16 +1,16 @@
 """The one error tree of both stacks.
 
-    ExchangeError                       reconnect_helps = False
-    ├── ExchangeRestError               what subscribe and send_message raise: code 503 (offline) or 400 (send failed)
-    ├── ConfigurationError              a caller's mistake; the text says what is missing and how to give it
-    ├── TransportError                  reconnect_helps = True: connect, handshake, reset, abnormal close
-    │   └── HalfOpenError               the peer stopped answering pings
-    ├── AuthenticationError             refused by the server
-    │   └── AuthenticationTimeout       reconnect_helps = True: no answer within the limit
-    ├── SubscriptionError               the exchange refused a subscription
-    ├── DecodeError                     one malformed frame; counted, never ends a connection loop
-    └── BookError                       reconnect_helps = False: a local book could not be built
-        └── SequenceGap                 a hole in the versions; the book is rebuilt from a snapshot
+ExchangeError                       reconnect_helps = False
+├── ExchangeRestError               what subscribe and send_message raise: code 503 (offline) or 400 (send failed)
+├── ConfigurationError              a caller's mistake; the text says what is missing and how to give it
+├── TransportError                  reconnect_helps = True: connect, handshake, reset, abnormal close
+│   └── HalfOpenError               the peer stopped answering pings
+├── AuthenticationError             refused by the server
+│   └── AuthenticationTimeout       reconnect_helps = True: no answer within the limit
+├── SubscriptionError               the exchange refused a subscription
+├── DecodeError                     one malformed frame; counted, never ends a connection loop
+└── BookError                       reconnect_helps = False: a local book could not be built
+    └── SequenceGap                 a hole in the versions; the book is rebuilt from a snapshot
 """
 
 from __future__ import annotations

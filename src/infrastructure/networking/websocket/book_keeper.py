@@ -48,9 +48,7 @@ class BookKeeper:
     `apply`. Without `fetch` no books are kept.
     """
 
-    def __init__(
-        self, logger: logging.Logger, fetch: FetchBook | None, deliver: Callable[[BookUpdate], None]
-    ) -> None:
+    def __init__(self, logger: logging.Logger, fetch: FetchBook | None, deliver: Callable[[BookUpdate], None]) -> None:
         self.gaps = 0
         self.rebuilds = 0
         self._logger = logger

@@ -17,6 +17,7 @@ from exchanges.structs.events import (
 from exchanges.structs.types import ConnectionState, PublicWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSource
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, BaseMessageHandler
+from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionMixin
 
@@ -49,6 +50,8 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         self._init_public(callbacks)
         self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
         self._apply_book = self._books.apply
+        self._recent_trades = RecentTrades()
+        self._fresh_trades = self._recent_trades.fresh
         self._rest = rest
 
     @abstractmethod
@@ -85,7 +88,8 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
 
     def handler_metrics(self) -> dict[str, Any]:
         """As the base's, with the books' state."""
-        return super().handler_metrics() | {"books": self._books.metrics()}
+        own = {"books": self._books.metrics(), "repeated_trades": self._recent_trades.repeated}
+        return super().handler_metrics() | own
 
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; a parser's None is a frame that changes nothing."""
@@ -97,7 +101,8 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
                 if rebuilt is not None:
                     self._on_book(rebuilt)
         elif kind == TRADES:
-            trades = self._parse_trades(payload)
+            parsed = self._parse_trades(payload)
+            trades = self._fresh_trades(parsed) if parsed else None
             if trades:
                 self._on_trades(trades)
         elif kind == BOOK_TICKER:

@@ -145,8 +145,8 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
         if kind is PublicWebsocketChannelType.BOOK_TICKER:
             self._on_book_ticker(events)
         elif kind is PublicWebsocketChannelType.TRADES:
-            if events:
-                self._on_trades(events)
+            if fresh := self._fresh_trades(events):
+                self._on_trades(fresh)
         else:
             for event in events:
                 self._on_ticker(event)

@@ -287,7 +287,7 @@ def test_odd_forms_of_known_channels() -> None:
         stage.server.socket.feed(
             push("spot.book_ticker", BEST | {"b": "", "B": ""}),
             push("spot.tickers", [ticker, ticker]),
-            push("spot.trades", [trade, trade]),
+            push("spot.trades", [trade, trade | {"id": 2}]),
             push("spot.trades", []),
         )
         await settle()
@@ -295,7 +295,7 @@ def test_odd_forms_of_known_channels() -> None:
         assert (best.bid_price, best.ask_price) == (0.0, 3.0)
         assert first == second
         assert (first.bid, first.timestamp) == (None, 5123)
-        assert [t.trade_id for t in trades] == ["1", "1"]
+        assert [t.trade_id for t in trades] == ["1", "2"]
         assert stage.listener.errors == []
 
     play(scene)

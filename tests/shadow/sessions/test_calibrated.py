@@ -1,0 +1,101 @@
+"""Calibrated sessions: legacy against itself, real CPU work in the stack, and our new stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadow.config import Burn, SessionConfig, own_subject
+
+Run = Callable[..., tuple[int, dict[str, Any], str]]
+HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
+
+
+class Quiet:
+    """A listener that shows nothing."""
+
+    def phase(self, leg: str, phase: str, seconds: float) -> None:
+        """Nothing to show."""
+
+    def note(self, text: str) -> None:
+        """Nothing to show."""
+
+    def note_rate(self, message: dict[str, Any]) -> None:
+        """Nothing to show."""
+
+
+def burned(folder: Path, share: float, duration_s: float, seed: int) -> dict[str, Any]:
+    """Legacy against legacy, one of them burning a share of the service time that this session measured."""
+    from shadow.capture.reader import RunData
+    from shadow.session import run_session
+    from shadow.verdict.judge import judge
+
+    folder.mkdir()
+    config = SessionConfig(
+        duration_s=duration_s, seed=seed, new=own_subject("legacy"), burn=Burn(role="new", share=share)
+    )
+    config.validate()
+    assert run_session(config, folder, Quiet()) is None
+    verdict: dict[str, Any] = judge(RunData(folder)).verdict
+    return verdict
+
+
+def check_against_itself(verdict: dict[str, Any]) -> None:
+    assert verdict["verdict"] != "ROLL_BACK", verdict["reason"]
+    assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
+    assert verdict["conservation"]["ok"]
+    if verdict["verdict"] == "NOT_FIT":
+        assert verdict["calibration"]["problems"]
+        assert verdict["calibration"]["problems"][0].split(":")[0].lower() in verdict["reason"].lower()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_legacy_against_itself_is_never_rolled_back(run_session: Run, tmp_path: Path, seed: int) -> None:
+    words = ("--new", own_subject("legacy"), "--seed", str(seed), "--duration", "12s")
+    check_against_itself(run_session(tmp_path / "run", *words)[1])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_whole_session_of_legacy_against_itself(run_session: Run, tmp_path: Path, seed: int) -> None:
+    words = ("--new", own_subject("legacy"), "--seed", str(seed))
+    check_against_itself(run_session(tmp_path / "run", *words, timeout_s=200)[1])
+
+
+@pytest.mark.long
+@pytest.mark.checklist("R.1")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("share", [0.20, 0.50])
+def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, share: float) -> None:
+    verdict = burned(tmp_path / "run", share, 65.0, seed=5)
+    assert verdict["verdict"] == "ROLL_BACK", verdict["reason"]
+    assert verdict["decided_by"] == "performance"
+    slow = {m["id"] for m in verdict["metrics"] if m["verdict"] == "REGRESSION"}
+    assert any(name.startswith("service.") for name in slow)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_twelve_per_cent_is_never_shipped(tmp_path: Path) -> None:
+    verdict = burned(tmp_path / "run", 0.12, 65.0, seed=6)
+    assert verdict["verdict"] != "SHIP"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_five_per_cent_is_never_rolled_back(tmp_path: Path) -> None:
+    verdict = burned(tmp_path / "run", 0.05, 65.0, seed=7)
+    assert verdict["verdict"] != "ROLL_BACK", verdict["reason"]
+
+
+@pytest.mark.long
+@pytest.mark.checklist("S.1")
+@pytest.mark.timeout(240)
+def test_the_new_stack_ships(run_session: Run, tmp_path: Path) -> None:
+    code, verdict, _ = run_session(tmp_path / "run", timeout_s=200)
+    assert (code, verdict["verdict"]) == (0, "SHIP"), verdict["reason"]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchanges.structs.events import TradeEvent
+from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
+
+
+def trade(trade_id: str | None, symbol: str = "BTC_USDT") -> TradeEvent:
+    return TradeEvent(symbol, 1.0, 2.0, "buy", 1, trade_id)
+
+
+def ids(trades: list[TradeEvent]) -> list[str | None]:
+    return [one.trade_id for one in trades]
+
+
+def test_a_repeated_frame_is_delivered_once() -> None:
+    recent = RecentTrades()
+    assert ids(recent.fresh([trade("7"), trade("8")])) == ["7", "8"]
+    assert recent.fresh([trade("7"), trade("8")]) == []
+    assert recent.repeated == 2
+
+
+def test_an_older_trade_that_comes_late_is_delivered() -> None:
+    recent = RecentTrades()
+    assert ids(recent.fresh([trade("9")]) + recent.fresh([trade("7")]) + recent.fresh([trade("8")])) == ["9", "7", "8"]
+    assert recent.fresh([trade("7")]) == []
+
+
+def test_symbols_have_their_own_ids() -> None:
+    recent = RecentTrades()
+    assert len(recent.fresh([trade("7"), trade("7", "ETH_USDT")])) == 2
+
+
+def test_trades_without_an_id_always_pass() -> None:
+    recent = RecentTrades()
+    assert len(recent.fresh([trade(None), trade(None)]) + recent.fresh([trade(None)])) == 3
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    recent = RecentTrades()
+    for number in range(10 * RecentTrades.KEPT):
+        recent.fresh([trade(str(number))])
+    highest, kept = recent._by_symbol["BTC_USDT"]
+    assert len(kept) == RecentTrades.KEPT
+    assert highest == [str(10 * RecentTrades.KEPT - 1)]
+
+
+@given(st.lists(st.integers(0, 200), max_size=300))
+def test_every_id_is_delivered_exactly_once_at_its_first_coming(numbers: list[int]) -> None:
+    recent = RecentTrades()
+    delivered = [one for number in numbers for one in ids(recent.fresh([trade(str(number))]))]
+    assert delivered == list(dict.fromkeys(str(number) for number in numbers))
