@@ -19,8 +19,9 @@ SPACING_S: Final = 0.055
 """Between two bursts to the same side: at most 300 frames in 50 ms."""
 PARTNER_S: Final = 0.028
 """Between the two bursts of a pair, which go to different sides: the first side is through with its own by then."""
-# Encoding the next train waits until the subject is through with its burst, so that it does not compete with it.
-_REST_S: Final = 0.03
+# What the harness itself has to do (ledger, encoding, recording) waits until the subject is through with its burst and
+# is over before the next one, so that it does not compete with it.
+_REST_S: Final = 0.02
 
 
 async def burst_leg(stage: Stage, seconds: float, phase: str) -> int:
@@ -28,7 +29,7 @@ async def burst_leg(stage: Stage, seconds: float, phase: str) -> int:
 
     Both sides get the same frames: one train for L N, another for N L.
     """
-    with stage.phase(phase):
+    with stage.phase(phase), stage.ledger.hold():
         return await _bursts(stage, seconds)
 
 
@@ -47,6 +48,7 @@ async def _bursts(stage: Stage, seconds: float) -> int:
                 return sent
             continue
         await asyncio.sleep(max(0.0, due - SPACING_S + _REST_S - loop.time()))
+        stage.ledger.flush()
         train = make_burst(stream, channel, sides, BURST_FRAMES)
         for place, outlet in enumerate(reversed(sides) if is_reversed else sides):
             await asyncio.sleep(max(0.0, due - loop.time()))

@@ -187,8 +187,13 @@ class ClientLink:
         t_sent = perf_counter_ns()
         transport.write(wire)
         self.last_frame_ns = t_sent
-        for frame in frames:
-            self._ledger.sent(frame, self.role, self.conn_no, t_sent, first_written, queued, burst)
+        conn_no = self.conn_no
+
+        def note() -> None:
+            for frame in frames:
+                self._ledger.sent(frame, self.role, conn_no, t_sent, first_written, queued, burst)
+
+        self._ledger.later(note)
         return t_sent
 
     def _deflated(self, frame: Frame) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Final
 
@@ -13,7 +15,7 @@ from shadow.venue.sinks import Sink
 
 __all__ = ["Ledger"]
 
-FLUSH_S: Final = 0.02
+FLUSH_S: Final = 0.05
 
 
 class Ledger:
@@ -27,10 +29,37 @@ class Ledger:
         self._sink = sink
         self._append = sink.append
         self._timer: asyncio.TimerHandle | None = None
+        self._held: list[Callable[[], None]] | None = None
 
     def start(self) -> None:
         """Flush from now on every FLUSH_S."""
         self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._tick)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Write nothing until `flush`: a recorder that wakes up while a subject works takes time from it."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self.flush()
+            self._held = None
+
+    def later(self, write: Callable[[], None]) -> None:
+        """Run what writes rows at the next `flush` while the ledger is held, else now."""
+        if self._held is None:
+            write()
+        else:
+            self._held.append(write)
+
+    def flush(self) -> None:
+        """Write what was held and hand everything on."""
+        if self._held:
+            for write in self._held:
+                write()
+            self._held.clear()
+        self._count_drops()
+        self._sink.flush()
 
     def begin_leg(self, leg: str) -> None:
         """Label the rows from here on; event counts begin anew."""
@@ -100,14 +129,15 @@ class Ledger:
         """Write what is left and end."""
         if self._timer is not None:
             self._timer.cancel()
+        self.flush()
         # Losses can be written down only where there is room again.
         self._sink.settle()
         self._count_drops()
         self._sink.close()
 
     def _tick(self) -> None:
-        self._count_drops()
-        self._sink.flush()
+        if self._held is None:
+            self.flush()
         self.start()
 
     def _count_drops(self) -> None:

@@ -209,9 +209,7 @@ class SymbolMarket:
             eaten = lots
         self.state.set(hit, key, hit.levels[key] - eaten)
         self._count(price, eaten)
-        self._last_trade_us = max(
-            (ts_ms - 4) * 1000 + int(self._random.random() * 400), self._last_trade_us + 1
-        )
+        self._last_trade_us = max((ts_ms - 4) * 1000 + int(self._random.random() * 400), self._last_trade_us + 1)
         side = "buy" if hit is self.state.asks else "sell"
         listed = self.listing
         return TradeItem(
