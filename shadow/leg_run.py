@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from shadow.children import Child, ChildDied, Message, end_group, subject_environment
+from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
 from shadow.plan import CLOSES, WARM_UP_S, Leg, Phase
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 
@@ -145,6 +145,7 @@ class LegRun:
                 stderr=stderr,
                 start_new_session=True,
                 env=subject_environment(),
+                preexec_fn=same_layout,
             )
         except OSError as error:
             subject = Subject(role, None)

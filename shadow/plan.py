@@ -19,10 +19,10 @@ CLOSES = 20
 WARM_UP_S = 1.2
 
 _CALIBRATED = {
-    "aa1": {"paired": 8.0, "burst": 5.0},
-    "main": {"paired": 21.0, "burst": 10.0, "connect": 4.0},
-    "aa2": {"paired": 8.0, "burst": 5.0},
-    "control": {"burst": 4.0},
+    "aa1": {"paired": 6.0, "burst": 6.0},
+    "main": {"paired": 20.5, "burst": 13.5, "connect": 3.5},
+    "aa2": {"paired": 6.0, "burst": 6.0},
+    "control": {"burst": 3.5},
 }
 _ROLES = {"main": ("legacy", "new")}
 _AA_ROLES = ("legacy", "legacy2")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Blocks", "block_of", "median_blocks", "rate_blocks"]
+__all__ = ["Blocks", "balanced_median_blocks", "block_of", "median_blocks", "rate_blocks"]
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -45,6 +46,25 @@ def median_blocks(block: Ints, d: Floats, declared: int, min_pairs: int) -> Bloc
     y = (sorted_d[start + (count - 1) // 2] + sorted_d[start + count // 2]) / 2
     enough = count >= min_pairs
     return Blocks(index[enough], y[enough], count[enough], declared)
+
+
+def balanced_median_blocks(block: Ints, d: Floats, stratum: Bools, declared: int, min_pairs: int) -> Blocks:
+    """Mean of the medians of d within and without the stratum, for each block; skipped as in median_blocks.
+
+    Where d has two modes that the stratum tells apart, the median of all lies in the thin middle between them and moves
+    with every chance imbalance; the medians of the two modes do not. A block in which one stratum has less than a third
+    of min_pairs falls back to the median of all.
+    """
+    whole = median_blocks(block, d, declared, min_pairs)
+    least = -(-min_pairs // 3)
+    parts = [median_blocks(block[mask], d[mask], declared, least) for mask in (stratum, ~stratum)]
+    both = np.intersect1d(parts[0].index, parts[1].index)
+    within, without = (part.y[np.isin(part.index, both)] for part in parts)
+    mean = (within + without) / 2
+    y = whole.y.copy()
+    at = np.isin(whole.index, both)
+    y[at] = mean[np.isin(both, whole.index)]
+    return Blocks(whole.index, y, whole.pairs, declared)
 
 
 def rate_blocks(edges: Floats, times: Floats, level: Floats, events: Ints) -> Floats:

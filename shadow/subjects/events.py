@@ -108,7 +108,10 @@ def message_sink(
     `confirmed` is called at each subscription confirmation.
     """
     put = emitter.put
-    listed = {MessageType.TRADES: _trade, MessageType.TICKER: _ticker}
+    listed: dict[MessageType, Callable[[Put, str, int, str, Any], None]] = {
+        MessageType.TRADES: _trade,
+        MessageType.TICKER: _ticker,
+    }
 
     def spelt(symbol: Symbol) -> str:
         return names.get(symbol) or f"{symbol.base}_{symbol.quote}"

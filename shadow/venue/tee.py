@@ -23,6 +23,7 @@ class Tee:
         self._gap_s = gap_s
         self._random = Random(f"tee/{seed}")
         self._loop = asyncio.get_running_loop()
+        self._owed: dict[str, bool] = {}
         self._waiting: list[tuple[Outlet, Frame, str]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -33,7 +34,7 @@ class Tee:
             for frame, key in frames:
                 outlets[0].deliver(frame, key, True)
             return
-        order = outlets if self._random.random() < 0.5 else outlets[::-1]
+        order = self._next_order(outlets, frames[0][1])
         for frame, key in frames:
             first = True
             for outlet in order:
@@ -46,6 +47,14 @@ class Tee:
                     self._waiting.append((outlet, frame, key))
         if self._waiting:
             self._timer = self._loop.call_later(self._gap_s, self.flush)
+
+    def _next_order(self, outlets: Sequence[Outlet], key: str) -> Sequence[Outlet]:
+        """Drawn for one frame, the opposite for the next of the same stream: either side is first equally often."""
+        is_reversed = self._owed.pop(key, None)
+        if is_reversed is None:
+            is_reversed = self._random.random() < 0.5
+            self._owed[key] = not is_reversed
+        return outlets[::-1] if is_reversed else outlets
 
     def flush(self) -> None:
         """Send what waits for its gap."""

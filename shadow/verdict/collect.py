@@ -110,9 +110,7 @@ class Collected:
     def _latency(self, legs: Sequence[str]) -> list[Measured]:
         pairs = self.joined(legs)
         if pairs is None:
-            nothing = np.empty(0, np.int64)
-            declared = sum(self.plan.blocks(leg) for leg in legs)
-            pairs = Pairs(declared, nothing, nothing, nothing, nothing, nothing, nothing, np.empty(0, np.bool_))
+            pairs = Pairs.none(sum(self.plan.blocks(leg) for leg in legs))
         names = self.diffs[legs[0]].connections if legs else []
         return latency_metrics(pairs, names, self.plan, self.limits)
 

@@ -38,6 +38,13 @@ class Pairs:
     new: Ints
     block: Ints
     overlapped: Bools
+    legacy_first: Bools
+
+    @classmethod
+    def none(cls, declared: int) -> Pairs:
+        """No rows, of so many declared blocks."""
+        nothing, no = np.empty(0, np.int64), np.empty(0, np.bool_)
+        return cls(declared, nothing, nothing, nothing, nothing, nothing, nothing, no, no)
 
     def __getitem__(self, kept: Bools) -> Pairs:
         """The rows that `kept` marks."""
@@ -50,6 +57,7 @@ class Pairs:
             self.new[kept],
             self.block[kept],
             self.overlapped[kept],
+            self.legacy_first[kept],
         )
 
 
@@ -68,7 +76,8 @@ def paired_latencies(
     kept = (sent_a >= phase.begin) & (sent_a < phase.end) & (done_a > sent_a) & (done_b > sent_b)
     overlapped = np.where(sent_a <= sent_b, sent_b < done_a, sent_a < done_b)
     connection, type_ = a.connection[at].astype(np.int64), a.type[at].astype(np.int64)
-    rows = Pairs(declared, connection, type_, sent_a, done_a - sent_a, done_b - sent_b, block, overlapped)
+    legacy_first = sent_a <= sent_b
+    rows = Pairs(declared, connection, type_, sent_a, done_a - sent_a, done_b - sent_b, block, overlapped, legacy_first)
     return rows[kept]
 
 
@@ -99,6 +108,7 @@ def join_pairs(parts: Sequence[Pairs]) -> Pairs:
         np.concatenate([part.new for part in parts]),
         np.concatenate(block),
         np.concatenate([part.overlapped for part in parts]),
+        np.concatenate([part.legacy_first for part in parts]),
     )
 
 

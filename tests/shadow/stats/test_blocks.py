@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from shadow.stats.blocks import block_of, median_blocks, rate_blocks
+from shadow.stats.blocks import balanced_median_blocks, block_of, median_blocks, rate_blocks
 
 
 def test_block_of_numbers_from_the_declared_begin() -> None:
@@ -29,3 +30,27 @@ def test_rate_of_a_counter_per_event() -> None:
     rate = rate_blocks(edges, np.array([0.0, 20.0, 25.0]), np.array([0.0, 200.0, 300.0]), np.array([10, 5, 5]))
     assert rate[:2].tolist() == [10.0, 20.0]
     assert np.isnan(rate[2])  # beyond the last sample
+
+
+def test_the_balanced_median_is_blind_to_a_chance_imbalance_of_two_modes() -> None:
+    """Two modes at +0.5 and -0.5, no true difference; 60 of 100 fall into one: the plain median goes there."""
+    stratum = np.array([True] * 60 + [False] * 40)
+    d = np.where(stratum, 0.5, -0.5) + np.tile([-0.01, 0.01], 50)
+    block = np.zeros(100, np.int64)
+    assert abs(median_blocks(block, d, 1, 10).y[0]) > 0.4
+    assert balanced_median_blocks(block, d, stratum, 1, 10).y[0] == pytest.approx(0.0, abs=0.02)
+
+
+def test_a_true_shift_shows_in_full_in_the_balanced_median() -> None:
+    rng = np.random.default_rng(3)
+    stratum = rng.random(40_000) < 0.5
+    d = np.log(1.1) + np.where(stratum, 0.5, -0.5) + rng.normal(0, 0.3, 40_000)
+    blocks = balanced_median_blocks(np.arange(40_000) // 400, d, stratum, 100, 10)
+    assert len(blocks.y) == 100
+    assert blocks.y.mean() == pytest.approx(np.log(1.1), abs=0.01)
+
+
+def test_a_block_with_one_stratum_only_has_the_plain_median() -> None:
+    d = np.array([1.0, 2.0, 3.0, 9.0])
+    blocks = balanced_median_blocks(np.zeros(4, np.int64), d, np.ones(4, np.bool_), 1, 3)
+    assert blocks.y.tolist() == [2.5]

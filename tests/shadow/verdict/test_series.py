@@ -8,7 +8,7 @@ from shadow.verdict.checklist import load_checklist
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import Samples, cpu_blocks, memory_metric
-from shadow.verdict.series import TYPES, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.series import TYPES, Pairs, ServicePair, join_pairs, paired_latencies, paired_services
 from shadow.verdict.service import pooled_cycles, visible_burn
 from shadow.verdict.timeline import Burst, Phase, read_marks
 
@@ -98,15 +98,21 @@ PLAN = PlanView(
 
 def test_a_pooled_cycle_weighs_the_types_by_the_declared_mix() -> None:
     book, trade = ServicePair(10.0, 20.0, 0, 2), ServicePair(30.0, 30.0, 0, 2)
-    cells = {("x.y.public", "book"): [book, book], ("x.y.public", "trade"): [trade]}
+    disturbed = ServicePair(99.0, 99.0, 0, 2)
+    cells = {
+        ("x.y.public", "book"): [disturbed, book, book, book],
+        ("x.y.public", "trade"): [trade, ServicePair(31.0, 99.0, 0, 2), trade],
+    }
     legacy, new = pooled_cycles(cells, "x.y.public", PLAN)
-    assert legacy.tolist() == pytest.approx([15.0])  # 0.75 * 10 + 0.25 * 30, one full cycle
+    assert legacy.tolist() == pytest.approx(
+        [15.0]
+    )  # 0.75 * 10 + 0.25 * 30: one full cycle, the faster burst of each side
     assert new.tolist() == pytest.approx([22.5])
 
 
 def test_a_short_control_is_seen_by_its_single_bursts() -> None:
     pair = ServicePair(10.0, 13.0, 0, 2)
-    cells = {("x.y.public", "book"): [pair, pair], ("x.y.public", "trade"): [pair]}
+    cells = {("x.y.public", "book"): [pair] * 4, ("x.y.public", "trade"): [pair] * 4}
     seen = visible_burn(cells, PLAN)
     assert seen is not None
     assert seen.lower(0.01) == pytest.approx(np.log(1.3))
@@ -117,11 +123,7 @@ def test_a_type_is_declared_by_the_plan_and_never_by_what_came() -> None:
     limits = load_checklist()
     assert PLAN.declares_type("x.y.public", "book", limits)  # 100/s * 0.75 * 0.5 s = 37.5 in each of 40 blocks
     assert PLAN.declares_type("x.y.public", "trade", limits)  # 12.5
-    empty = np.empty(0, np.int64)
-    from shadow.verdict.series import Pairs
-
-    nothing = Pairs(40, empty, empty, empty, empty, empty, empty, np.empty(0, np.bool_))
-    found = {m.id: m for m in latency_metrics(nothing, [], PLAN, limits)}
+    found = {m.id: m for m in latency_metrics(Pairs.none(40), [], PLAN, limits)}
     assert found["latency.x.y.book.typical"].declared
     assert not found["latency.x.y.book.p99"].declared
     assert found["latency.x.y.public.p90"].declared

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from exchanges.structs.errors import ConfigurationError, ExchangeRestError
+from infrastructure.networking.websocket.rest_client import RestClient
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def serve(answer: Serve) -> tuple[asyncio.Server, str]:
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v4"
+
+
+def answering(status: str, body: bytes, asked: list[bytes]) -> Serve:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).splitlines()[0])
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    return answer
+
+
+async def test_the_path_goes_below_the_base_with_its_query() -> None:
+    asked: list[bytes] = []
+    server, base = await serve(answering("200 OK", b'{"id":1}', asked))
+    async with server:
+        assert await RestClient(base).get("/spot/order_book", {"currency_pair": "A_B"}) == b'{"id":1}'
+    assert asked == [b"GET /api/v4/spot/order_book?currency_pair=A_B HTTP/1.1"]
+
+
+async def test_a_refusal_carries_its_status_and_text() -> None:
+    server, base = await serve(answering("429 Too Many Requests", b"slow down", []))
+    async with server:
+        with pytest.raises(ExchangeRestError) as refused:
+            await RestClient(base).get("/x", {})
+    assert refused.value.code == 429
+    assert "slow down" in refused.value.message
+
+
+async def test_nobody_there_is_503() -> None:
+    server, base = await serve(answering("200 OK", b"", []))
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(ExchangeRestError) as refused:
+        await RestClient(base).get("/x", {})
+    assert refused.value.code == 503
+
+
+async def test_an_answer_that_is_no_http_is_503() -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"what?\r\n\r\n")
+        writer.close()
+
+    server, base = await serve(nonsense)
+    async with server:
+        with pytest.raises(ExchangeRestError) as refused:
+            await RestClient(base).get("/x", {})
+    assert refused.value.code == 503
+
+
+async def test_close_hangs_up_on_a_server_that_never_answers() -> None:
+    asked = asyncio.Event()
+    gone = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    server, base = await serve(mute)
+    async with server:
+        client = RestClient(base, timeout_s=30.0)
+        call = asyncio.ensure_future(client.get("/x", {}))
+        await asked.wait()
+        began = time.monotonic()
+        await client.close()
+        with pytest.raises(ExchangeRestError):
+            await call
+        await gone.wait()
+        assert time.monotonic() - began < 5.0
+
+
+def test_an_address_without_a_host_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="base_url"):
+        RestClient("api.example")
