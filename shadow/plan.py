@@ -19,9 +19,9 @@ CLOSES = 20
 WARM_UP_S = 1.2
 
 _CALIBRATED = {
-    "aa1": {"paired": 6.0, "burst": 6.0},
-    "main": {"paired": 20.5, "burst": 13.5, "connect": 3.5},
-    "aa2": {"paired": 6.0, "burst": 6.0},
+    "aa1": {"paired": 8.0, "burst": 4.5},
+    "main": {"paired": 20.5, "burst": 12.5, "connect": 3.5},
+    "aa2": {"paired": 8.0, "burst": 4.5},
     "control": {"burst": 3.5},
 }
 _ROLES = {"main": ("legacy", "new")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,19 +67,21 @@ def quantile_of(cumulated: Floats, first: int, p: float) -> Floats:
 
 
 def quantile_ratio(
-    legacy: GridCounts, new: GridCounts, weights: Floats, quantiles: tuple[float, ...], df: float
+    strata: Sequence[tuple[GridCounts, GridCounts]], weights: Floats, quantiles: tuple[float, ...], df: float
 ) -> list[tuple[float, float, Estimate]]:
     """For each quantile: legacy's and new's value (ns) and the estimate of ln(new / legacy).
 
-    Both sides are resampled with the same weights, one matrix product each (Lindon, Sanden & Shirikian 2022 count on a
-    grid likewise). The bound is best +- t * bootstrap error: with a few dozen blocks percentiles at a corrected alpha
-    would lie beyond the resamples.
+    `strata` are (legacy, new) counts of like with like; quantiles are taken within each and averaged in ln, so that a
+    quantile that falls between the strata does not move with their sizes. All are resampled with the same weights, one
+    matrix product each (Lindon, Sanden & Shirikian 2022 count on a grid likewise). The bound is best +- t * bootstrap
+    error: with a few dozen blocks percentiles at a corrected alpha would lie beyond the resamples.
     """
-    cumulated = [(np.cumsum(weights @ side.counts, axis=1), side.first) for side in (legacy, new)]
+    cumulated = [[(np.cumsum(weights @ side.counts, axis=1), side.first) for side in pair] for pair in strata]
     n = weights.shape[1]
     out = []
     for p in quantiles:
-        low, high = (quantile_of(counts, first, p) for counts, first in cumulated)
+        logs = np.array([[quantile_of(counts, first, p) for counts, first in pair] for pair in cumulated])
+        low, high = logs.mean(axis=0)
         ratio = high - low
         error = float(np.std(ratio[1:], ddof=1)) * math.sqrt(n / (n - 1))
         out.append((math.exp(low[0]), math.exp(high[0]), Estimate(float(ratio[0]), error, df, n, df + 1)))

@@ -15,9 +15,9 @@ __all__ = ["BURST_FRAMES", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", 
 
 BURST_FRAMES: Final = 256
 """Under the legacy stack's queue."""
-SPACING_S: Final = 0.055
+SPACING_S: Final = 0.052
 """Between two bursts to the same side: at most 300 frames in 50 ms."""
-PARTNER_S: Final = 0.022
+PARTNER_S: Final = 0.020
 """Between the two bursts of a pair, which go to different sides: the first side is through with its own by then."""
 # What the harness itself has to do (ledger, encoding, recording) waits until the subject is through with its burst and
 # is over before the next one, so that it does not compete with it.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shadow.stats.blocks import Blocks, balanced_median_blocks
-from shadow.stats.bootstrap import count_on_grid, quantile_ratio, resample_weights
+from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, resample_weights
 from shadow.stats.intervals import estimate_mean, overlap_df
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Measured
@@ -86,15 +86,30 @@ def _quantiles(
     if judged < 3:
         nothing = Measured("", "ns", None, None, n=n, blocks=judged, blocks_declared=pairs.declared)
         return [_named(nothing, f"{base}.{q}", declared and q in _DECLARED, weight) for q in QUANTILES]
-    sides = [count_on_grid(pairs.block, side, blocks.index) for side in (pairs.legacy, pairs.new)]
+    strata = _like_with_like(pairs, blocks)
     weights = resample_weights(judged, limits.session.resamples, zlib.crc32(f"{seed}/{judged}".encode()))
-    ratios = quantile_ratio(sides[0], sides[1], weights, tuple(QUANTILES.values()), overlap_df(judged))
+    ratios = quantile_ratio(strata, weights, tuple(QUANTILES.values()), overlap_df(judged))
     out = []
     for (q, p), (legacy, new, estimate) in zip(QUANTILES.items(), ratios, strict=True):
         seen = n * (1 - p) >= limits.session.tail_events
         figure = Measured("", "ns", legacy, new, estimate if seen else None, n, judged, pairs.declared)
         out.append(_named(figure, f"{base}.{q}", declared and q in _DECLARED, weight))
     return out
+
+
+def _like_with_like(pairs: Pairs, blocks: Blocks) -> list[tuple[GridCounts, GridCounts]]:
+    """Counts of each side's frames that it got first, and of those that it got second; all together where one order
+    is rare."""
+    first = pairs.legacy_first
+    orders = [(first, ~first), (~first, first)]
+    if not 0.2 < first.mean() < 0.8:
+        orders = [(first | True, first | True)]
+    sides = (pairs.legacy, pairs.new)
+
+    def counts(side: int, kept: npt.NDArray[np.bool_]) -> GridCounts:
+        return count_on_grid(pairs.block[kept], sides[side][kept], blocks.index)
+
+    return [(counts(0, legacy), counts(1, new)) for legacy, new in orders]
 
 
 def _named(figure: Measured, name: str, declared: bool, weight: str) -> Measured:

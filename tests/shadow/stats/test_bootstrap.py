@@ -1,9 +1,10 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from shadow.stats.bootstrap import count_on_grid, quantile_ratio, resample_weights
+from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, resample_weights
 
 
 def sample(rng: np.random.Generator, n: int, scale: float) -> np.ndarray:
@@ -32,7 +33,7 @@ def test_quantiles_and_their_ratio_on_log_normals() -> None:
     legacy = count_on_grid(block, sample(rng, n, 1.0), np.arange(blocks))
     new = count_on_grid(block, sample(rng, n, 1.2), np.arange(blocks))
     weights = resample_weights(blocks, 400, seed=2)
-    (p50_l, p50_n, p50), (p90_l, _, p90) = quantile_ratio(legacy, new, weights, (0.5, 0.9), df=39)
+    (p50_l, p50_n, p50), (p90_l, _, p90) = quantile_ratio([(legacy, new)], weights, (0.5, 0.9), df=39)
     assert p50_l == pytest.approx(200_000, rel=0.01)
     assert p50_n == pytest.approx(240_000, rel=0.01)
     assert p90_l == pytest.approx(200_000 * math.exp(0.5 * 1.28155), rel=0.015)
@@ -49,6 +50,33 @@ def test_shared_noise_of_a_block_cancels_in_the_ratio() -> None:
     base = sample(rng, blocks * per, 1.0) * drift
     legacy = count_on_grid(block, base.astype(np.int64), np.arange(blocks))
     new = count_on_grid(block, (base * 1.1).astype(np.int64), np.arange(blocks))
-    [(_, _, got)] = quantile_ratio(legacy, new, resample_weights(blocks, 300, seed=3), (0.5,), df=39)
+    [(_, _, got)] = quantile_ratio([(legacy, new)], resample_weights(blocks, 300, seed=3), (0.5,), df=39)
     assert got.mean == pytest.approx(math.log(1.1), abs=0.004)
     assert got.se < 0.004
+
+
+def test_like_with_like_is_blind_to_the_sizes_of_two_modes() -> None:
+    """Each side is fast when second and slow when first; chance gave new the second place more often."""
+    rng = np.random.default_rng(5)
+    blocks, per_block = 40, 100
+    block = np.repeat(np.arange(blocks), per_block)
+    legacy_first = rng.random(blocks * per_block) < 0.56
+    noise = rng.normal(0, 0.2, (2, blocks * per_block))
+    legacy = np.exp(12 + np.where(legacy_first, 0.5, -0.5) + noise[0]).astype(np.int64)
+    new = np.exp(12 + np.where(legacy_first, -0.5, 0.5) + noise[1]).astype(np.int64)
+    weights = resample_weights(blocks, 300, seed=1)
+    index = np.arange(blocks)
+
+    def counts(values: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> GridCounts:
+        return count_on_grid(block[kept], values[kept], index)
+
+    everything = legacy_first | True
+    [(_, _, mixed)] = quantile_ratio([(counts(legacy, everything), counts(new, everything))], weights, (0.5,), df=39)
+    strata = [
+        (counts(legacy, legacy_first), counts(new, ~legacy_first)),
+        (counts(legacy, ~legacy_first), counts(new, legacy_first)),
+    ]
+    [(_, _, balanced)] = quantile_ratio(strata, weights, (0.5,), df=39)
+    assert mixed.mean < -0.1
+    assert abs(balanced.mean) < 0.01
+    assert balanced.se < mixed.se / 3

@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["Backlog"]
 
 # A consumer that never suspends still gets its turn after this many frames of one burst.
-READ_BURST = 32
+READ_BURST = 128
 
 
 class Backlog:
