@@ -1,4 +1,4 @@
-"""Branch coverage by the checklist's groups (5.1): reads coverage's JSON, prints a line a group, fails below a floor."""
+"""Branch coverage by the checklist's groups (5.1): reads coverage's JSON, a line a group, fails below a floor."""
 
 from __future__ import annotations
 

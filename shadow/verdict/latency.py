@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from shadow.stats.blocks import Blocks, balanced_median_blocks
+from shadow.stats.blocks import Blocks, balanced_median_blocks, median_blocks
 from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, resample_weights
 from shadow.stats.intervals import estimate_mean, overlap_df
 from shadow.verdict.checklist import Checklist
@@ -86,7 +86,7 @@ def _quantiles(
     if judged < 3:
         nothing = Measured("", "ns", None, None, n=n, blocks=judged, blocks_declared=pairs.declared)
         return [_named(nothing, f"{base}.{q}", declared and q in _DECLARED, weight) for q in QUANTILES]
-    strata = _like_with_like(pairs, blocks)
+    strata = _like_with_like(_levelled(pairs), blocks)
     weights = resample_weights(judged, limits.session.resamples, zlib.crc32(f"{seed}/{judged}".encode()))
     ratios = quantile_ratio(strata, weights, tuple(QUANTILES.values()), overlap_df(judged))
     out = []
@@ -95,6 +95,21 @@ def _quantiles(
         figure = Measured("", "ns", legacy, new, estimate if seen else None, n, judged, pairs.declared)
         out.append(_named(figure, f"{base}.{q}", declared and q in _DECLARED, weight))
     return out
+
+
+def _levelled(pairs: Pairs) -> Pairs:
+    """The pairs with each block's common level divided out, the same factor for both sides.
+
+    Seconds in which the whole machine is slow would otherwise make up all of a tail, and its quantile would compare two
+    handfuls of frames. What one side does worse than the other stays as it is.
+    """
+    common = (np.log(pairs.legacy) + np.log(pairs.new)) / 2
+    blocks = median_blocks(pairs.block, common, pairs.declared, 1)
+    level = np.zeros(pairs.declared + 1)
+    level[blocks.index] = blocks.y - blocks.y.mean()
+    factor = np.exp(-level[pairs.block])
+    scaled = [np.rint(side * factor).astype(np.int64) for side in (pairs.legacy, pairs.new)]
+    return replace(pairs, legacy=scaled[0], new=scaled[1])
 
 
 def _like_with_like(pairs: Pairs, blocks: Blocks) -> list[tuple[GridCounts, GridCounts]]:
