@@ -265,8 +265,8 @@ def stack_of(name: str) -> str:
     async def handler(message: ParsedMessage) -> None:
         """Nothing is connected."""
 
-    url = "ws://127.0.0.1:1/"
-    config = ExchangeConfig(name, base_url=url, websocket_url=url)
+    url, rest = "ws://127.0.0.1:1/", "http://127.0.0.1:1/api/v4"
+    config = ExchangeConfig(name, base_url=rest, websocket_url=url)
     return type(create_websocket_manager(config, message_handler=handler)).__module__.partition(".")[0]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,12 @@ def shadow_run(out: Path, *words: str, timeout_s: float = 110) -> Outcome:
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean run of both stacks over both exchanges, three measured seconds, no calibration."""
+    """A clean run of both stacks over both exchanges, six measured seconds, no calibration.
+
+    Damage is done in its first third: a hole there is not healed by the snapshots of the connect leg.
+    """
     out = tmp_path_factory.mktemp("recorded") / "run"
-    shadow_run(out, "--no-calibration", "--duration", "3s", "--seed", "11")
+    shadow_run(out, "--no-calibration", "--duration", "6s", "--seed", "11")
     return out
 
 
@@ -97,14 +102,57 @@ def of(verdict: dict[str, Any], code: str) -> list[dict[str, Any]]:
     return [entry for entry in verdict["differences"] if entry["code"] == code]
 
 
-@pytest.fixture
-def relay() -> Callable[..., str]:
+def relay(kind: str, connection: str = "gateio.spot.public") -> str:
     """The command of a candidate whose output is spoilt while it runs."""
+    return f"{sys.executable} {HERE / 'relay.py'} {kind} {connection}"
 
-    def command(kind: str, connection: str = "gateio.spot.public") -> str:
-        return f"{sys.executable} {HERE / 'relay.py'} {kind} {connection}"
 
-    return command
+def script(text: str) -> str:
+    """The command of a candidate that is a line of Python."""
+    return shlex.join([sys.executable, "-c", text])
+
+
+ACCEPTED = """
+[[known]]
+id = "K1"
+code = "MISSING"
+side = "new"
+channel = "trade"
+max_count = 1
+owner = "the desk"
+reason = "one trade is left out on purpose"
+expires = {expires}
+"""
+CLOSE_BEHIND = "burst-close@{}:at=2s"
+LIVE = {
+    "cannot be imported": ("--new", script("import a_stack_that_does_not_exist")),
+    "exits at once": ("--new", script("raise SystemExit(0)")),
+    "never says hello": ("--new", script("import sys; sys.stdin.read()")),
+    "legacy cannot start": ("--legacy", script("raise SystemExit(1)")),
+    "silent": ("--new", relay("silent")),
+    "dies": ("--new", relay("dies")),
+    "hangs": ("--new", relay("hangs")),
+    "garbage": ("--new", relay("garbage")),
+    "close behind gateio.spot.public": ("--fault", CLOSE_BEHIND.format("gateio.spot.public")),
+    "close behind mexc.spot.public": ("--fault", CLOSE_BEHIND.format("mexc.spot.public")),
+    "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
+    "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
+}
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Outcome]]:
+    """Short uncalibrated sessions in which something fails live, three at a time: they prove facts, no figures."""
+    folder = tmp_path_factory.mktemp("live")
+    for day in ("2999-01-01", "2020-01-01"):
+        (folder / f"{day}.toml").write_text(ACCEPTED.format(expires=day))
+
+    def run(name: str) -> tuple[Path, Outcome]:
+        out = folder / name.replace(" ", "-")
+        return out, shadow_run(out, "--no-calibration", "--duration", "4s", *LIVE[name])
+
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(LIVE, pool.map(run, LIVE), strict=True))
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def check_against_itself(verdict: dict[str, Any]) -> None:
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_legacy_against_itself_is_never_rolled_back(run_session: Run, tmp_path: Path, seed: int) -> None:
-    words = ("--new", own_subject("legacy"), "--seed", str(seed), "--duration", "12s")
+    words = ("--new", own_subject("legacy"), "--seed", str(seed), "--duration", "10s")
     check_against_itself(run_session(tmp_path / "run", *words)[1])
 
 
