@@ -222,12 +222,27 @@ def excuse(
     received = last_received(streams)
     for (connection, event_type, symbol), stream in streams.items():
         whole = sorted(snapshots.get((connection, symbol), ())) if event_type == "book" else []
+        healed_by = next_deliveries(stream) if whole else [0] * len(stream)
         seen: set[Any] = set()
-        for owed in stream:
+        for owed, limit in zip(stream, healed_by, strict=True):
             twin = owed.fault in COPIED and twin_key(owed.event) in seen
             seen.add(twin_key(owed.event))
             if not owed.code:
-                owed.code = excuse_of(owed, allowed, received, connection, whole, twin)
+                owed.code = excuse_of(owed, allowed, received, connection, whole, twin, limit)
+
+
+def next_deliveries(stream: list[Owed]) -> list[int]:
+    """For each expected event when the next one behind it was delivered, at most RECOVERY_NS after its sending.
+
+    A whole book can stand for an update only until then: the consumer that got a later update first has seen the hole.
+    """
+    limits, later = [], None
+    for owed in reversed(stream):
+        end = owed.t_sent + RECOVERY_NS
+        limits.append(end if later is None else min(end, later))
+        if owed.delivered is not None:
+            later = owed.delivered.t
+    return limits[::-1]
 
 
 def excuse_of(
@@ -237,6 +252,7 @@ def excuse_of(
     connection: str,
     whole: list[tuple[int, int]],
     twin: bool,
+    limit: int,
 ) -> str:
     """EDGE, IN_FLIGHT, CONFLATED (a copy, a healed swap, a version within a snapshot) or MISSING."""
     link = connection, owed.conn_no
@@ -246,15 +262,15 @@ def excuse_of(
         return "IN_FLIGHT"
     if twin or (owed.fault == "swap" and owed.event.type != "trade"):
         return "CONFLATED"
-    return "CONFLATED" if is_covered(owed, whole) else "MISSING"
+    return "CONFLATED" if is_covered(owed, whole, limit) else "MISSING"
 
 
-def is_covered(owed: Owed, whole: list[tuple[int, int]]) -> bool:
-    """Whether a whole book of the update's version or a later one was delivered within RECOVERY_NS."""
+def is_covered(owed: Owed, whole: list[tuple[int, int]], limit: int) -> bool:
+    """Whether a whole book of the update's version or a later one was delivered by `limit`."""
     if not whole or not isinstance(owed.event, Book) or owed.event.last is None:
         return False
     later = whole[bisect_left(whole, (owed.event.last, 0)) :]
-    return any(t <= owed.t_sent + RECOVERY_NS for _, t in later)
+    return any(t <= limit for _, t in later)
 
 
 def twin_key(event: Event) -> Any:
