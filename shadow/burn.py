@@ -12,8 +12,8 @@ __all__ = ["service_ns"]
 def service_ns(run: Path, leg: str, role: str) -> dict[str, float]:
     """Mean service time in ns per message by connection: (last callback - the burst's t_sent) / frames.
 
-    A burst belongs to its connection until the next burst to the same role begins. The median over a type's bursts is
-    averaged over the types. Connections without a burst are left out.
+    A burst belongs to its connection until the next burst to the same role begins. The median over the bursts that
+    hold the connection's mix of types; a connection without one is left out.
     """
     import numpy as np
     import pyarrow.compute as pc
@@ -28,17 +28,14 @@ def service_ns(run: Path, leg: str, role: str) -> dict[str, float]:
     )
     events = data.table(f"events/{role}")
     events = events.filter(pc.and_(pc.equal(events["leg"], leg), pc.equal(events["k"], "event")))
-    figures: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    figures: dict[str, list[float]] = defaultdict(list)
     for connection in {detail["connection"] for _, detail in bursts}:
         t = np.sort(events.filter(pc.equal(events["c"], connection))["t"].to_numpy())
         for number, (began, detail) in enumerate(bursts):
-            if detail["connection"] != connection:
+            if detail["connection"] != connection or detail["type"] != "mixed":
                 continue
             ended = bursts[number + 1][0] if number + 1 < len(bursts) else began + 1_000_000_000
             inside = t[(t >= began) & (t < ended)]
             if inside.size:
-                figures[connection][detail["type"]].append((inside[-1] - began) / detail["frames"])
-    return {
-        connection: float(np.mean([np.median(values) for values in by_type.values()]))
-        for connection, by_type in figures.items()
-    }
+                figures[connection].append((inside[-1] - began) / detail["frames"])
+    return {connection: float(np.median(values)) for connection, values in figures.items()}

@@ -38,19 +38,21 @@ def _parser() -> Parser:
     _add_run(commands.add_parser("run", help="run a session and judge it"))
     _add_venue(commands.add_parser("venue", help="serve a local exchange to any client"))
     judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
-    judge.add_argument("run", type=Path, metavar="RUN")
+    judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
     report = commands.add_parser("report", help="render a run's report again")
-    report.add_argument("run", type=Path, metavar="RUN")
-    report.add_argument("--share", action="store_true", help="replace account data by pseudonyms")
+    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report.add_argument("--share", action="store_true", help="without account data (not built yet)")
     return parser
 
 
 def _add_feed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all that are built")
-    parser.add_argument("--feed", default="sim", metavar="FEED", help="sim (default), capture:PATH or live")
+    parser.add_argument(
+        "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
+    )
     parser.add_argument("--rate", default=None, metavar="N|max", help="messages per second per subject, default 600")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
     parser.add_argument("--profile", choices=("default", "storm"), default="default")
     parser.add_argument(
         "--fault",
@@ -66,11 +68,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
     parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: book,trade,book_ticker,ticker")
     parser.add_argument("--duration", default="65s", metavar="TIME", help="sum of the measured phases, default 65s")
-    parser.add_argument("--grade", choices=("quick", "release"), default="quick")
+    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
-    parser.add_argument("--direct", action="store_true", help="with live: each subject on its own connections")
+    parser.add_argument("--direct", action="store_true", help="with live (not built yet)")
     parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
     parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
@@ -79,8 +81,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _add_venue(parser: argparse.ArgumentParser) -> None:
     _add_feed(parser)
     parser.add_argument("--deflate", action="store_true", help="accept permessage-deflate")
-    parser.add_argument("--ws-port", type=int, default=0, metavar="N")
-    parser.add_argument("--rest-port", type=int, default=0, metavar="N")
+    parser.add_argument("--ws-port", type=int, default=0, metavar="N", help="default: any free port")
+    parser.add_argument("--rest-port", type=int, default=0, metavar="N", help="default: any free port")
     parser.add_argument("--ledger", type=Path, default=None, metavar="DIR", help="write down all that is sent")
 
 
@@ -226,13 +228,19 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _venue(options: argparse.Namespace) -> int:
-    from shadow.config import BUILT
+    from shadow.config import BUILT, check_connections
     from shadow.venue.alone import run_alone
 
     connections = options.connections if options.connections is not None else BUILT
-    for connection in connections:
-        if connection not in BUILT:
-            raise UsageError(f"unknown connection {connection!r}; built are {', '.join(BUILT)}")
+    check_connections(connections)
+    for name, port in (("--ws-port", options.ws_port), ("--rest-port", options.rest_port)):
+        if not 0 <= port <= 65535:
+            raise UsageError(f"{name} {port} is no port; give a number from 0 (any free one) to 65535")
+    if options.ledger is not None:
+        try:
+            options.ledger.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(f"--ledger {options.ledger}: {error.strerror}") from None
     rate, unpaced = _rate(options.rate)
     if unpaced:
         raise UsageError("--rate max does not go with `shadow venue`; give a number")

@@ -20,6 +20,7 @@ from shadow.errors import UsageError
 __all__ = ["BUILT", "DEFAULT_RATE", "DEFAULT_SYMBOLS", "PUBLIC_CHANNELS", "SessionConfig", "own_subject", "seconds"]
 
 BUILT = ("gateio.spot.public", "mexc.spot.public")
+PLANNED = ("mexc.spot.private", "gateio.spot.private", "gateio.futures.public", "gateio.futures.private")
 PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
 DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
 DEFAULT_RATE = 600
@@ -38,6 +39,15 @@ def seconds(text: str) -> float:
 def own_subject(architecture: str) -> str:
     """The command of one of our own subjects."""
     return shlex.join([sys.executable, "-m", f"shadow.subjects.{architecture}"])
+
+
+def check_connections(connections: tuple[str, ...]) -> None:
+    """UsageError for a connection that is unknown or not built yet."""
+    for connection in connections:
+        if connection in PLANNED:
+            raise UsageError(f"connection {connection} is not built yet; built are {', '.join(BUILT)}")
+        if connection not in BUILT:
+            raise UsageError(f"unknown connection {connection!r}; built are {', '.join(BUILT)}")
 
 
 class Burn(msgspec.Struct, frozen=True):
@@ -131,9 +141,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             raise UsageError("--fault does not go with --feed capture: a recorded feed is played as it was")
 
     def _check_names(self) -> None:
-        for connection in self.connections:
-            if connection not in BUILT:
-                raise UsageError(f"unknown connection {connection!r}; built are {', '.join(BUILT)}")
+        check_connections(self.connections)
         for channel in self.channels:
             if channel not in PUBLIC_CHANNELS:
                 raise UsageError(f"unknown channel {channel!r}; known are {', '.join(PUBLIC_CHANNELS)}")
@@ -143,10 +151,9 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")
         if self.rate <= 0:
             raise UsageError(f"--rate {self.rate} must be a positive number of messages per second, or max")
-        from shadow.venue.faults import parse_fault
+        from shadow.venue.faults import check_faults, parse_fault
 
-        for spec in self.faults:
-            parse_fault(spec)
+        check_faults([parse_fault(spec) for spec in self.faults], self.connections, ("legacy", "new"))
 
     def _check_symbols(self) -> None:
         from shadow.venue.symbol_market import KNOWN_SYMBOLS

@@ -1,20 +1,26 @@
-"""The burst leg: trains of frames of one type to ONE side at a time, each encoded before and written at once."""
+"""The burst leg: trains of frames to ONE side at a time, each encoded before and written at once.
+
+Two of three trains hold the connection's own mix of types, every third one type alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import count as count_up
+from itertools import cycle, islice
 from typing import Final
 
 from shadow.venue.outlet import Outlet
 from shadow.venue.sources.synthetic import Keyed, Stream
 from shadow.venue.stage import Stage
 
-__all__ = ["BURST_FRAMES", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
+__all__ = ["BURST_FRAMES", "MIXED", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
 
 BURST_FRAMES: Final = 256
 """Under the legacy stack's queue."""
+MIXED: Final = "mixed"
+"""Stands for the type of a train that holds all types of its connection in their mix."""
 SPACING_S: Final = 0.052
 """Between two bursts to the same side: at most 300 frames in 50 ms."""
 PARTNER_S: Final = 0.020
@@ -42,7 +48,9 @@ async def _bursts(stage: Stage, seconds: float) -> int:
         if due + PARTNER_S + SPACING_S > end:
             return sent
         sides = stage.sides(stream.connection)
-        if not any(outlet.keys(channel, symbol) for outlet in sides for symbol in stream.symbols):
+        if not any(
+            outlet.keys(one, symbol) for one in _types(stream, channel) for outlet in sides for symbol in stream.symbols
+        ):
             if not _anything_to_send(stage):
                 await asyncio.sleep(max(0.0, end - loop.time()))
                 return sent
@@ -58,11 +66,21 @@ async def _bursts(stage: Stage, seconds: float) -> int:
 
 
 def make_burst(stream: Stream, channel: str, sides: list[Outlet], count: int) -> list[Keyed]:
-    """`count` market steps of one type, the symbols in turn, encoded for the keys that the sides have."""
+    """`count` market steps of one type, the symbols in turn, or of the mix, for the keys that the sides have."""
     train: list[Keyed] = []
-    symbols = cycle([symbol for symbol in stream.symbols if any(outlet.keys(channel, symbol) for outlet in sides)])
-    for symbol, _ in zip(symbols, range(count), strict=False):
-        train += stream.make(channel, symbol, sides)
+    if channel == MIXED:
+        draws: Iterator[tuple[str, str]] = (stream.draw() for _ in count_up())
+    else:
+        draws = ((channel, symbol) for symbol in cycle(stream.symbols))
+    wanted = {
+        (one, symbol)
+        for one in _types(stream, channel)
+        for symbol in stream.symbols
+        if any(outlet.keys(one, symbol) for outlet in sides)
+    }
+    if wanted:
+        for one, symbol in islice((draw for draw in draws if draw in wanted), count):
+            train += stream.make(one, symbol, sides)
     return train
 
 
@@ -87,10 +105,16 @@ def send_burst(stage: Stage, outlet: Outlet, train: list[Keyed], channel: str, *
 
 def _turns(stage: Stage) -> Iterator[tuple[Stream, str, bool]]:
     streams = list(stage.source.streams.values())
-    pairs = [(stream, channel) for place in range(4) for stream in streams for channel in stream.channels[place:][:1]]
-    for stream, channel in cycle(pairs):
-        yield stream, channel, False
-        yield stream, channel, True
+    singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.channels[place:][:1]]
+    mixed = [(stream, MIXED) for stream in streams]
+    for place in cycle(range(0, len(singles), len(streams))):
+        for stream, channel in (*mixed, *mixed, *singles[place : place + len(streams)]):
+            yield stream, channel, False
+            yield stream, channel, True
+
+
+def _types(stream: Stream, channel: str) -> tuple[str, ...]:
+    return stream.channels if channel == MIXED else (channel,)
 
 
 def _anything_to_send(stage: Stage) -> bool:

@@ -19,6 +19,7 @@ __all__ = ["Cells", "pooled_cycles", "quads_of", "service_metrics", "throughput_
 Cells = Mapping[tuple[str, str], Sequence[ServicePair]]
 """(connection, type) to its pairs of bursts in order of time."""
 Floats = npt.NDArray[np.float64]
+MIXED = "mixed"
 
 
 def quads_of(pairs: Sequence[ServicePair]) -> Floats:
@@ -35,8 +36,16 @@ def quads_of(pairs: Sequence[ServicePair]) -> Floats:
 def pooled_cycles(cells: Cells, connection: str, plan: PlanView) -> tuple[Floats, Floats]:
     """Legacy's and new's ns per message of each cycle over the connection's types, weighted by the declared mix.
 
-    A cycle is the j-th quad of every type; cycles end with the type that has the fewest.
+    A cycle is a quad of bursts that hold the mix themselves; a run without such bursts has them put together from the
+    j-th quad of every type, ending with the type that has the fewest.
     """
+    if itself := cells.get((connection, MIXED)):
+        quads = quads_of(itself)
+        return quads[:, 0], quads[:, 1]
+    return _weighted(cells, connection, plan)
+
+
+def _weighted(cells: Cells, connection: str, plan: PlanView) -> tuple[Floats, Floats]:
     mix = {name: share for name, share in plan.mix(connection).items() if share > 0}
     quads = [quads_of(cells.get((connection, name), ())) for name in mix]
     cycles = min((len(cell) for cell in quads), default=0)
@@ -53,10 +62,11 @@ def service_metrics(cells: Cells, plan: PlanView, *, declared: bool = True) -> l
     out = []
     for connection in plan.connections:
         legacy, new = pooled_cycles(cells, connection, plan)
-        bursts = sum(len(cells.get((connection, name), ())) for name in plan.types(connection))
+        types = plan.types(connection)
+        bursts = len(cells.get((connection, MIXED), ())) or sum(len(cells.get((connection, t), ())) for t in types)
         pooled = _service(series_id("service", connection, None), legacy, new, bursts)
         out.append(_declare(pooled) if declared else pooled)
-        for name in plan.types(connection):
+        for name in types:
             cell = cells.get((connection, name), ())
             sides = quads_of(cell)
             out.append(_service(series_id("service", connection, name), sides[:, 0], sides[:, 1], len(cell)))

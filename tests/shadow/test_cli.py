@@ -23,6 +23,11 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     ("words", "says"),
     [
         (["run", "--connections", "binance.spot.public"], "binance.spot.public"),
+        (["run", "--connections", "gateio.futures.public"], "not built yet"),
+        (["run", "--connections", "mexc.spot.public", "--fault", "close@gateio.spot.public"], "not among"),
+        (["venue", "--ws-port", "99999"], "99999"),
+        (["venue", "--rest-port", "-1"], "-1"),
+        (["venue", "--ledger", "/proc/nope"], "/proc/nope"),
         (["run", "--symbols", "NO_SUCH"], "NO_SUCH"),
         (["run", "--channels", "candles"], "candles"),
         (["run", "--feed", "live"], "not built yet"),

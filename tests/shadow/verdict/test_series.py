@@ -177,3 +177,12 @@ def test_marks_become_a_timeline() -> None:
     assert line.bursts["main"] == [Burst(0, "new", "c", "book", 256, 41)]
     assert (line.interrupted, line.drops, line.faulted) == ("SIGTERM", 2, {("main", "c")})
     assert TYPES == ("book", "trade", "book_ticker", "ticker")
+
+
+def test_bursts_that_hold_the_mix_are_taken_as_they_are() -> None:
+    cells = {
+        ("x.y.public", "mixed"): [ServicePair(10.0, 12.0, 0, 2), ServicePair(11.0, 11.0, 0, 2)],
+        ("x.y.public", "book"): [ServicePair(1.0, 9.0, 0, 2)] * 4,
+    }
+    legacy, new = pooled_cycles(cells, "x.y.public", PLAN)
+    assert (legacy.tolist(), new.tolist()) == ([10.0], [11.0])

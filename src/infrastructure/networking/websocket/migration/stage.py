@@ -50,6 +50,8 @@ def stage_of(
         from openfeature import api
         from openfeature.evaluation_context import EvaluationContext
 
+        from infrastructure.networking.websocket.migration.file_provider import flag_file
+
         _ensure_provider()
         unit = f"{exchange}.{market}.{channel}.{symbol}"
         attributes = {
@@ -62,7 +64,9 @@ def stage_of(
         context = EvaluationContext(targeting_key=unit, attributes=attributes)
         answer = api.get_client(DOMAIN).get_string_details(FLAG, Stage.OFF.value, context)
         if answer.error_code is not None:
-            logger.warning("flag %s: %s; legacy serves", FLAG, answer.error_message or answer.error_code)
+            # Without a flag file nothing is wrong: nobody has begun a migration here.
+            level = logging.WARNING if flag_file().exists() else logging.DEBUG
+            logger.log(level, "flag %s: %s; legacy serves", FLAG, answer.error_message or answer.error_code)
             return Stage.OFF, str(answer.reason)
         return Stage(answer.value), str(answer.reason)
     except Exception as error:  # noqa: BLE001 - whatever a provider does, consumers get legacy, never nothing
