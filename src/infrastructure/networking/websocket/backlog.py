@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter_ns
 from typing import Any
 
 __all__ = ["Backlog"]
 
 # A consumer that never suspends still gets its turn after this many frames of one burst.
-READ_BURST = 128
+READ_BURST = 32
 
 
 class Backlog:
@@ -18,27 +19,28 @@ class Backlog:
     One frame may decode into several messages, so the deque may pass `high` by what one frame holds.
     """
 
-    __slots__ = ("_arrived", "_emptier", "_is_paused", "entries", "high", "is_draining", "is_finished", "low")
+    __slots__ = ("_arrived", "_emptier", "entries", "high", "is_draining", "is_finished", "is_paused", "low")
 
     def __init__(self, high: int) -> None:
         self.high = max(1, high)
         self.low = self.high // 4
-        self._is_paused = False
+        self.is_paused = False
         self.is_draining = False
         self.is_finished = False
         self.entries: deque[tuple[int, Any]] = deque()
         self._arrived = asyncio.Event()
         self._emptier = asyncio.Event()
 
-    def put(self, arrived_ns: int, message: Any) -> None:
-        """Append one message."""
-        if not self.entries:
+    def put(self, message: Any) -> None:
+        """Append one message with the time."""
+        entries = self.entries
+        if not entries:
             self._arrived.set()
-        self.entries.append((arrived_ns, message))
+        entries.append((perf_counter_ns(), message))
 
     def note_taken(self) -> None:
         """The consumer took one from `entries`; wakes a paused reader at low water."""
-        if self._is_paused and len(self.entries) <= self.low:
+        if self.is_paused and len(self.entries) <= self.low:
             self._emptier.set()
 
     async def wait_arrival(self) -> bool:
@@ -50,21 +52,15 @@ class Backlog:
             await self._arrived.wait()
         return True
 
-    @property
-    def wants_pause(self) -> bool:
-        """Whether it is the consumer's turn: at high water, or after so many messages of one burst."""
-        waiting = len(self.entries)
-        return waiting >= self.high or (waiting > 0 and waiting % READ_BURST == 0)
-
     async def make_room(self) -> None:
         """The reader's turn to wait: at high water until a quarter is left, in a burst for one turn of the loop."""
         waiting = len(self.entries)
         if waiting >= self.high:
-            self._is_paused = True
+            self.is_paused = True
             while len(self.entries) > self.low and not self.is_draining:
                 self._emptier.clear()
                 await self._emptier.wait()
-            self._is_paused = False
+            self.is_paused = False
         elif waiting % READ_BURST == 0:
             await asyncio.sleep(0)
 

@@ -23,7 +23,7 @@ from exchanges.structs.types import (
     WebSocketConfig,
     WebSocketManagerConfig,
 )
-from infrastructure.networking.websocket.backlog import Backlog
+from infrastructure.networking.websocket.backlog import READ_BURST, Backlog
 from infrastructure.networking.websocket.hooks import ConnectionHooks
 from infrastructure.networking.websocket.keep_alive import KeepAlive
 from infrastructure.networking.websocket.metrics import LatencyHistogram
@@ -215,7 +215,7 @@ class BaseWebSocketInterface(ConnectionHooks):
     async def _message_reader(self, websocket: Transport) -> TransportError:
         """Hand on each frame until the connection ends, which shows only when everything buffered was read."""
         try:
-            await websocket.pump(self._on_raw_message if self._backlog is None else self._hand_over)
+            await websocket.pump(self._on_raw_message if self._backlog is None else self._bind_hand_over(self._backlog))
             return TransportError("the transport stopped reading")
         except TransportError as ended:
             return ended
@@ -223,11 +223,18 @@ class BaseWebSocketInterface(ConnectionHooks):
             self._on_error("internal", error)
             return TransportError(f"{type(error).__name__}: {error}")
 
-    def _hand_over(self, raw_message: bytes) -> Awaitable[None] | None:
+    def _bind_hand_over(self, backlog: Backlog) -> Callable[[bytes], Awaitable[None] | None]:
         """As `_on_raw_message`, with the pause that a coroutine consumer behind its backlog asks for."""
-        self._on_raw_message(raw_message)
-        backlog = self._backlog
-        return backlog.make_room() if backlog is not None and backlog.wants_pause else None
+        handle, entries, high, make_room = self._on_raw_message, backlog.entries, backlog.high, backlog.make_room
+
+        def hand_over(raw_message: bytes) -> Awaitable[None] | None:
+            handle(raw_message)
+            waiting = len(entries)
+            if waiting >= high or (waiting and not waiting % READ_BURST):
+                return make_room()
+            return None
+
+        return hand_over
 
     def _on_raw_message(self, raw_message: bytes | str) -> None:
         """Frame to callback, synchronously; also the entry for benches."""
@@ -250,7 +257,8 @@ class BaseWebSocketInterface(ConnectionHooks):
                     self._on_error("callback", error)
                     self.logger.error("Message processing failed: %s", error)
                 record(perf_counter_ns() - arrived_ns)
-                backlog.note_taken()
+                if backlog.is_paused:
+                    backlog.note_taken()
 
     # Helpers
 

@@ -190,7 +190,7 @@ class MockHandler(ConnectionMixin, NoAuthMixin, BaseWebSocketInterface):
         if raw_message in self.poison:
             raise ValueError(f"poison {raw_message!r}")
         if self._backlog is not None:
-            self._backlog.put(0, raw_message)
+            self._backlog.put(raw_message)
 
     async def _restore_subscriptions(self) -> None:
         self.restored += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import starmap
-from time import perf_counter_ns
 
 from exchanges.structs.events import (
     BookTickerEvent,
@@ -37,6 +36,10 @@ ORDERBOOK, TRADES = MessageType.ORDERBOOK, MessageType.TRADES
 BOOK_TICKER, TICKER = MessageType.BOOK_TICKER, MessageType.TICKER
 
 
+def _discard(_: ParsedMessage) -> None:
+    """Where messages go that nobody asked for."""
+
+
 class PublicWebSocketMixin(ABC):
     """Where public events go.
 
@@ -56,6 +59,7 @@ class PublicWebSocketMixin(ABC):
         """Replace the consumer's callbacks; with a coroutine consumer the events go on to it."""
         self.callbacks = callbacks
         has_consumer = self._backlog is not None
+        self._queue: Callable[[ParsedMessage], None] = self._backlog.put if self._backlog is not None else _discard
         self._on_book: Callable[[BookUpdate], None] = self._queue_book if has_consumer else callbacks.on_book
         self._on_trades: Callable[[list[TradeEvent]], None] = (
             self._queue_trades if has_consumer else callbacks.on_trades
@@ -75,10 +79,6 @@ class PublicWebSocketMixin(ABC):
     @abstractmethod
     def channel_name(self, channel: PublicWebsocketChannelType, name: str) -> str:
         """How the exchange calls the channel that carries this symbol."""
-
-    def _queue(self, message: ParsedMessage) -> None:
-        if self._backlog is not None:
-            self._backlog.put(perf_counter_ns(), message)
 
     def _labels_of(self, name: str) -> Labels:
         """Symbol and channel names of an exchange's spelling, worked out once."""
