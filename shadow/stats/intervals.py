@@ -12,7 +12,9 @@ from scipy.special import stdtrit
 __all__ = [
     "Estimate",
     "batch_length",
+    "bounded_exp",
     "estimate_mean",
+    "estimate_trimmed_mean",
     "long_run_variance",
     "overlap_df",
     "overlapping_batch_means",
@@ -42,6 +44,11 @@ class Estimate:
     def upper(self, alpha: float) -> float:
         """One-sided upper bound at level alpha."""
         return self.mean + t_quantile(alpha, self.df) * self.se
+
+
+def bounded_exp(x: float) -> float:
+    """exp(x), but never beyond a float: with two or three blocks a strict bound may lie anywhere."""
+    return math.exp(min(x, 700.0))
 
 
 def t_quantile(alpha: float, df: float) -> float:
@@ -99,3 +106,20 @@ def estimate_mean(y: Floats) -> Estimate | None:
     effective = n * variance / long_run if long_run > 0 else float(n)
     df = max(min(effective - 1, overlap_df(n)), 2.0)
     return Estimate(float(y.mean()), math.sqrt(long_run / n), df, n, effective)
+
+
+def estimate_trimmed_mean(y: Floats, share: float = 0.1) -> Estimate | None:
+    """Mean of y without the `share` smallest and the `share` largest values; None for fewer than two.
+
+    The standard error is that of the winsorised values, t with the kept values' degrees of freedom (Tukey & McLaughlin
+    1963; Yuen 1974). For values that are independent but for a few disturbed from outside, in either direction.
+    """
+    n = len(y)
+    cut = int(share * n)
+    if n - 2 * cut < 2:
+        return estimate_mean(y)
+    ordered = np.sort(y)
+    kept = ordered[cut : n - cut]
+    winsorised = np.clip(y, kept[0], kept[-1])
+    error = float(np.std(winsorised, ddof=1)) / ((1 - 2 * cut / n) * math.sqrt(n))
+    return Estimate(float(kept.mean()), error, float(len(kept) - 1), n, float(len(kept)))

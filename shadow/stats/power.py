@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from shadow.stats.intervals import Estimate, t_quantile
+from shadow.stats.intervals import Estimate, bounded_exp, t_quantile
 
 __all__ = ["blocks_needed", "detectable_ratio"]
 
 
 def detectable_ratio(estimate: Estimate, alpha: float, margin: float) -> float:
     """Smallest ratio whose interval at alpha would have lain wholly above `margin`, with the noise of this session."""
-    return margin * math.exp(t_quantile(alpha, estimate.df) * estimate.se)
+    return margin * bounded_exp(t_quantile(alpha, estimate.df) * estimate.se)
 
 
 def blocks_needed(sd: float, ratio: float, margin: float, alpha: float, power: float) -> int:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shadow.stats.intervals import bounded_exp
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Measured, Range, six_digits
 
@@ -52,7 +53,7 @@ def aa_range(metric: Measured, alpha: float) -> Range | None:
     if metric.estimate is None:
         return None
     bounds = (metric.estimate.lower(alpha), metric.estimate.mean, metric.estimate.upper(alpha))
-    return Range(*(math.exp(bound) for bound in bounds))
+    return Range(*(bounded_exp(bound) for bound in bounds))
 
 
 def calibrate(evidence: Evidence, alphas: dict[str, float], limits: Checklist) -> Calibration:
@@ -103,13 +104,13 @@ def _gate_problem(name: str, found: Range | None) -> str:
 def _alarms(metric: Measured, alpha: float, margin: float) -> bool:
     if metric.estimate is None or alpha <= 0:
         return False
-    low, high = math.exp(metric.estimate.lower(alpha)), math.exp(metric.estimate.upper(alpha))
-    return (six_digits(low) or 0) > margin or (six_digits(high) or 0) < 1 / margin
+    # Compared as logarithms: with two or three blocks a bound at this level may lie beyond any float.
+    return metric.estimate.lower(alpha) > math.log(margin) or metric.estimate.upper(alpha) < -math.log(margin)
 
 
 def _control(evidence: Evidence, limits: Checklist) -> tuple[bool, Range | None]:
     if evidence.control is None:
         return False, None
     estimate, alpha = evidence.control, limits.session.pass_alpha
-    found = Range(*(math.exp(x) for x in (estimate.lower(alpha), estimate.mean, estimate.upper(alpha))))
+    found = Range(*(bounded_exp(x) for x in (estimate.lower(alpha), estimate.mean, estimate.upper(alpha))))
     return (six_digits(found.low) or 0.0) > limits.session.margin, found

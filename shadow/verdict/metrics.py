@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from shadow.stats.intervals import bounded_exp
 from shadow.stats.multiplicity import weighted_bonferroni
 from shadow.stats.power import blocks_needed, detectable_ratio
 from shadow.verdict.calibration import Gate
@@ -80,13 +81,13 @@ def judge_metric(metric: Measured, alpha: float, gate: Gate, limits: Checklist) 
     line = session.margin if calibrated else session.uncalibrated_margin
     detectable = detectable_ratio(metric.estimate, alpha, line)
     found = _range(towards_better, worse, towards_worse, sign)
-    verdict, note = _verdict(metric, (math.exp(towards_better), math.exp(towards_worse)), gate, line, limits)
+    verdict, note = _verdict(metric, (bounded_exp(towards_better), bounded_exp(towards_worse)), gate, line, limits)
     notes = "; ".join(part for part in (note, metric.note) if part)
     return JudgedMetric(metric, found, verdict, detectable**sign, notes, gate)
 
 
 def _range(low: float, best: float, high: float, sign: int) -> Range:
-    values = [math.exp(sign * value) for value in (low, best, high)]
+    values = [bounded_exp(sign * value) for value in (low, best, high)]
     return Range(*values[::sign])
 
 
@@ -120,7 +121,7 @@ def _undecided(metric: Measured, limits: Checklist) -> str:
     """The interval reaches the margin; how many blocks would tell with this noise and 80 % power."""
     assert metric.estimate is not None
     estimate, session = metric.estimate, limits.session
-    ratio = math.exp(-estimate.mean if metric.lower_is_worse else estimate.mean)
+    ratio = bounded_exp(-estimate.mean if metric.lower_is_worse else estimate.mean)
     sd = estimate.se * math.sqrt(estimate.n)
     if sd == 0 or abs(math.log(ratio / session.margin)) < 0.005:
         return "the interval reaches the margin"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from shadow.stats.intervals import Estimate, estimate_mean
+from shadow.stats.intervals import Estimate, estimate_trimmed_mean
 from shadow.verdict.evidence import Measured
 from shadow.verdict.latency import series_id
 from shadow.verdict.plan_view import PlanView
@@ -77,7 +77,7 @@ def _service(name: str, legacy: Floats, new: Floats, n: int) -> Measured:
     if not len(legacy):
         return Measured(name, "ns", None, None, n=n)
     values = float(np.median(legacy)), float(np.median(new))
-    return Measured(name, "ns", *values, estimate_mean(np.log(new / legacy)), n, len(legacy), len(legacy))
+    return Measured(name, "ns", *values, estimate_trimmed_mean(np.log(new / legacy)), n, len(legacy), len(legacy))
 
 
 def _declare(metric: Measured) -> Measured:
@@ -95,7 +95,7 @@ def throughput_metric(cells: Cells, plan: PlanView) -> Measured:
     if cycles == 0:
         return Measured("throughput.max", "1/s", None, None, lower_is_worse=True)
     legacy, new = (1e9 / np.mean([side[i][:cycles] for side in sides], axis=0) for i in (0, 1))
-    estimate = estimate_mean(np.log(new / legacy))
+    estimate = estimate_trimmed_mean(np.log(new / legacy))
     figures = float(legacy.max()), float(new.max())
     return Measured(
         "throughput.max", "1/s", *figures, estimate, cycles, cycles, cycles, lower_is_worse=True
@@ -111,4 +111,4 @@ def visible_burn(cells: Cells, plan: PlanView) -> Estimate | None:
     ratios = np.concatenate([np.log(new / legacy) for legacy, new in cycles]) if cycles else np.empty(0)
     if len(ratios) < 3:
         ratios = np.array([np.log(pair.new / pair.legacy) for cell in cells.values() for pair in cell])
-    return estimate_mean(ratios)
+    return estimate_trimmed_mean(ratios)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -322,10 +323,13 @@ def test_routing_is_cheap() -> None:
         best = 10**9
         for _ in range(20):
             some = list(itertools.islice(payloads, 100))
+            tracer = sys.gettrace()
+            sys.settrace(None)  # what is timed is the code, not the coverage of it
             started = perf_counter_ns()
             for payload in some:
                 handler._route_message(kind, payload)
             best = min(best, (perf_counter_ns() - started) // 100)
+            sys.settrace(tracer)
         assert best < limit_ns
 
 
