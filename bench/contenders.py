@@ -27,7 +27,7 @@ from infrastructure.networking.websocket.migration.stacks import load_builder
 __all__ = ["Contenders"]
 
 CHUNK = 256
-URL = "ws://127.0.0.1:1/"
+URL, REST_URL = "ws://127.0.0.1:1/", "http://127.0.0.1:1"
 NAMES = {"gateio": "GATEIO_SPOT", "mexc": "MEXC_SPOT"}
 
 
@@ -70,7 +70,7 @@ def queued(take: Callable[[bytes], Any], arrivals: Arrivals) -> Runner:
 
 def config(exchange: str) -> ExchangeConfig:
     """Settings that connect to nobody: the bench hands frames in by itself."""
-    return ExchangeConfig(NAMES[exchange], websocket_url=URL, base_url=URL, websocket=WebSocketConfig(url=URL))
+    return ExchangeConfig(NAMES[exchange], websocket_url=URL, base_url=REST_URL, websocket=WebSocketConfig(url=URL))
 
 
 class Contenders:
@@ -154,7 +154,8 @@ def prepare(handler: Any) -> None:
 
 
 def sync(handler: Any, frames: list[bytes]) -> None:
-    """Give the handler's local book the version just before the first frame, as a REST snapshot would."""
+    """Let the frames be new once more: forget the trades seen, set the local book to the version before the first."""
+    handler._recent_trades._by_symbol.clear()
     versions = first_version(frames[0])
     if versions is None:
         return

@@ -1,0 +1,29 @@
+"""The bench runs: every contender takes every frame of every exchange and type to its callback."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.contenders import Contenders
+from bench.frames import TYPES, frames
+from bench.measure import Figures, rounds
+
+
+@pytest.mark.checklist("5.1.13")
+@pytest.mark.parametrize("exchange", ["gateio", "mexc"])
+@pytest.mark.parametrize("event_type", TYPES)
+async def test_every_contender_handles_every_frame(exchange: str, event_type: str) -> None:
+    contenders = Contenders(exchange, event_type)
+    try:
+        figures = await rounds(contenders.all(), frames(exchange, event_type, 64), repetitions=2, warm_up=0)
+    finally:
+        await contenders.close()
+    assert set(figures.ns) == {"lean", "classic", "legacy", "new", "new-factory"}
+    assert all(len(values) == 2 and min(values) > 0 for values in figures.ns.values())
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    figures = Figures({"a": [10.0, 200.0, 30.0], "b": [5.0, 100.0, 10.0]})
+    assert figures.ratio("a", "b") == 2.0
+    assert figures.spread("a", "b") == (2.0, 3.0)
+    assert figures.median_ns("a") == 30.0
