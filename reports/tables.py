@@ -263,10 +263,15 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
     planned = sum(p.seconds or 0 for leg in plan.legs for p in leg.phases) if plan else 0
     return [
         ("Legs", f"{legs}; {seconds(planned)} planned" if planned else legs),
-        ("Blocks", f"{block} each, declared before the run; the median of ln(new / legacy) in a block is the unit"),
+        (
+            "Blocks",
+            f"{block} each, declared before the run; unit: ln(new / legacy), mean of two medians by write order",
+        ),
         ("Staggered tee", f"each frame goes to one subject and after {gap} to the other, order by seed"),
-        ("Latency, service, CPU", "interval of the mean of block values, studentised, t with effective n"),
-        ("Quantiles", "ratio of quantiles, interval by resampling blocks"),
+        ("Latency, CPU", "interval of the mean of block values, studentised, t with effective n"),
+        ("Service", "the faster of a side's two bursts in each quad; mean of the quads less a tenth at either end, t"),
+        ("Quantiles", "ratio by write order, each block's common level divided out, interval by resampling blocks"),
+        ("Processes", "same hash seed for all subjects, and the same address layout where the system allows it"),
         ("Memory", "fires above +20 % and 8 MiB; the slope is judged from ten minutes on"),
         ("Uptime", "fires above 1 % own-caused downtime, or 100 ms more than legacy"),
         ("Facts", "no test: every event is compared with what was sent; one serious difference of new decides"),
