@@ -6,18 +6,19 @@ a faster library goes in by adding a line, or by giving such a coroutine instead
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.protocol import State
 
 from exchanges.structs.errors import ConfigurationError, TransportError
+from infrastructure.networking.websocket.framed_connection import Deliver, FramedConnection
 
 __all__ = [
     "TRANSPORTS",
@@ -25,15 +26,11 @@ __all__ = [
     "ConnectionEnded",
     "Deliver",
     "Opener",
-    "ReusedBufferConnection",
     "Transport",
     "TransportSettings",
     "open_websockets",
     "resolve_transport",
 ]
-
-# Takes a message; returns something to wait for where the reader has to pause.
-Deliver = Callable[[bytes], Awaitable[None] | None]
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -55,7 +52,10 @@ class ConnectFailed(TransportError):
 
 
 class TransportSettings(msgspec.Struct, frozen=True):
-    """How to open one connection; seconds and bytes. `user_agent` None sends no such header."""
+    """How to open one connection; seconds and bytes. `user_agent` None sends no such header.
+
+    With `max_waiting` messages that nobody took yet nothing more is read from the socket.
+    """
 
     url: str
     headers: Mapping[str, str] = {}
@@ -64,7 +64,7 @@ class TransportSettings(msgspec.Struct, frozen=True):
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
     max_message_size: int | None = 1024 * 1024
-    max_queue: int | None = 1000
+    max_waiting: int | None = 1000
 
 
 class Transport(Protocol):
@@ -74,13 +74,10 @@ class Transport(Protocol):
     def is_open(self) -> bool:
         """Whether frames can be sent."""
 
-    async def recv(self) -> bytes:
-        """The next message. What was buffered comes first; then the close raises ConnectionEnded."""
-
     async def pump(self, deliver: Deliver) -> None:
-        """Hand on each message as `recv` gives it until ConnectionEnded; wait for what `deliver` returns, if anything.
+        """Hand on each message as bytes, then raise ConnectionEnded; wait for what `deliver` returns, if anything.
 
-        One loop inside the transport saves a coroutine per message.
+        What was received before the end comes first. A transport may call `deliver` straight from its socket.
         """
 
     async def send(self, text: str) -> None:
@@ -121,54 +118,21 @@ def resolve_transport(choice: str | Opener | None) -> Opener:
     return opener
 
 
-class ReusedBufferConnection(ClientConnection, asyncio.BufferedProtocol):
-    """The library's connection, read into one buffer of its own.
-
-    asyncio otherwise allocates 256 KiB for every read and gives most of it back: page faults that cost as much as
-    handling a small frame. The library copies what it is given, so the buffer is free again when it returns.
-    """
-
-    RECEIVE_BYTES = 256 * 1024
-
-    def connection_made(self, transport: Any) -> None:
-        """The buffer lives as long as the connection."""
-        self._receive_view = memoryview(bytearray(self.RECEIVE_BYTES))
-        super().connection_made(transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the transport writes what it reads."""
-        return self._receive_view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """That many bytes came."""
-        self.data_received(self._receive_view[:nbytes])  # type: ignore[arg-type]  # any bytes-like object will do
-
-
 class _WebsocketsTransport:
     """A connection of the `websockets` library."""
 
     __slots__ = ("_connection",)
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: FramedConnection) -> None:
         self._connection = connection
 
     @property
     def is_open(self) -> bool:
         return self._connection.state is State.OPEN
 
-    async def recv(self) -> bytes:
-        try:
-            return await self._connection.recv(False)
-        except ConnectionClosed as closed:
-            raise self._ended(closed) from closed
-
     async def pump(self, deliver: Deliver) -> None:
-        recv = self._connection.recv
         try:
-            while True:
-                pause = deliver(await recv(False))
-                if pause is not None:
-                    await pause
+            await self._connection.pump(deliver)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
 
@@ -200,6 +164,7 @@ class _WebsocketsTransport:
 async def open_websockets(settings: TransportSettings) -> Transport:
     """Connect with the `websockets` library. No proxy on loopback; keep-alive is ours, not the library's."""
     options: dict[str, Any] = {}
+    limits = {"max_message_size": settings.max_message_size, "max_waiting": settings.max_waiting}
     if urlsplit(settings.url).hostname in LOOPBACK:
         options["proxy"] = None
     try:
@@ -212,8 +177,7 @@ async def open_websockets(settings: TransportSettings) -> Transport:
             close_timeout=settings.close_timeout,
             ping_interval=None,
             max_size=settings.max_message_size,
-            max_queue=settings.max_queue,
-            create_connection=ReusedBufferConnection,
+            create_connection=partial(FramedConnection, **limits),  # type: ignore[arg-type]  # any wrapper will do
             **options,
         )
     except TimeoutError as error:
@@ -225,4 +189,4 @@ async def open_websockets(settings: TransportSettings) -> Transport:
         raise ConnectFailed("authentication_failure" if refused else "unknown", str(error)) from error
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, EOFError) as error:
         raise ConnectFailed("unknown", str(error) or type(error).__name__) from error
-    return _WebsocketsTransport(connection)
+    return _WebsocketsTransport(cast(FramedConnection, connection))

@@ -46,7 +46,7 @@ class ConnectionMixin:
             connect_timeout=config.connect_timeout,
             close_timeout=config.close_timeout,
             max_message_size=config.max_message_size,
-            max_queue=config.max_queue_size,
+            max_waiting=config.max_queue_size,
         )
 
     def create_connection_context(self) -> ConnectionContext:

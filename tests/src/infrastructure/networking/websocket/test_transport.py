@@ -17,6 +17,7 @@ from infrastructure.networking.websocket.testing import FakeServer, MockHandler,
 from infrastructure.networking.websocket.transport import (
     ConnectFailed,
     ConnectionEnded,
+    Transport,
     TransportSettings,
     open_websockets,
     resolve_transport,
@@ -48,16 +49,23 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(text)
 
 
+def reader(connection: Transport) -> tuple[asyncio.Queue[bytes], asyncio.Task[None]]:
+    """What the connection hands on, and the task that ends with it."""
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+    return got, asyncio.create_task(connection.pump(got.put_nowait))
+
+
 async def test_sends_receives_bytes_and_closes() -> None:
     async with exchange(echo) as (url, _):
         connection = await open_websockets(TransportSettings(url))
         assert connection.is_open
+        got, reading = reader(connection)
         await connection.send('{"a":1}')
-        assert await connection.recv() == b'{"a":1}'
+        assert await got.get() == b'{"a":1}'
         await asyncio.wait_for(await connection.ping(), 5)
         await connection.close()
         assert not connection.is_open
-        for call in (connection.recv(), connection.send("x"), connection.ping()):
+        for call in (reading, connection.send("x"), connection.ping()):
             with pytest.raises(ConnectionEnded) as caught:
                 await call
             assert caught.value.code == 1000
@@ -74,9 +82,10 @@ async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
 
     async with exchange(push_and_close) as (url, _):
         connection = await open_websockets(TransportSettings(url))
-        assert [await connection.recv() for _ in range(100)] == [b"%d" % number for number in range(100)]
+        got: list[bytes] = []
         with pytest.raises(ConnectionEnded) as caught:
-            await connection.recv()
+            await connection.pump(got.append)
+        assert got == [b"%d" % number for number in range(100)]
         assert caught.value.code == code
         assert "maintenance" in str(caught.value)
 
@@ -115,14 +124,14 @@ async def test_a_reset_is_an_abnormal_closure() -> None:
     async with exchange(reset) as (url, _):
         connection = await open_websockets(TransportSettings(url))
         with pytest.raises(ConnectionEnded) as caught:
-            await connection.recv()
+            await connection.pump(lambda _: None)
         assert caught.value.code == 1006
 
 
 async def test_abort_wakes_the_reader() -> None:
     async with exchange(idle) as (url, _):
         connection = await open_websockets(TransportSettings(url))
-        reading = asyncio.create_task(connection.recv())
+        _, reading = reader(connection)
         await asyncio.sleep(0)
         connection.abort()
         with pytest.raises(ConnectionEnded):

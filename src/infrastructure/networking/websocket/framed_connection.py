@@ -1,0 +1,235 @@
+"""A client connection that reads whole data frames by itself and leaves all else to the `websockets` library.
+
+Handshake, pings, pongs, closes, fragments and compressed frames go through the library. An uncompressed data frame in
+one piece, which is nearly every frame of a market feed, goes from the socket's buffer to the consumer within one call
+stack: no generator, frame object, queue or coroutine in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
+
+__all__ = ["Deliver", "FramedConnection"]
+
+# Takes a message; returns something to wait for where the reader has to pause.
+Deliver = Callable[[bytes], Awaitable[None] | None]
+
+# RFC 6455, 5.2: FIN set, no reserved bit, and the opcode; a length byte of 126 or 127 says that 2 or 8 bytes follow.
+WHOLE_TEXT, WHOLE_BINARY = 0x81, 0x82
+LENGTH_16, LENGTH_64 = 126, 127
+UNLIMITED = 1 << 63
+HEADERS_END = b"\r\n\r\n"
+DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+
+
+class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
+    """The library's connection with `pump` in the place of `recv`.
+
+    asyncio otherwise allocates 256 KiB for every read and gives most of it back: page faults that cost as much as
+    handling a small frame. So it reads into one buffer, which is free again when `buffer_updated` returns.
+    """
+
+    RECEIVE_BYTES = 256 * 1024
+
+    def __init__(self, *args: Any, max_message_size: int | None = None, max_waiting: int | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._largest = UNLIMITED if max_message_size is None else max_message_size
+        self._max_waiting = UNLIMITED if max_waiting is None else max(1, max_waiting)
+        self._deliver: Deliver | None = None
+        self._waiting: deque[bytes] = deque()
+        # Held: messages wait until `pump` comes to them. Without a consumer that is always so.
+        self._is_held = True
+        self._pause: Awaitable[None] | None = None
+        self._failure: Exception | None = None
+        self._wanted = asyncio.Event()
+        self._is_reading_paused = False
+        # How bytes are read: the handshake's by the library, then frame by frame here, after the end by the library.
+        self._headers_tail: bytes | None = b""
+        self._is_framing = False
+        self._unread = bytearray()
+        self._needed = 0
+        self._pieces: bytearray | None = None
+
+    # The consumer's side
+
+    async def pump(self, deliver: Deliver) -> None:
+        """Hand on each message until the connection is lost and all was handed on; then raise the library's error.
+
+        While `deliver`'s pause lasts nothing is read from the socket. Its own error ends the connection.
+        """
+        self._deliver = deliver
+        try:
+            while True:
+                if self._failure is not None:
+                    raise self._failure
+                await self._hand_on_waiting(deliver)
+                self._wanted.clear()
+                if self.connection_lost_waiter.done():
+                    raise self.close_exc
+                self._is_held = False
+                self._read_on()
+                await self._wanted.wait()
+        finally:
+            self._is_held = True
+            self._deliver = None
+
+    async def _hand_on_waiting(self, deliver: Deliver) -> None:
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            await pause
+        waiting = self._waiting
+        while waiting:
+            pause = deliver(waiting.popleft())
+            if pause is not None:
+                await pause
+
+    def _hold(self, pause: Awaitable[None] | None) -> None:
+        """Let the messages wait from here on, and read nothing more, until `pump` has come so far."""
+        self._pause = pause
+        self._is_held = True
+        self._read_no_more()
+        self._wanted.set()
+
+    def _hand_on(self, payload: bytes) -> None:
+        """One message, to the consumer or to those that wait."""
+        if self._is_held or self._deliver is None:
+            self._waiting.append(payload)
+            if len(self._waiting) >= self._max_waiting:
+                self._read_no_more()
+            return
+        try:
+            pause = self._deliver(payload)
+        except Exception as error:  # noqa: BLE001 - the pump raises it; here it would be the event loop's
+            self._failure = error
+            self._hold(None)
+            return
+        if pause is not None:
+            self._hold(pause)
+
+    def _read_no_more(self) -> None:
+        if not self._is_reading_paused and not self.transport.is_closing():
+            self._is_reading_paused = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # The socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The buffer lives as long as the connection."""
+        self._receive_view = memoryview(bytearray(self.RECEIVE_BYTES))
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake the pump: what waits is still handed on."""
+        super().connection_lost(exc)
+        self._wanted.set()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the transport writes what it reads."""
+        return self._receive_view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """That many bytes came."""
+        chunk = bytes(self._receive_view[:nbytes])
+        if self._is_framing:
+            self._frame(chunk)
+        elif self._headers_tail is None:
+            self.data_received(chunk)
+        else:
+            self._shake_hands(chunk, self._headers_tail)
+
+    def _shake_hands(self, chunk: bytes, tail: bytes) -> None:
+        """Give the library the answer's headers and nothing behind them, however the bytes were split."""
+        seen = tail + chunk
+        found = seen.find(HEADERS_END)
+        if found < 0:
+            self._headers_tail = seen[-len(HEADERS_END) + 1 :]
+            self.data_received(chunk)
+            return
+        self._headers_tail = None
+        cut = found + len(HEADERS_END) - len(tail)
+        self.data_received(chunk[:cut])
+        self._is_framing = self.protocol.state is State.OPEN
+        if self._is_framing:
+            self._frame(chunk[cut:])
+        elif chunk[cut:]:
+            self.data_received(chunk[cut:])
+
+    def _frame(self, chunk: bytes) -> None:
+        if self._unread:
+            self._unread += chunk
+            if len(self._unread) < self._needed:
+                return
+            chunk = bytes(self._unread)
+            self._unread.clear()
+        read = self._read_frames(chunk)
+        if read == len(chunk):
+            return
+        if self._is_framing:
+            self._unread += chunk[read:]
+        else:
+            self.data_received(chunk[read:])
+
+    def _read_frames(self, chunk: bytes) -> int:
+        """Read whole frames; gives how many bytes they took. `_needed` says how many the next one has."""
+        at, size = 0, len(chunk)
+        largest, hand_on = self._largest, self._hand_on
+        self._needed = 0
+        while (start := at + 2) <= size:
+            length = chunk[at + 1]
+            if length >= LENGTH_16:
+                if length == LENGTH_16:
+                    start += 2
+                    if start > size:
+                        break
+                    length = chunk[at + 2] << 8 | chunk[at + 3]
+                else:
+                    start += 8
+                    if length == LENGTH_64 and start > size:
+                        break
+                    # A masked length is a mistake of the server's; like a message too large it is the library's matter.
+                    length = int.from_bytes(chunk[at + 2 : start], "big") if length == LENGTH_64 else UNLIMITED
+            if length > largest or length == UNLIMITED:
+                self._is_framing = False
+                return at
+            stop = start + length
+            if stop > size:
+                self._needed = stop - at
+                break
+            opening = chunk[at]
+            if opening in (WHOLE_BINARY, WHOLE_TEXT) and self._pieces is None:
+                hand_on(chunk[start:stop])
+            elif not self._leave_to_library(chunk[at:stop]):
+                return stop
+            at = stop
+        return at
+
+    def _leave_to_library(self, frame: bytes) -> bool:
+        """One frame of another kind; False when the library reads no frames behind it: a close or an error."""
+        self.data_received(frame)
+        protocol = self.protocol
+        self._is_framing = protocol.parser_exc is None and protocol.close_rcvd is None
+        return self._is_framing
+
+    def process_event(self, event: Event) -> None:
+        """A frame that the library read: put fragments together, the rest is its own matter."""
+        if not isinstance(event, Frame) or event.opcode not in DATA:
+            super().process_event(event)
+            return
+        pieces = self._pieces = self._pieces if self._pieces is not None else bytearray()
+        pieces += event.data
+        if event.fin:
+            self._pieces = None
+            self._hand_on(bytes(pieces))
