@@ -269,7 +269,7 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
         ),
         ("Staggered tee", f"each frame goes to one subject and after {gap} to the other, order by seed"),
         ("Latency, CPU", "interval of the mean of block values, studentised, t with effective n"),
-        ("Service", "the faster of a side's two bursts in each quad; mean of the quads less a tenth at either end, t"),
+        ("Service", "ln(new / legacy) of each pair of bursts; mean of their middle half, t (Tukey & McLaughlin 1963)"),
         ("Quantiles", "ratio by write order, each block's common level divided out, interval by resampling blocks"),
         ("Processes", "same hash seed for all subjects, and the same address layout where the system allows it"),
         ("Memory", "fires above +20 % and 8 MiB; the slope is judged from ten minutes on"),

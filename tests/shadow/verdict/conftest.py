@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -189,14 +190,14 @@ class MadeUpRun:
     def _bursts(self, leg: str, roles: Any, t: int, end: int, first: int) -> dict[str, dict[str, np.ndarray]]:
         rng, effects = self._rng, self._effects
         factor = effects.burn if leg == "control" else effects.service if leg == "main" else 1.0
-        order, number, frames = (0, 1, 1, 0), 0, 64
+        turns, number, frames = count(), 0, 64
         rows: dict[str, list[Any]] = {role: [] for role in roles}
         while t < end:
-            for connection in (0, 1):
-                for kind, name in enumerate(TYPES):
-                    role = roles[order[(number // 8) % 4]]
+            single = next(turns) % 4
+            for connection, (kind, name) in product((0, 1), ((0, "mixed"), (0, "mixed"), (single, TYPES[single]))):
+                for role in (roles[0], roles[1], roles[1], roles[0]):
                     service = (
-                        12_000 * (1 + kind / 4) * np.exp(rng.normal(0, 0.05)) * (factor if role == roles[1] else 1)
+                        12_000 * (1 + kind / 4) * np.exp(rng.normal(0, 0.03)) * (factor if role == roles[1] else 1)
                     )
                     self._mark(
                         t,
@@ -215,7 +216,7 @@ class MadeUpRun:
                          cell * number)
                     )  # fmt: skip
                     number += 1
-                    t += 57_000_000
+                    t += 36_000_000
         names = ("frame_no", "connection", "type", "t_sent", "t_callback", "burst")
         return {
             role: dict(zip(names, (np.concatenate(part) for part in zip(*parts, strict=True)), strict=True))
