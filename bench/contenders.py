@@ -155,7 +155,7 @@ def prepare(handler: Any) -> None:
 
 def sync(handler: Any, frames: list[bytes]) -> None:
     """Let the frames be new once more: forget the trades seen, set the local book to the version before the first."""
-    handler._recent_trades._by_symbol.clear()
+    handler._recent_trades.forget()
     versions = first_version(frames[0])
     if versions is None:
         return

@@ -76,24 +76,41 @@ class _BookTicker(
     update_id: int
 
 
-class _Trade(msgspec.Struct, gc=False):
+class _Trade(TradeEvent, gc=False, rename={"symbol": "currency_pair", "quantity": "amount"}, kw_only=True):
+    """`spot.trades`' result; id and time come in other types than the event's and are put in behind."""
+
+    symbol: str
+    price: float
+    quantity: float
+    side: str
     id: int
     create_time_ms: str
-    side: str
-    currency_pair: str
-    amount: float
-    price: float
+    timestamp: int = 0
+    trade_id: str | None = None
 
 
-class _Ticker(msgspec.Struct, gc=False):
-    currency_pair: str
+class _Ticker(
+    TickerEvent,
+    gc=False,
+    rename={
+        "symbol": "currency_pair",
+        "bid": "highest_bid",
+        "ask": "lowest_ask",
+        "high": "high_24h",
+        "low": "low_24h",
+    },
+):
+    """`spot.tickers`' result; the envelope's time is put in behind."""
+
+    symbol: str
     last: float
-    lowest_ask: float
-    highest_bid: float
+    bid: float
+    ask: float
     base_volume: float
     quote_volume: float
-    high_24h: float
-    low_24h: float
+    high: float
+    low: float
+    timestamp: int | None = None
 
 
 class BookFrame(msgspec.Struct, tag_field="channel", tag="spot.order_book_update", gc=False):
@@ -113,15 +130,10 @@ class TradeFrame(msgspec.Struct, tag_field="channel", tag="spot.trades", gc=Fals
         """Exchange time cut to whole milliseconds; as text, since a float64 rounds the sixth digit up."""
         trade = self.result
         text = trade.create_time_ms
-        return TradeEvent(
-            trade.currency_pair,
-            trade.price,
-            trade.amount,
-            trade.side,
-            # Until the year 2286 milliseconds have 13 digits.
-            int(text[:13] if text[13:14] == "." else text.partition(".")[0]),
-            str(trade.id),
-        )
+        # Until the year 2286 milliseconds have 13 digits.
+        trade.timestamp = int(text[:13] if text[13:14] == "." else text.partition(".")[0])
+        trade.trade_id = str(trade.id)
+        return trade
 
 
 class BookTickerFrame(msgspec.Struct, tag_field="channel", tag="spot.book_ticker", gc=False):
@@ -140,19 +152,10 @@ class TickerFrame(msgspec.Struct, tag_field="channel", tag="spot.tickers", gc=Fa
     time_ms: int = 0
 
     def event(self) -> TickerEvent:
-        """As the shared event."""
+        """The ticker with its time."""
         ticker = self.result
-        return TickerEvent(
-            ticker.currency_pair,
-            ticker.last,
-            ticker.highest_bid,
-            ticker.lowest_ask,
-            ticker.base_volume,
-            ticker.quote_volume,
-            ticker.high_24h,
-            ticker.low_24h,
-            self.time_ms or self.time * 1000,
-        )
+        ticker.timestamp = self.time_ms or self.time * 1000
+        return ticker
 
 
 SpotFrame = BookFrame | TradeFrame | BookTickerFrame | TickerFrame

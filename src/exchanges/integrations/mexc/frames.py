@@ -6,18 +6,16 @@ a re-used upb message grows without bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 from google.protobuf.message import DecodeError as ProtobufError
 
-from exchanges.integrations.mexc.proto.push_pb2 import PublicAggreDepthV3ApiItem, PushDataV3ApiWrapper
+from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from exchanges.structs.errors import DecodeError
 from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
 
 __all__ = [
     "Control",
-    "channel_at_fixed_offset",
+    "Push",
     "decode_control",
     "decode_snapshot",
     "is_text",
@@ -32,6 +30,9 @@ __all__ = [
 SIDES = {1: "buy", 2: "sell"}
 REFUSAL = "Not Subscribed successfully!"
 CHANNEL_TAG = 0x0A
+
+Push = tuple[bytes, str]
+"""A frame and the symbol that its channel string stands for."""
 
 _from_string = PushDataV3ApiWrapper.FromString
 
@@ -64,11 +65,6 @@ def is_text(frame: bytes) -> bool:
     return frame[:1] == b"{"
 
 
-def channel_at_fixed_offset(frame: bytes) -> bytes:
-    """Where the channel string stands in every frame seen: field 1 first, shorter than 128 bytes. To be looked up."""
-    return frame[2 : 2 + frame[1]]
-
-
 def parse(frame: bytes) -> PushDataV3ApiWrapper:
     """The push wrapper; DecodeError when it is not one."""
     try:
@@ -77,64 +73,73 @@ def parse(frame: bytes) -> PushDataV3ApiWrapper:
         raise DecodeError(f"unreadable frame of {len(frame)} bytes: {error}") from error
 
 
-def read_book(frame: bytes, name: str) -> BookUpdate | None:
+def read_book(push: Push) -> BookUpdate | None:
     """`aggre.depth`; None without a body, which means no change."""
-    push = parse(frame)
-    body = push.publicAggreDepths
-    last = body.toVersion
-    if not last:
-        return None
-    first = body.fromVersion
+    frame, name = push
     try:
+        wrapper = _from_string(frame)
+        body = wrapper.publicAggreDepths
+        last = body.toVersion
+        if not last:
+            return None
+        first = body.fromVersion
         return BookUpdate(
-            name, _levels(body.bids), _levels(body.asks), push.sendTime, int(last), int(first) if first else None
+            name,
+            [(float(item.price), float(item.quantity)) for item in body.bids],
+            [(float(item.price), float(item.quantity)) for item in body.asks],
+            wrapper.sendTime,
+            int(last),
+            int(first) if first else None,
         )
-    except ValueError as error:
-        raise DecodeError(f"unreadable book update of {name}: {error}") from error
+    except (ValueError, ProtobufError) as error:
+        raise _unreadable("book update", push, error) from error
 
 
-def read_trades(frame: bytes, name: str) -> list[TradeEvent]:
+def read_trades(push: Push) -> list[TradeEvent]:
     """`aggre.deals`; empty without a body. Frames before 2026 have no trade id."""
+    frame, name = push
     try:
         return [
             TradeEvent(
                 name, float(deal.price), float(deal.quantity), SIDES[deal.tradeType], deal.time, deal.tradeId or None
             )
-            for deal in parse(frame).publicAggreDeals.deals
+            for deal in _from_string(frame).publicAggreDeals.deals
         ]
-    except (ValueError, KeyError) as error:
-        raise DecodeError(f"unreadable trade of {name}: {error}") from error
+    except (ValueError, KeyError, ProtobufError) as error:
+        raise _unreadable("trade", push, error) from error
 
 
-def read_book_ticker(frame: bytes, name: str) -> BookTickerEvent | None:
+def read_book_ticker(push: Push) -> BookTickerEvent | None:
     """`aggre.bookTicker`; None without a body. An empty side is 0.0 at 0.0; frames before 2026 have no version."""
-    push = parse(frame)
-    body = push.publicAggreBookTicker
-    bid, ask, version = body.bidPrice, body.askPrice, body.version
-    if not bid and not ask and not push.HasField("publicAggreBookTicker"):
-        return None
+    frame, name = push
     try:
+        wrapper = _from_string(frame)
+        body = wrapper.publicAggreBookTicker
+        bid, ask, version = body.bidPrice, body.askPrice, body.version
+        if not bid and not ask and not wrapper.HasField("publicAggreBookTicker"):
+            return None
         return BookTickerEvent(
             name,
             float(bid or 0),
             float(body.bidQuantity or 0),
             float(ask or 0),
             float(body.askQuantity or 0),
-            push.sendTime or None,
+            wrapper.sendTime or None,
             int(version) if version else None,
         )
-    except ValueError as error:
-        raise DecodeError(f"unreadable best bid/ask of {name}: {error}") from error
+    except (ValueError, ProtobufError) as error:
+        raise _unreadable("best bid/ask", push, error) from error
 
 
-def read_ticker(frame: bytes, name: str) -> TickerEvent | None:
+def read_ticker(push: Push) -> TickerEvent | None:
     """`miniTicker`; None without a body. `quantity` is base volume, `volume` quote turnover; no bid or ask."""
-    push = parse(frame)
-    body = push.publicMiniTicker
-    last = body.price
-    if not last:
-        return None
+    frame, name = push
     try:
+        wrapper = _from_string(frame)
+        body = wrapper.publicMiniTicker
+        last = body.price
+        if not last:
+            return None
         return TickerEvent(
             name,
             float(last),
@@ -144,10 +149,16 @@ def read_ticker(frame: bytes, name: str) -> TickerEvent | None:
             float(body.volume or 0),
             float(body.high or 0),
             float(body.low or 0),
-            push.sendTime or None,
+            wrapper.sendTime or None,
         )
-    except ValueError as error:
-        raise DecodeError(f"unreadable ticker of {name}: {error}") from error
+    except (ValueError, ProtobufError) as error:
+        raise _unreadable("ticker", push, error) from error
+
+
+def _unreadable(what: str, push: Push, error: Exception) -> DecodeError:
+    if isinstance(error, ProtobufError):
+        return DecodeError(f"unreadable frame of {len(push[0])} bytes: {error}")
+    return DecodeError(f"unreadable {what} of {push[1]}: {error}")
 
 
 def refused_channels(text: str) -> list[str] | None:
@@ -156,7 +167,3 @@ def refused_channels(text: str) -> list[str] | None:
         return None
     inside = text[len(REFUSAL) :].partition("[")[2].partition("]")[0]
     return [channel.strip() for channel in inside.split(",") if channel.strip()]
-
-
-def _levels(items: Iterable[PublicAggreDepthV3ApiItem]) -> list[Level]:
-    return [(float(item.price), float(item.quantity)) for item in items]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
@@ -35,6 +36,8 @@ class BaseMessageHandler(BaseWebSocketInterface):
         self.latency_violations = 0
         self.decode_errors = 0
         self.callback_errors = 0
+        self._routes: list[Callable[[Any], None]] = []
+        self._bind_routes()
         self._on_raw_message = self._bind_template()  # type: ignore[assignment, method-assign]
 
     @abstractmethod
@@ -45,6 +48,10 @@ class BaseMessageHandler(BaseWebSocketInterface):
     def _route_message(self, kind: int, payload: Any) -> None:
         """Hand the payload to whoever takes this kind. Raises DecodeError for a malformed frame."""
 
+    def _bind_routes(self) -> None:
+        """Fill `_routes`: by kind, who takes a payload. A subclass may bind more directly than by `_route_message`."""
+        self._routes[:] = [partial(self._route_message, kind) for kind in range(KINDS)]
+
     def _handle_message(self, raw_message: Any) -> None:
         """One frame from bytes to callback, measured."""
         self._on_raw_message(raw_message)
@@ -54,7 +61,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
 
         It lets nothing out, so it stands in for the interface's guarded hand-over.
         """
-        detect, route, on_error = self._detect_message_type, self._route_message, self._on_frame_error
+        detect, routes, on_error = self._detect_message_type, self._routes, self._on_frame_error
         buckets, targets_ns, on_violation, now = self._buckets, self.TARGETS_NS, self._note_violation, perf_counter_ns
 
         def handle(raw_message: Any) -> None:
@@ -62,7 +69,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
             kind = CONTROL
             try:
                 kind, payload = detect(raw_message)
-                route(kind, payload)
+                routes[kind](payload)
             except Exception as error:  # noqa: BLE001 - one frame's error is counted, reported, and ends with it
                 on_error(error)
             took = now() - started

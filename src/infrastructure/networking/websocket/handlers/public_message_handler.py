@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from exchanges.structs.errors import DecodeError, SubscriptionError
@@ -16,17 +17,63 @@ from exchanges.structs.events import (
 )
 from exchanges.structs.types import ConnectionState, PublicWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSource
-from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, BaseMessageHandler
+from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS, BaseMessageHandler
 from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionMixin
 
 __all__ = ["PublicMessageHandler"]
 
+Route = Callable[[Any], None]
+
 ORDERBOOK = int(PublicWebsocketChannelType.ORDERBOOK)
 TRADES = int(PublicWebsocketChannelType.TRADES)
 BOOK_TICKER = int(PublicWebsocketChannelType.BOOK_TICKER)
 TICKER = int(PublicWebsocketChannelType.TICKER)
+
+
+def book_route(
+    parse: Callable[[Any], BookUpdate | None],
+    apply: Callable[[BookUpdate], BookUpdate | None],
+    call_back: Callable[[BookUpdate], None],
+) -> Route:
+    """Books: the update as it came, and behind it the whole book where the update completed one."""
+
+    def take(payload: Any) -> None:
+        update = parse(payload)
+        if update is not None:
+            rebuilt = apply(update)
+            call_back(update)
+            if rebuilt is not None:
+                call_back(rebuilt)
+
+    return take
+
+
+def trades_route(
+    parse: Callable[[Any], list[TradeEvent] | None],
+    fresh: Callable[[list[TradeEvent]], list[TradeEvent]],
+    call_back: Callable[[list[TradeEvent]], None],
+) -> Route:
+    """Trades: those that were not delivered before."""
+
+    def take(payload: Any) -> None:
+        parsed = parse(payload)
+        if parsed and (trades := fresh(parsed)):
+            call_back(trades)
+
+    return take
+
+
+def plain_route(parse: Callable[[Any], Any], call_back: Callable[[Any], None]) -> Route:
+    """An event as it was parsed."""
+
+    def take(payload: Any) -> None:
+        event = parse(payload)
+        if event is not None:
+            call_back(event)
+
+    return take
 
 
 class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageHandler):
@@ -45,14 +92,12 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         rest: BookSource | None = None,
         **kwargs: Any,
     ) -> None:
+        self._recent_trades = RecentTrades()
         super().__init__(*args, **kwargs)
         self._init_subscriptions()
-        self._init_public(callbacks)
         self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
-        self._apply_book = self._books.apply
-        self._recent_trades = RecentTrades()
-        self._fresh_trades = self._recent_trades.fresh
         self._rest = rest
+        self._init_public(callbacks)
 
     @abstractmethod
     def _parse_orderbook(self, payload: Any) -> BookUpdate | None:
@@ -91,30 +136,19 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         own = {"books": self._books.metrics(), "repeated_trades": self._recent_trades.repeated}
         return super().handler_metrics() | own
 
+    def set_callbacks(self, callbacks: PublicCallbacks) -> None:
+        """As the mixin's; the routes lead to the new callbacks from the next frame on."""
+        super().set_callbacks(callbacks)
+        control = self._handle_control
+        self._routes[:] = [control] * KINDS
+        self._routes[ORDERBOOK] = book_route(self._parse_orderbook, self._books.apply, self._on_book)
+        self._routes[TRADES] = trades_route(self._parse_trades, self._recent_trades.fresh, self._on_trades)
+        self._routes[BOOK_TICKER] = plain_route(self._parse_book_ticker, self._on_book_ticker)
+        self._routes[TICKER] = plain_route(self._parse_ticker, self._on_ticker)
+
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; a parser's None is a frame that changes nothing."""
-        if kind == ORDERBOOK:
-            update = self._parse_orderbook(payload)
-            if update is not None:
-                rebuilt = self._apply_book(update)
-                self._on_book(update)
-                if rebuilt is not None:
-                    self._on_book(rebuilt)
-        elif kind == TRADES:
-            parsed = self._parse_trades(payload)
-            trades = self._fresh_trades(parsed) if parsed else None
-            if trades:
-                self._on_trades(trades)
-        elif kind == BOOK_TICKER:
-            best = self._parse_book_ticker(payload)
-            if best is not None:
-                self._on_book_ticker(best)
-        elif kind == TICKER:
-            ticker = self._parse_ticker(payload)
-            if ticker is not None:
-                self._on_ticker(ticker)
-        else:
-            self._handle_control(payload)
+        self._routes[kind](payload)
 
     def _deliver_book(self, update: BookUpdate) -> None:
         """A book rebuilt outside of a frame; the consumer's error is counted as if it were inside one."""

@@ -9,6 +9,16 @@ from exchanges.structs.events import TradeEvent
 __all__ = ["RecentTrades"]
 
 
+class _Seen:
+    """The highest id of a symbol and its last ones."""
+
+    __slots__ = ("highest", "ids")
+
+    def __init__(self, kept: int) -> None:
+        self.highest = ""
+        self.ids: deque[str] = deque(maxlen=kept)
+
+
 class RecentTrades:
     """Trade ids seen lately. An id above the highest so far is new without a search; trades without an id pass."""
 
@@ -19,27 +29,32 @@ class RecentTrades:
 
     def __init__(self) -> None:
         self.repeated = 0
-        self._by_symbol: dict[str, tuple[list[str], deque[str]]] = {}
+        self._by_symbol: dict[str, _Seen] = {}
 
     def fresh(self, trades: list[TradeEvent]) -> list[TradeEvent]:
         """The trades that were not delivered before, in order."""
-        kept = [trade for trade in trades if self._is_fresh(trade)]
-        self.repeated += len(trades) - len(kept)
-        return kept
+        by_symbol = self._by_symbol
+        repeated: list[int] = []
+        for place, trade in enumerate(trades):
+            trade_id = trade.trade_id
+            if trade_id is None:
+                continue
+            seen = by_symbol.get(trade.symbol)
+            if seen is None:
+                seen = by_symbol[trade.symbol] = _Seen(self.KEPT)
+            # As text, ids of one length order like numbers; a longer one is higher whatever its digits.
+            last = seen.highest
+            if (trade_id > last) if len(trade_id) == len(last) else len(trade_id) > len(last):
+                seen.highest = trade_id
+            elif trade_id in seen.ids:
+                repeated.append(place)
+                continue
+            seen.ids.append(trade_id)
+        if not repeated:
+            return trades
+        self.repeated += len(repeated)
+        return [trade for place, trade in enumerate(trades) if place not in repeated]
 
-    def _is_fresh(self, trade: TradeEvent) -> bool:
-        trade_id = trade.trade_id
-        if trade_id is None:
-            return True
-        try:
-            highest, ids = self._by_symbol[trade.symbol]
-        except KeyError:
-            highest, ids = self._by_symbol[trade.symbol] = [""], deque(maxlen=self.KEPT)
-        # As text, ids of one length order like numbers; a longer one is higher whatever its digits.
-        last = highest[0]
-        if (trade_id > last) if len(trade_id) == len(last) else len(trade_id) > len(last):
-            highest[0] = trade_id
-        elif trade_id in ids:
-            return False
-        ids.append(trade_id)
-        return True
+    def forget(self) -> None:
+        """Take every trade for new."""
+        self._by_symbol.clear()

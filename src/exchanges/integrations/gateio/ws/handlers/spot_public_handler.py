@@ -145,7 +145,7 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
         if kind is PublicWebsocketChannelType.BOOK_TICKER:
             self._on_book_ticker(events)
         elif kind is PublicWebsocketChannelType.TRADES:
-            if fresh := self._fresh_trades(events):
+            if fresh := self._recent_trades.fresh(events):
                 self._on_trades(fresh)
         else:
             for event in events:

@@ -11,7 +11,6 @@ import orjson
 from exchanges.integrations.mexc.endpoints import SPOT_CHANNELS
 from exchanges.integrations.mexc.frames import (
     Control,
-    channel_at_fixed_offset,
     decode_control,
     is_text,
     parse,
@@ -22,7 +21,6 @@ from exchanges.integrations.mexc.frames import (
     refused_channels,
 )
 from exchanges.structs.errors import DecodeError
-from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
 from exchanges.structs.symbols import to_mexc
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
@@ -34,7 +32,6 @@ from infrastructure.networking.websocket.mixins.subscription_mixin import Key, S
 __all__ = ["MexcPublicHandler"]
 
 METHODS = {SubscriptionAction.SUBSCRIBE: "SUBSCRIPTION", SubscriptionAction.UNSUBSCRIBE: "UNSUBSCRIPTION"}
-Push = tuple[bytes, str]
 
 
 class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
@@ -78,9 +75,12 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
     # Data
 
     def _detect_message_type(self, raw_message: Any) -> tuple[int, Any]:
-        """By the channel string at its usual place; a frame that does not show one there is parsed in full."""
+        """By the channel string at its usual place: field 1 comes first and is shorter than 128 bytes.
+
+        What stands there is looked up, never believed; a frame that does not show a channel there is parsed in full.
+        """
         try:
-            kind, name = self._table[channel_at_fixed_offset(raw_message)]
+            kind, name = self._table[raw_message[2 : 2 + raw_message[1]]]
         except (KeyError, IndexError, TypeError):
             return self._detect_slowly(raw_message)
         return kind, (raw_message, name)
@@ -99,17 +99,11 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
         known = self._table.get(channel.encode())
         return (known[0], (frame, known[1])) if known is not None else (CONTROL, None)
 
-    def _parse_orderbook(self, payload: Push) -> BookUpdate | None:
-        return read_book(*payload)
-
-    def _parse_trades(self, payload: Push) -> list[TradeEvent]:
-        return read_trades(*payload)
-
-    def _parse_book_ticker(self, payload: Push) -> BookTickerEvent | None:
-        return read_book_ticker(*payload)
-
-    def _parse_ticker(self, payload: Push) -> TickerEvent | None:
-        return read_ticker(*payload)
+    # The readers as they are: a method around each costs a tenth of a small frame. mypy wants a method for a method.
+    _parse_orderbook = staticmethod(read_book)  # type: ignore[assignment]
+    _parse_trades = staticmethod(read_trades)  # type: ignore[assignment]
+    _parse_book_ticker = staticmethod(read_book_ticker)  # type: ignore[assignment]
+    _parse_ticker = staticmethod(read_ticker)  # type: ignore[assignment]
 
     # Everything else
 

@@ -42,9 +42,9 @@ def test_what_is_remembered_is_bounded() -> None:
     recent = RecentTrades()
     for number in range(10 * RecentTrades.KEPT):
         recent.fresh([trade(str(number))])
-    highest, kept = recent._by_symbol["BTC_USDT"]
-    assert len(kept) == RecentTrades.KEPT
-    assert highest == [str(10 * RecentTrades.KEPT - 1)]
+    seen = recent._by_symbol["BTC_USDT"]
+    assert len(seen.ids) == RecentTrades.KEPT
+    assert seen.highest == str(10 * RecentTrades.KEPT - 1)
 
 
 @given(st.lists(st.integers(0, 200), max_size=300))
@@ -52,3 +52,12 @@ def test_every_id_is_delivered_exactly_once_at_its_first_coming(numbers: list[in
     recent = RecentTrades()
     delivered = [one for number in numbers for one in ids(recent.fresh([trade(str(number))]))]
     assert delivered == list(dict.fromkeys(str(number) for number in numbers))
+
+
+def test_of_one_frame_only_the_repeated_ones_are_left_out() -> None:
+    recent = RecentTrades()
+    recent.fresh([trade("1"), trade("2")])
+    assert ids(recent.fresh([trade("2"), trade("3"), trade("1"), trade("3"), trade("4")])) == ["3", "4"]
+    assert recent.repeated == 3
+    recent.forget()
+    assert ids(recent.fresh([trade("1")])) == ["1"]
