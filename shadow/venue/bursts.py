@@ -1,6 +1,6 @@
 """The burst leg: trains of frames to ONE side at a time, each encoded before and written at once.
 
-Two of three trains hold the connection's own mix of types, every third one type alone.
+Four of five trains hold the connection's own mix of types, every fifth one type alone.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _turns(stage: Stage) -> Iterator[tuple[Stream, str, bool]]:
     singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.channels[place:][:1]]
     mixed = [(stream, MIXED) for stream in streams]
     for place in cycle(range(0, len(singles), len(streams))):
-        for stream, channel in (*mixed, *mixed, *singles[place : place + len(streams)]):
+        for stream, channel in (*mixed, *mixed, *mixed, *mixed, *singles[place : place + len(streams)]):
             yield stream, channel, False
             yield stream, channel, True
 

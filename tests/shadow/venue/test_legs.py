@@ -30,8 +30,8 @@ async def begin(
 
 async def test_bursts_go_to_one_side_at_a_time_in_one_write(start: Any, join: Any) -> None:
     venue, clients = await begin(start, join, [GATEIO, MEXC])
-    done = await venue.ask("burst", seconds=1.0, phase="burst")
-    assert 8 <= done["bursts"] <= 28
+    done = await venue.ask("burst", seconds=1.6, phase="burst")
+    assert 8 <= done["bursts"] <= 45
     await venue.ask("drain")
     for client in clients.values():
         await (await client.socket.ping())
@@ -48,7 +48,7 @@ async def test_bursts_go_to_one_side_at_a_time_in_one_write(start: Any, join: An
     assert {mark[5] for mark in marks} == {256}
     mixed = [(GATEIO, "mixed")] * 4 + [(MEXC, "mixed")] * 4
     singles = [(GATEIO, "book")] * 4 + [(MEXC, "book")] * 4
-    assert [mark[3:5] for mark in marks] == (mixed + mixed + singles + mixed)[: len(marks)]
+    assert [mark[3:5] for mark in marks] == (mixed * 4 + singles + mixed)[: len(marks)]
     assert min(b[1] - a[1] for a, b in pairwise(marks)) > 15_000_000
     for side in ("legacy", "new"):
         times = [mark[1] for mark in marks if mark[0] == side]
