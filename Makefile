@@ -31,7 +31,7 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 	@$(BIN)/mypy src legacy shadow reports bench
 	@$(BIN)/lint-imports
 
-bench: $(STAMP)       ## frame to callback of both stacks against the shortest code that does the job
+bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: help shadow-run test test-long check bench

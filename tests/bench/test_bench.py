@@ -7,6 +7,8 @@ import pytest
 from bench.contenders import Contenders
 from bench.frames import TYPES, frames
 from bench.measure import Figures, rounds
+from bench.wire import wire_server
+from bench.wire_contenders import WireContenders
 
 
 @pytest.mark.checklist("5.1.13")
@@ -22,8 +24,24 @@ async def test_every_contender_handles_every_frame(exchange: str, event_type: st
     assert all(len(values) == 2 and min(values) > 0 for values in figures.ns.values())
 
 
+@pytest.mark.checklist("5.1.13")
+async def test_every_contender_handles_every_frame_of_a_socket() -> None:
+    async with wire_server() as url:
+        for exchange, event_type in (("gateio", "book"), ("mexc", "trade")):
+            contenders = WireContenders(exchange, event_type, url, 300)
+            try:
+                figures = await rounds(
+                    await contenders.all(), frames(exchange, event_type, 300), repetitions=2, warm_up=0
+                )
+            finally:
+                await contenders.close()
+            assert set(figures.ns) == {"lean", "lean-framed", "legacy", "new", "new-factory"}
+            assert all(len(values) == 2 and min(values) > 0 for values in figures.cpu_ns.values())
+
+
 def test_ratios_are_taken_within_a_round() -> None:
-    figures = Figures({"a": [10.0, 200.0, 30.0], "b": [5.0, 100.0, 10.0]})
+    figures = Figures({"a": [10.0, 200.0, 30.0], "b": [5.0, 100.0, 10.0]}, {"a": [1.0, 1.0], "b": [2.0, 4.0]})
+    assert figures.cpu_ratio("a", "b") == 0.375
     assert figures.ratio("a", "b") == 2.0
     assert figures.spread("a", "b") == (2.0, 3.0)
     assert figures.median_ns("a") == 30.0
