@@ -30,6 +30,8 @@ class Tee:
     def send(self, frames: Sequence[tuple[Frame, str]], outlets: Sequence[Outlet]) -> None:
         """Send the frames of one market event, each with its subscription key, to the sides that have it."""
         self.flush()
+        if not frames:  # nobody has a subscription, as when both sides stay away after a close
+            return
         if len(outlets) == 1:
             for frame, key in frames:
                 outlets[0].deliver(frame, key, True)
