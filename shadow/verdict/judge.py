@@ -24,6 +24,7 @@ from shadow.verdict.facts import (
     legacy_failures,
     mute_sides,
 )
+from shadow.verdict.last_words import with_last_words
 from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.targets import target_lines
@@ -57,6 +58,7 @@ def judge(run: RunData) -> Judgement:
         run.verify()
     plan = PlanView(run.session)
     timeline = read_marks(run.table("marks").to_pylist())
+    timeline.failures = with_last_words(timeline.failures, run)
     known = read_known(run.path, run.session)
     legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
     diffs = diff_legs(run.path, legs, known)

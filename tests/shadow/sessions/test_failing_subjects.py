@@ -46,6 +46,7 @@ def test_a_candidate_that_cannot_start_is_named(live: Live, name: str, reason: s
     out, (code, verdict, said) = live[name]
     assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "functionality")
     assert "new" in verdict["reason"]
+    assert (name == "cannot be imported") == ("No module named" in verdict["reason"]), verdict["reason"]
     assert [d["side"] for d in verdict["differences"] if d["code"] == "EXC"] == ["new"]
     assert reason in said
     assert delivered(out, "legacy") > 500
