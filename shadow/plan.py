@@ -19,9 +19,9 @@ CLOSES = 20
 WARM_UP_S = 1.2
 
 _CALIBRATED = {
-    "aa1": {"paired": 9.5, "burst": 5.25},
-    "main": {"paired": 20.5, "burst": 8.5, "connect": 3.0},
-    "aa2": {"paired": 9.5, "burst": 5.25},
+    "aa1": {"paired": 12.0, "burst": 5.25},
+    "main": {"paired": 15.5, "burst": 8.5, "connect": 3.0},
+    "aa2": {"paired": 12.0, "burst": 5.25},
     "control": {"burst": 3.5},
 }
 _ROLES = {"main": ("legacy", "new")}
