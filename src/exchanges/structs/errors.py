@@ -17,7 +17,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 __all__ = [
+    "UNREADABLE",
     "AuthenticationError",
     "AuthenticationTimeout",
     "BookError",
@@ -30,6 +33,10 @@ __all__ = [
     "SubscriptionError",
     "TransportError",
 ]
+
+
+# What decoding raises for bytes that are no such frame: not JSON, not UTF-8, or nested without end.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ExchangeError(Exception):

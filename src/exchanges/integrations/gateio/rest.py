@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from exchanges.integrations.gateio.endpoints import BOOK_DEPTH
 from exchanges.integrations.gateio.frames import decode_snapshot
-from exchanges.structs.errors import ExchangeRestError
+from exchanges.structs.errors import UNREADABLE, ExchangeRestError
 from infrastructure.networking.websocket.book_keeper import BookSnapshot
 from infrastructure.networking.websocket.rest_client import RestClient
 
@@ -26,7 +24,7 @@ class GateioRest:
         )
         try:
             book = decode_snapshot(body)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise ExchangeRestError(400, f"unreadable order book of {name}: {error}") from error
         return BookSnapshot(version=book.id, bids=book.bids, asks=book.asks, timestamp=book.update)
 

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import orjson
 
 from exchanges.integrations.gateio.endpoints import CHANNEL_TYPES, SPOT_CHANNELS, UPDATE_SPEED
@@ -23,7 +22,7 @@ from exchanges.integrations.gateio.frames import (
     loose_tickers,
     loose_trades,
 )
-from exchanges.structs.errors import DecodeError
+from exchanges.structs.errors import UNREADABLE, DecodeError
 from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
 from exchanges.structs.symbols import from_gateio, to_gateio
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
@@ -98,7 +97,7 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
         """The decoder's tagged union tells; what fails it takes the second path."""
         try:
             frame = decode_spot(raw_message)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return CONTROL, raw_message
         return frame.kind, frame
 
@@ -122,7 +121,7 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
     def _handle_control(self, payload: Any) -> None:
         try:
             envelope = decode_envelope(payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise DecodeError(f"unreadable frame: {error}") from error
         if envelope.channel.endswith(".pong"):
             self._keep_alive.note_pong()
@@ -140,7 +139,7 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
             if kind is ORDERBOOK:
                 raise DecodeError(f"unreadable book update: {bytes(envelope.result)[:80]!r}")
             events = LOOSE[kind](envelope)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             raise DecodeError(f"unreadable {envelope.channel} frame: {error}") from error
         if kind is PublicWebsocketChannelType.BOOK_TICKER:
             self._on_book_ticker(events)

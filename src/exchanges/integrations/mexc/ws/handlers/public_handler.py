@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import msgspec
 import orjson
 
 from exchanges.integrations.mexc.endpoints import SPOT_CHANNELS
@@ -20,7 +19,7 @@ from exchanges.integrations.mexc.frames import (
     read_trades,
     refused_channels,
 )
-from exchanges.structs.errors import DecodeError
+from exchanges.structs.errors import UNREADABLE, DecodeError
 from exchanges.structs.symbols import to_mexc
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
@@ -112,7 +111,7 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
             return
         try:
             control = decode_control(payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise DecodeError(f"unreadable frame: {payload[:80].decode(errors='replace')!r}") from error
         if control.msg == "PONG":
             self._keep_alive.note_pong()
