@@ -101,13 +101,19 @@ class StackSubject:
             base_url=spec.rest_url,
             websocket_url=spec.ws_url,
             websocket=WebSocketConfig(url=spec.ws_url),
+            transport=self._start.options.get("transport"),
         )
         state = self._state_writer(spec.id)
+        burn = burn_of(self._start.options, spec.id)
+        if self._architecture == "new" and self._start.options.get("door") == "direct":
+            from shadow.subjects.direct import DirectDoor, typed_callbacks
+
+            return DirectDoor(spec.exchange, config, typed_callbacks(self._emitter, spec.id, burn, state))
         sink = message_sink(
             self._emitter,
             spec.id,
             {symbol: name for name, symbol in symbols.items()},
-            burn_of(self._start.options, spec.id),
+            burn,
             lambda: state("subscribed"),
         )
 

@@ -135,6 +135,8 @@ LIVE = {
     "garbage": ("--new", relay("garbage")),
     "close behind gateio.spot.public": ("--fault", CLOSE_BEHIND.format("gateio.spot.public")),
     "close behind mexc.spot.public": ("--fault", CLOSE_BEHIND.format("mexc.spot.public")),
+    "by the direct door": ("--new", relay("door=direct")),
+    "over picows": ("--new", relay("transport=picows")),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
     "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
 }

@@ -10,13 +10,36 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from itertools import chain
 
 AFTER_EVENTS = 300
 
 
+def start(kind: str) -> subprocess.Popen[bytes]:
+    """Our new subject; a kind of the form `option=value` goes into its start line and spoils nothing."""
+    command = [sys.executable, "-m", "shadow.subjects.new"]
+    option, _, value = kind.partition("=")
+    if not value:
+        return subprocess.Popen(command, stdin=sys.stdin, stdout=subprocess.PIPE)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    first = json.loads(sys.stdin.buffer.readline())
+    first["options"][option] = value
+
+    def pass_on() -> None:
+        assert child.stdin is not None
+        with child.stdin as pipe:
+            for line in chain([json.dumps(first).encode() + b"\n"], iter(sys.stdin.buffer.readline, b"")):
+                pipe.write(line)
+                pipe.flush()
+
+    threading.Thread(target=pass_on, daemon=True).start()
+    return child
+
+
 def main(kind: str, connection: str) -> int:
-    child = subprocess.Popen([sys.executable, "-m", "shadow.subjects.new"], stdin=sys.stdin, stdout=subprocess.PIPE)
+    child = start(kind)
     assert child.stdout is not None
     out = sys.stdout.buffer
     seen = 0

@@ -8,23 +8,19 @@ stack: no generator, frame object, queue or coroutine in between.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
-__all__ = ["Deliver", "FramedConnection"]
+from infrastructure.networking.websocket.delivery import UNLIMITED, Delivery
 
-# Takes a message; returns something to wait for where the reader has to pause.
-Deliver = Callable[[bytes], Awaitable[None] | None]
+__all__ = ["FramedConnection"]
 
 # RFC 6455, 5.2: FIN set, no reserved bit, and the opcode; a length byte of 126 or 127 says that 2 or 8 bytes follow.
 WHOLE_TEXT, WHOLE_BINARY = 0x81, 0x82
 LENGTH_16, LENGTH_64 = 126, 127
-UNLIMITED = 1 << 63
 HEADERS_END = b"\r\n\r\n"
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -40,16 +36,10 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
 
     def __init__(self, *args: Any, max_message_size: int | None = None, max_waiting: int | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._largest = UNLIMITED if max_message_size is None else max_message_size
-        self._max_waiting = UNLIMITED if max_waiting is None else max(1, max_waiting)
-        self._deliver: Deliver | None = None
-        self._waiting: deque[bytes] = deque()
-        # Held: messages wait until `pump` comes to them. Without a consumer that is always so.
-        self._is_held = True
-        self._pause: Awaitable[None] | None = None
-        self._failure: Exception | None = None
-        self._wanted = asyncio.Event()
-        self._is_reading_paused = False
+        self._largest = UNLIMITED - 1 if max_message_size is None else max_message_size
+        self._delivery = Delivery(max_waiting)
+        self._hand_on = self._delivery.hand_on
+        self.pump = self._delivery.pump
         # How bytes are read: the handshake's by the library, then frame by frame here, after the end by the library.
         self._headers_tail: bytes | None = b""
         self._is_framing = False
@@ -57,84 +47,18 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
         self._needed = 0
         self._pieces: bytearray | None = None
 
-    # The consumer's side
-
-    async def pump(self, deliver: Deliver) -> None:
-        """Hand on each message until the connection is lost and all was handed on; then raise the library's error.
-
-        While `deliver`'s pause lasts nothing is read from the socket. Its own error ends the connection.
-        """
-        self._deliver = deliver
-        try:
-            while True:
-                if self._failure is not None:
-                    raise self._failure
-                await self._hand_on_waiting(deliver)
-                self._wanted.clear()
-                if self.connection_lost_waiter.done():
-                    raise self.close_exc
-                self._is_held = False
-                self._read_on()
-                await self._wanted.wait()
-        finally:
-            self._is_held = True
-            self._deliver = None
-
-    async def _hand_on_waiting(self, deliver: Deliver) -> None:
-        pause, self._pause = self._pause, None
-        if pause is not None:
-            await pause
-        waiting = self._waiting
-        while waiting:
-            pause = deliver(waiting.popleft())
-            if pause is not None:
-                await pause
-
-    def _hold(self, pause: Awaitable[None] | None) -> None:
-        """Let the messages wait from here on, and read nothing more, until `pump` has come so far."""
-        self._pause = pause
-        self._is_held = True
-        self._read_no_more()
-        self._wanted.set()
-
-    def _hand_on(self, payload: bytes) -> None:
-        """One message, to the consumer or to those that wait."""
-        if self._is_held or self._deliver is None:
-            self._waiting.append(payload)
-            if len(self._waiting) >= self._max_waiting:
-                self._read_no_more()
-            return
-        try:
-            pause = self._deliver(payload)
-        except Exception as error:  # noqa: BLE001 - the pump raises it; here it would be the event loop's
-            self._failure = error
-            self._hold(None)
-            return
-        if pause is not None:
-            self._hold(pause)
-
-    def _read_no_more(self) -> None:
-        if not self._is_reading_paused and not self.transport.is_closing():
-            self._is_reading_paused = True
-            self.transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if self._is_reading_paused:
-            self._is_reading_paused = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
-
     # The socket's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The buffer lives as long as the connection."""
         self._receive_view = memoryview(bytearray(self.RECEIVE_BYTES))
         super().connection_made(transport)
+        self._delivery.attach(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake the pump: what waits is still handed on."""
+        """End the delivery: what waits is still handed on."""
         super().connection_lost(exc)
-        self._wanted.set()
+        self._delivery.end(self.close_exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the transport writes what it reads."""
@@ -201,7 +125,7 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
                         break
                     # A masked length is a mistake of the server's; like a message too large it is the library's matter.
                     length = int.from_bytes(chunk[at + 2 : start], "big") if length == LENGTH_64 else UNLIMITED
-            if length > largest or length == UNLIMITED:
+            if length > largest:
                 self._is_framing = False
                 return at
             stop = start + length

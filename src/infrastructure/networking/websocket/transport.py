@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.protocol import State
 
 from exchanges.structs.errors import ConfigurationError, TransportError
-from infrastructure.networking.websocket.framed_connection import Deliver, FramedConnection
+from infrastructure.networking.websocket.delivery import Deliver
+from infrastructure.networking.websocket.framed_connection import FramedConnection
 
 __all__ = [
     "TRANSPORTS",
@@ -97,6 +98,7 @@ Opener = Callable[[TransportSettings], Awaitable[Transport]]
 
 TRANSPORTS: dict[str, str] = {
     "websockets": "infrastructure.networking.websocket.transport:open_websockets",
+    "picows": "infrastructure.networking.websocket.transport_picows:open_picows",
 }
 
 
@@ -114,7 +116,9 @@ def resolve_transport(choice: str | Opener | None) -> Opener:
     try:
         opener: Opener = getattr(import_module(module), attribute)
     except ImportError as error:
-        raise ConfigurationError(f"transport {name!r} is not installed: {error}") from error
+        raise ConfigurationError(
+            f"transport {name!r} is not installed ({error}); it comes with the extra `fast`"
+        ) from error
     return opener
 
 

@@ -245,6 +245,30 @@ def test_nothing_is_read_while_the_consumer_asks_for_a_pause_and_order_is_kept()
     run_virtual(main())
 
 
+def test_a_pause_for_a_message_that_waited_stops_the_reading_too() -> None:
+    async def main() -> None:
+        link, got, room = Link(), [], asyncio.Event()
+
+        async def until_there_is_room() -> None:
+            await room.wait()
+
+        def deliver(message: bytes) -> Awaitable[None] | None:
+            got.append(message)
+            return until_there_is_room() if message == b"0" else None
+
+        link.open()
+        link.wire.feed(frame(b"0") + frame(b"1"))
+        reading = pump(link, deliver)
+        await settle()
+        assert (got, link.wire.is_read) == ([b"0"], False)
+        room.set()
+        await settle()
+        assert (got, link.wire.is_read) == ([b"0", b"1"], True)
+        reading.cancel()
+
+    run_virtual(main())
+
+
 def test_without_a_consumer_messages_wait_up_to_the_limit() -> None:
     async def main() -> None:
         link, got = Link(max_waiting=3), []

@@ -17,11 +17,13 @@ from infrastructure.networking.websocket.testing import FakeServer, MockHandler,
 from infrastructure.networking.websocket.transport import (
     ConnectFailed,
     ConnectionEnded,
+    Opener,
     Transport,
     TransportSettings,
     open_websockets,
     resolve_transport,
 )
+from infrastructure.networking.websocket.transport_picows import open_picows
 
 Behaviour = Callable[[ServerConnection], Awaitable[None]]
 
@@ -37,6 +39,12 @@ async def exchange(behaviour: Behaviour, refuse_with: int | None = None) -> Asyn
 
     async with serve(behaviour, "127.0.0.1", 0, process_request=note, close_timeout=0.2) as server:
         yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws", handshakes
+
+
+@pytest.fixture(params=["websockets", "picows"])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """Each transport by its name."""
+    return resolve_transport(request.param)
 
 
 async def idle(connection: ServerConnection) -> None:
@@ -55,9 +63,9 @@ def reader(connection: Transport) -> tuple[asyncio.Queue[bytes], asyncio.Task[No
     return got, asyncio.create_task(connection.pump(got.put_nowait))
 
 
-async def test_sends_receives_bytes_and_closes() -> None:
+async def test_sends_receives_bytes_and_closes(opener: Opener) -> None:
     async with exchange(echo) as (url, _):
-        connection = await open_websockets(TransportSettings(url))
+        connection = await opener(TransportSettings(url))
         assert connection.is_open
         got, reading = reader(connection)
         await connection.send('{"a":1}')
@@ -72,7 +80,7 @@ async def test_sends_receives_bytes_and_closes() -> None:
 
 
 @pytest.mark.parametrize("code", [1001, 1012, 4000])
-async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
+async def test_frames_in_front_of_a_close_come_first(opener: Opener, code: int) -> None:
     """L1 at the seam."""
 
     async def push_and_close(connection: ServerConnection) -> None:
@@ -81,7 +89,7 @@ async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
         await connection.close(code, "maintenance")
 
     async with exchange(push_and_close) as (url, _):
-        connection = await open_websockets(TransportSettings(url))
+        connection = await opener(TransportSettings(url))
         got: list[bytes] = []
         with pytest.raises(ConnectionEnded) as caught:
             await connection.pump(got.append)
@@ -90,7 +98,7 @@ async def test_frames_in_front_of_a_close_come_first(code: int) -> None:
         assert "maintenance" in str(caught.value)
 
 
-async def test_the_pump_hands_on_everything_and_waits_where_it_is_told() -> None:
+async def test_the_pump_hands_on_everything_and_waits_where_it_is_told(opener: Opener) -> None:
     async def push_and_close(connection: ServerConnection) -> None:
         for number in range(10):
             await connection.send(str(number))
@@ -109,7 +117,7 @@ async def test_the_pump_hands_on_everything_and_waits_where_it_is_told() -> None
         return wait() if frame == b"5" else None
 
     async with exchange(push_and_close) as (url, _):
-        connection = await open_websockets(TransportSettings(url))
+        connection = await opener(TransportSettings(url))
         with pytest.raises(ConnectionEnded) as caught:
             await connection.pump(deliver)
     assert got == [b"%d" % number for number in range(10)]
@@ -117,20 +125,20 @@ async def test_the_pump_hands_on_everything_and_waits_where_it_is_told() -> None
     assert caught.value.code == 1001
 
 
-async def test_a_reset_is_an_abnormal_closure() -> None:
+async def test_a_reset_is_an_abnormal_closure(opener: Opener) -> None:
     async def reset(connection: ServerConnection) -> None:
         connection.transport.abort()
 
     async with exchange(reset) as (url, _):
-        connection = await open_websockets(TransportSettings(url))
+        connection = await opener(TransportSettings(url))
         with pytest.raises(ConnectionEnded) as caught:
             await connection.pump(lambda _: None)
         assert caught.value.code == 1006
 
 
-async def test_abort_wakes_the_reader() -> None:
+async def test_abort_wakes_the_reader(opener: Opener) -> None:
     async with exchange(idle) as (url, _):
-        connection = await open_websockets(TransportSettings(url))
+        connection = await opener(TransportSettings(url))
         _, reading = reader(connection)
         await asyncio.sleep(0)
         connection.abort()
@@ -141,31 +149,31 @@ async def test_abort_wakes_the_reader() -> None:
 @pytest.mark.parametrize(
     ("status", "cause"), [(401, "authentication_failure"), (403, "authentication_failure"), (500, "unknown")]
 )
-async def test_refused_handshakes(status: int, cause: str) -> None:
+async def test_refused_handshakes(opener: Opener, status: int, cause: str) -> None:
     async with exchange(idle, status) as (url, _):
         with pytest.raises(ConnectFailed) as caught:
-            await open_websockets(TransportSettings(url))
+            await opener(TransportSettings(url))
         assert caught.value.cause == cause
 
 
-async def test_nobody_listens() -> None:
+async def test_nobody_listens(opener: Opener) -> None:
     async with exchange(idle) as (url, _):
         pass
     with pytest.raises(ConnectFailed) as caught:
-        await open_websockets(TransportSettings(url))
+        await opener(TransportSettings(url))
     assert caught.value.cause == "connection_refused"
 
 
-async def test_a_server_that_does_not_answer_times_out() -> None:
+async def test_a_server_that_does_not_answer_times_out(opener: Opener) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(ConnectFailed) as caught:
-            await open_websockets(TransportSettings(f"ws://127.0.0.1:{silent.getsockname()[1]}/", connect_timeout=0.05))
+            await opener(TransportSettings(f"ws://127.0.0.1:{silent.getsockname()[1]}/", connect_timeout=0.05))
     assert caught.value.cause == "timeout"
 
 
-async def test_an_address_that_is_none() -> None:
+async def test_an_address_that_is_none(opener: Opener) -> None:
     with pytest.raises(ConnectFailed):
-        await open_websockets(TransportSettings("http://127.0.0.1/"))
+        await opener(TransportSettings("http://127.0.0.1/"))
 
 
 @pytest.mark.checklist("1.2.4", "1.2.5", "1.2.9")
@@ -183,12 +191,84 @@ async def test_only_what_is_asked_for_is_in_the_handshake() -> None:
     assert handshakes[1].headers["User-Agent"] == "ua"
 
 
+async def test_picows_offers_no_compression_but_sends_the_headers_asked_for() -> None:
+    async with exchange(idle) as (url, handshakes):
+        rich = await open_picows(TransportSettings(url, headers={"X-A": "b"}, user_agent="ua", compression=True))
+        await rich.close()
+    names = {name.lower() for name in handshakes[0].headers}
+    assert "sec-websocket-extensions" not in names
+    assert (handshakes[0].headers["X-A"], handshakes[0].headers["User-Agent"]) == ("b", "ua")
+
+
+async def test_fragments_are_put_together_up_to_the_limit(opener: Opener) -> None:
+    async def push(connection: ServerConnection) -> None:
+        await connection.send([b"ab", b"cd", b"ef"])
+        await connection.send([b"x" * 600, b"y" * 600])
+
+    got: list[bytes] = []
+    async with exchange(push) as (url, _):
+        connection = await opener(TransportSettings(url, max_message_size=1000))
+        with pytest.raises(ConnectionEnded):
+            await asyncio.wait_for(connection.pump(got.append), 10)
+    assert got == [b"abcdef"]
+
+
+async def test_a_frame_above_the_limit_ends_the_connection(opener: Opener) -> None:
+    async def push(connection: ServerConnection) -> None:
+        await connection.send(b"a" * 1000)
+        await connection.send(b"a" * 1001)
+        await connection.wait_closed()
+
+    got: list[bytes] = []
+    async with exchange(push) as (url, _):
+        connection = await opener(TransportSettings(url, max_message_size=1000))
+        with pytest.raises(ConnectionEnded):
+            await asyncio.wait_for(connection.pump(got.append), 10)
+    assert [len(message) for message in got] == [1000]
+
+
+async def test_a_slow_consumer_makes_the_socket_wait_and_loses_nothing(opener: Opener) -> None:
+    """The server's own writes block: what it sends is far above what buffers hold."""
+    message, count = b"m" * 250_000, 400
+    sent = 0
+
+    async def push(connection: ServerConnection) -> None:
+        nonlocal sent
+        for _ in range(count):
+            await connection.send(message)
+            sent += 1
+        await connection.close()
+
+    got, room = 0, asyncio.Event()
+
+    def deliver(_: bytes) -> Awaitable[None] | None:
+        nonlocal got
+        got += 1
+        return wait_for_room() if got == 1 else None
+
+    async def wait_for_room() -> None:
+        await room.wait()
+
+    async with exchange(push) as (url, _):
+        connection = await opener(TransportSettings(url))
+        reading = asyncio.create_task(connection.pump(deliver))
+        last = -1
+        while sent != last or not got:
+            last = sent
+            await asyncio.sleep(0.05)
+        assert sent < count
+        room.set()
+        with pytest.raises(ConnectionEnded) as caught:
+            await reading
+    assert (got, caught.value.code) == (count, 1000)
+
+
 def test_names() -> None:
     assert resolve_transport(None) is open_websockets
     assert resolve_transport("websockets") is open_websockets
     server = FakeServer()
     assert resolve_transport(server.open) == server.open
-    with pytest.raises(ConfigurationError, match="known: websockets"):
+    with pytest.raises(ConfigurationError, match="known: picows, websockets"):
         resolve_transport("carrier-pigeon")
 
 

@@ -1,0 +1,27 @@
+"""The options of the start line that our own subjects know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+Live = dict[str, tuple[Path, tuple[int, dict[str, Any], str]]]
+pytestmark = pytest.mark.timeout(240)  # the first test waits for all live sessions
+HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
+
+
+@pytest.mark.parametrize("name", ["by the direct door", "over picows"])
+def test_the_same_events_by_another_door_and_over_another_transport(live: Live, name: str) -> None:
+    out, (code, verdict, _) = live[name]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
+    assert verdict["conservation"]["ok"]
+    events = pq.read_table(out / "events" / "new.parquet").to_pylist()
+    types = {(row["c"], row["type"]) for row in events if row["k"] == "event"}
+    assert len(types) == 8
+    states = [orjson.loads(row["body"])["state"] for row in events if row["k"] == "state"]
+    assert {"connecting", "connected", "subscribed", "closed"} <= set(states)
