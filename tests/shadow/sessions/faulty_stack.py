@@ -1,0 +1,155 @@
+"""Our new stack with one fault that a real migration had: `python faulty_stack.py FAULT`.
+
+The fault is in the stack itself, not in what it writes: this is what a candidate looks like that somebody believes in.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from exchanges.integrations.gateio.ws.handlers.spot_public_handler import GateioSpotPublicHandler
+from exchanges.integrations.mexc.ws.handlers.public_handler import MexcPublicHandler
+from exchanges.structs import PublicWebsocketChannelType, SubscriptionAction
+from infrastructure.networking.websocket.handlers.base_message_handler import BaseMessageHandler
+from infrastructure.networking.websocket.mixins import public_websocket_mixin
+from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
+from infrastructure.networking.websocket.mixins.subscription_mixin import SubscriptionMixin
+from infrastructure.networking.websocket.ws_manager import WebSocketManager
+from shadow.subjects import events, stack
+
+HANDLERS: tuple[Any, ...] = (GateioSpotPublicHandler, MexcPublicHandler)
+
+
+def callbacks_under_another_name() -> None:
+    def queue_trades(self: Any, trades: Any) -> None:
+        for handler in getattr(self, "trade_handlers", []):
+            handler(trades)
+
+    PublicWebSocketMixin._queue_trades = queue_trades  # type: ignore[method-assign]
+
+
+def channels_compared_with_a_word() -> None:
+    keys_of = SubscriptionMixin._keys_of
+
+    def no_keys(self: Any, symbols: Any) -> Any:
+        return [key for key in keys_of(self, symbols) if str(key[0]) == "orderbook"]
+
+    SubscriptionMixin._keys_of = no_keys  # type: ignore[method-assign]
+
+
+def initialize_subscribes_nothing() -> None:
+    initialize = WebSocketManager.initialize
+
+    async def without_symbols(self: Any, symbols: Any = None, channels: Any = None) -> None:
+        await initialize(self, None, channels)
+
+    WebSocketManager.initialize = without_symbols  # type: ignore[method-assign]
+
+
+def removed_levels_are_left_out() -> None:
+    queue_book = PublicWebSocketMixin._queue_book
+
+    def without_removed(self: Any, update: Any) -> None:
+        update.bids = [level for level in update.bids if level[1]]
+        update.asks = [level for level in update.asks if level[1]]
+        queue_book(self, update)
+
+    PublicWebSocketMixin._queue_book = without_removed  # type: ignore[method-assign]
+
+
+def the_version_of_a_book_is_lost() -> None:
+    whole = public_websocket_mixin.OrderBook
+
+    def without_version(symbol: Any, bids: Any, asks: Any, timestamp: Any, *_: Any) -> Any:
+        return whole(symbol, bids, asks, timestamp)
+
+    public_websocket_mixin.OrderBook = without_version  # type: ignore[assignment, misc]
+
+
+def errors_of_the_consumer_are_swallowed() -> None:
+    sink_of = events.message_sink
+
+    def failing_sink(*args: Any) -> Any:
+        inner, count = sink_of(*args), 0
+
+        async def sink(message: Any) -> None:
+            nonlocal count
+            count += 1
+            try:
+                if count % 100 == 0:
+                    raise ValueError("a consumer's mistake")
+                await inner(message)
+            except ValueError:
+                pass
+
+        return sink
+
+    events.message_sink = failing_sink
+
+
+def several_books_in_one_frame() -> None:
+    def one_frame(self: Any, action: Any, keys: Any) -> Any:
+        by_channel: dict[Any, list[Any]] = {}
+        for channel, symbol in keys:
+            by_channel.setdefault(channel, []).append(symbol)
+        return [self._request(action, channel, symbols) for channel, symbols in by_channel.items()]
+
+    GateioSpotPublicHandler.create_subscription_messages = one_frame  # type: ignore[method-assign]
+
+
+def subscribe_sends_an_unsubscription() -> None:
+    for handler in HANDLERS:
+        create = handler.create_subscription_messages
+
+        def turned(self: Any, action: Any, keys: Any, create: Any = create) -> Any:
+            return create(self, SubscriptionAction.UNSUBSCRIBE, keys)
+
+        handler.create_subscription_messages = turned
+
+
+def a_coroutine_is_never_awaited() -> None:
+    queue_ticker = PublicWebSocketMixin._queue_ticker
+
+    async def later(self: Any, event: Any) -> None:
+        queue_ticker(self, event)
+
+    PublicWebSocketMixin._queue_ticker = later  # type: ignore[method-assign, assignment]
+
+
+def the_handlers_cannot_be_constructed() -> None:
+    for handler in HANDLERS:
+        handler.__abstractmethods__ = frozenset({"_parse_trades"})
+
+
+def one_warning_for_each_message() -> None:
+    logging.basicConfig(stream=sys.stderr)
+    bind = BaseMessageHandler._bind_template
+
+    def chatty(self: Any) -> Any:
+        handle = bind(self)
+
+        def handle_and_warn(raw: Any) -> None:
+            handle(raw)
+            logging.getLogger("websocket").warning("no handler registered for a message of %d bytes", len(raw))
+
+        return handle_and_warn
+
+    BaseMessageHandler._bind_template = chatty  # type: ignore[method-assign]
+
+
+def a_type_is_routed_to_the_wrong_parser() -> None:
+    for handler in HANDLERS:
+        detect = handler._detect_message_type
+
+        def misrouted(self: Any, raw: Any, detect: Any = detect) -> Any:
+            kind, payload = detect(self, raw)
+            return (0 if kind == PublicWebsocketChannelType.BOOK_TICKER else kind), payload
+
+        handler._detect_message_type = misrouted
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
+    sys.exit(stack.main("new"))
