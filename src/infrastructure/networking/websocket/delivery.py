@@ -72,17 +72,30 @@ class Delivery:
         try:
             while True:
                 if self._failure is not None:
-                    raise self._failure
+                    raise self._taken_failure()
                 await self._hand_on_waiting(deliver)
                 self._wanted.clear()
                 if self._ended is not None:
-                    raise self._ended
+                    raise self._taken_end()
                 self._is_held = False
                 self._read_on()
                 await self._wanted.wait()
         finally:
             self._is_held = True
             self._deliver = None
+
+    # An error that is raised holds the frames it went through, and these hold the connection: kept in here as well, it
+    # would keep the connection and its buffer alive until some later collection of garbage.
+
+    def _taken_failure(self) -> Exception:
+        failure, self._failure = self._failure, None
+        assert failure is not None
+        return failure
+
+    def _taken_end(self) -> Exception:
+        ended, self._ended = self._ended, None
+        assert ended is not None
+        return ended
 
     async def _hand_on_waiting(self, deliver: Deliver) -> None:
         pause, self._pause = self._pause, None

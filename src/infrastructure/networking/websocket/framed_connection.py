@@ -58,6 +58,7 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the delivery: what waits is still handed on."""
         super().connection_lost(exc)
+        self._receive_view = memoryview(b"")
         self._delivery.end(self.close_exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:

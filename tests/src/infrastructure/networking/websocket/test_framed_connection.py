@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import pairwise
 from typing import Any, cast
@@ -19,6 +21,7 @@ from websockets.uri import parse_uri
 
 from infrastructure.networking.websocket.framed_connection import FramedConnection
 from infrastructure.networking.websocket.testing import run_virtual, settle
+from infrastructure.networking.websocket.transport import ConnectionEnded, _WebsocketsTransport
 
 
 class Wire(asyncio.Transport):
@@ -59,8 +62,9 @@ class Wire(asyncio.Transport):
         """The socket is gone."""
         if not self.is_closed:
             self.is_closed = True
-            assert self.connection is not None
-            self.connection.connection_lost(None)
+            connection, self.connection = self.connection, None  # as the event loop's transport does
+            assert connection is not None
+            connection.connection_lost(None)
 
     def feed(self, data: bytes) -> None:
         """Bytes come, in reads no larger than the buffer."""
@@ -321,6 +325,28 @@ def test_what_waits_is_handed_on_behind_the_loss() -> None:
         return got
 
     assert run_virtual(main()) == [b"0", b"1", b"2"]
+
+
+def test_a_connection_that_ended_leaves_nothing_for_the_garbage_collector() -> None:
+    """Each holds a large buffer; twenty reconnections must not hold twenty of them."""
+
+    async def main() -> weakref.ref[FramedConnection]:
+        link = Link()
+        link.open()
+        reading = asyncio.create_task(_WebsocketsTransport(link.client).pump(lambda _: None))
+        await settle()
+        link.wire.feed(frame(b"x"))
+        link.wire.lose()
+        await asyncio.wait({reading})
+        assert isinstance(reading.exception(), ConnectionEnded)
+        return weakref.ref(link.client)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run_virtual(main())() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("by", [0, 1])
