@@ -112,6 +112,11 @@ def script(text: str) -> str:
     return shlex.join([sys.executable, "-c", text])
 
 
+def faulty(fault: str) -> str:
+    """The command of our new stack with one fault in it."""
+    return f"{sys.executable} {HERE / 'faulty_stack.py'} {fault}"
+
+
 ACCEPTED = """
 [[known]]
 id = "K1"
@@ -135,6 +140,9 @@ LIVE = {
     "garbage": ("--new", relay("garbage")),
     "close behind gateio.spot.public": ("--fault", CLOSE_BEHIND.format("gateio.spot.public")),
     "close behind mexc.spot.public": ("--fault", CLOSE_BEHIND.format("mexc.spot.public")),
+    "the_handlers_cannot_be_constructed": ("--new", faulty("the_handlers_cannot_be_constructed")),
+    "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
+    "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),

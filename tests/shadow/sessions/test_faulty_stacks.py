@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-Run = Callable[..., tuple[int, dict[str, Any], str]]
+Outcome = tuple[int, dict[str, Any], str]
+Run = Callable[..., Outcome]
+Live = dict[str, tuple[Path, Outcome]]
 LOST = {"MISSING", "STALE"}
 WRONG = {"FIELD", "STATE"}
 
@@ -40,8 +42,8 @@ def faulty(fault: str) -> str:
     return f"{sys.executable} {HERE / 'faulty_stack.py'} {fault}"
 
 
-def check(run_session: Run, out: Path, fault: str, codes: set[str]) -> None:
-    code, verdict, _ = run_session(out, "--new", faulty(fault), "--no-calibration", "--duration", "4s")
+def check(outcome: Outcome, codes: set[str]) -> None:
+    code, verdict, _ = outcome
     assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "functionality"), verdict["reason"]
     blamed = {
         d["code"] for d in verdict["differences"] if d["side"] == "new" and d["severity"] in ("critical", "major")
@@ -52,16 +54,18 @@ def check(run_session: Run, out: Path, fault: str, codes: set[str]) -> None:
 
 
 @pytest.mark.checklist("R.4")
+@pytest.mark.timeout(240)  # the first test waits for all live sessions
 @pytest.mark.parametrize("fault", QUICK)
-def test_a_migration_that_was_called_finished(run_session: Run, tmp_path: Path, fault: str) -> None:
-    check(run_session, tmp_path / "run", fault, QUICK[fault])
+def test_a_migration_that_was_called_finished(live: Live, fault: str) -> None:
+    check(live[fault][1], QUICK[fault])
 
 
 @pytest.mark.long
 @pytest.mark.checklist("R.4")
 @pytest.mark.parametrize("fault", SLOW)
 def test_faults_of_real_migrations(run_session: Run, tmp_path: Path, fault: str) -> None:
-    check(run_session, tmp_path / "run", fault, SLOW[fault])
+    words = ("--new", faulty(fault), "--no-calibration", "--duration", "4s")
+    check(run_session(tmp_path / "run", *words), SLOW[fault])
 
 
 @pytest.mark.long
