@@ -17,7 +17,7 @@ __all__ = ["Fact", "FirstScreen", "build", "describe"]
 
 WORDS: Final = {"SHIP": "SHIP", "HOLD": "HOLD", "ROLL_BACK": "ROLL BACK", "NOT_FIT": "NOT FIT"}
 MEANINGS: Final = {
-    "SHIP": "The new stack may take over.",
+    "SHIP": "The new stack is no worse than legacy in what this session covers; see Scope.",
     "HOLD": "No decision: the evidence of this session is not enough.",
     "ROLL_BACK": "The legacy stack stays, or comes back.",
     "NOT_FIT": "This set-up cannot judge; nothing is said about the new stack.",
@@ -98,6 +98,7 @@ def _coverage(data: ReportInput) -> list[Fact]:
     drops = coverage.harness_drops if coverage else None
     share = coverage.share if coverage else None
     problems = calibration.problems if calibration else []
+    calibrated = calibration if calibration is not None and calibration.present else None
     return [
         Fact("Judged / declared", _cells(data.analysis.coverage_cells)),
         Fact(
@@ -108,15 +109,15 @@ def _coverage(data: ReportInput) -> list[Fact]:
         _check(
             "Conservation check", conservation.ok if conservation else None, "totals add up", "totals do not add up"
         ),
-        _check("A/A gate", calibration.ok if calibration else None, "passed", "not passed"),
-        _check("Positive control", calibration.positive_control if calibration else None, "seen", "not seen"),
+        _check("A/A gate", calibrated.ok if calibrated else None, "passed", "not passed", "not run"),
+        _check("Positive control", calibrated.positive_control if calibrated else None, "seen", "not seen", "not run"),
         *([Fact("Calibration", "; ".join(problems), "bad")] if problems else []),
         Fact("Harness drops", count(drops), "" if drops is None else ("bad" if drops else "good")),
     ]
 
 
-def _check(label: str, ok: bool | None, yes: str, no: str) -> Fact:
-    return Fact(label, NO_DATA) if ok is None else Fact(label, yes if ok else no, "good" if ok else "bad")
+def _check(label: str, ok: bool | None, yes: str, no: str, nothing: str = NO_DATA) -> Fact:
+    return Fact(label, nothing) if ok is None else Fact(label, yes if ok else no, "good" if ok else "bad")
 
 
 def _cells(cells: list[Cell]) -> str:

@@ -97,6 +97,7 @@ class Calibration(msgspec.Struct):
 
     ok: bool | None = None
     positive_control: bool | None = None
+    present: bool = True
     problems: list[str] = []
 
 

@@ -45,8 +45,10 @@ def plain(value: float | None, digits: int = 4) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio with three decimals; `no data` for None."""
-    return NO_DATA if value is None else f"{value:.3f}"
+    """A ratio with three decimals; `no data` for None, a bound where there is too little to tell."""
+    if value is None:
+        return NO_DATA
+    return "> 100" if value > 100 else "< 0.01" if value < 0.01 else f"{value:.3f}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:

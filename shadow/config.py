@@ -16,6 +16,7 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
+from shadow.plan import make_plan
 
 __all__ = ["BUILT", "DEFAULT_RATE", "DEFAULT_SYMBOLS", "PUBLIC_CHANNELS", "SessionConfig", "own_subject", "seconds"]
 
@@ -153,7 +154,16 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             raise UsageError(f"--rate {self.rate} must be a positive number of messages per second, or max")
         from shadow.venue.faults import check_faults, parse_fault
 
-        check_faults([parse_fault(spec) for spec in self.faults], self.connections, ("legacy", "new"))
+        faults = [parse_fault(spec) for spec in self.faults]
+        check_faults(faults, self.connections, ("legacy", "new"))
+        leg_s = max(
+            leg.measured_s for leg in make_plan(self.duration_s, calibration=self.calibration, replay=False).legs
+        )
+        for fault, spec in zip(faults, self.faults, strict=True):
+            if fault.at_s >= leg_s:
+                raise UsageError(
+                    f"--fault {spec} would never happen: its leg ends after {leg_s:g} s; give a smaller at="
+                )
 
     def _check_symbols(self) -> None:
         from shadow.venue.symbol_market import KNOWN_SYMBOLS

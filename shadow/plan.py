@@ -43,6 +43,11 @@ class Leg(msgspec.Struct, frozen=True):
     roles: tuple[str, str]
     phases: tuple[Phase, ...]
 
+    @property
+    def measured_s(self) -> float:
+        """The sum of its measured phases."""
+        return sum(phase.seconds for phase in self.phases)
+
 
 class Plan(msgspec.Struct, frozen=True):
     """All legs of a session, in order."""
@@ -54,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def measured_s(self) -> float:
         """The sum of all measured phases."""
-        return sum(phase.seconds for leg in self.legs for phase in leg.phases)
+        return sum(leg.measured_s for leg in self.legs)
 
     def as_json(self) -> dict[str, Any]:
         """For session.json."""

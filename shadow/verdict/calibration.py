@@ -80,7 +80,11 @@ def calibrate(evidence: Evidence, alphas: dict[str, float], limits: Checklist) -
     if not evidence.interrupted:
         typical = [m.id for m in evidence.metrics if m.id.startswith("latency.") and m.weight == "pooled"]
         typical = [name for name in typical if name.endswith(".typical")]
-        problems += [_gate_problem(name, ranges.get(name)) for name in typical if gates.get(name) in ("wide", "offset")]
+        problems += [
+            _gate_problem(name, ranges.get(name), session.aa_margin)
+            for name in typical
+            if gates.get(name) in ("wide", "offset")
+        ]
         if not seen and control is not None:
             problems.append("the positive control (+30 % burned service time) was not seen")
     found_ranges = {name: found for name, found in ranges.items() if found is not None}
@@ -96,9 +100,10 @@ def _gate(found: Range | None, margin: float) -> Gate:
     return "offset" if low > margin or high < 1 / margin else "wide"
 
 
-def _gate_problem(name: str, found: Range | None) -> str:
+def _gate_problem(name: str, found: Range | None, margin: float) -> str:
     bounds = found.as_json() if found else {"low": None, "high": None}
-    return f"legacy against itself is too unsteady to judge: {name} {bounds['low']:.3f} to {bounds['high']:.3f}"
+    found_text = f"{name} {bounds['low']:.3f} to {bounds['high']:.3f}, allowed {1 / margin:.3f} to {margin:.3f}"
+    return f"legacy against itself is too unsteady to judge: {found_text}; let the machine run alone and try again"
 
 
 def _alarms(metric: Measured, alpha: float, margin: float) -> bool:

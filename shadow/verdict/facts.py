@@ -65,20 +65,21 @@ def mute_sides(diffs: Mapping[str, LegDiff]) -> tuple[list[Fact], list[str]]:
 
 
 def difference_facts(differences: Iterable[Difference]) -> list[Fact]:
-    """One fact per (code, connection, type) of the main leg that is critical or major on new's side or both."""
-    found: dict[tuple[str, str, str, str], int] = {}
+    """One fact per (code, connection, type, field) of the main leg that is critical or major on new's side or both."""
+    found: dict[tuple[str, str, str, str, str], int] = {}
     for d in differences:
         if d.side in ("new", "both") and d.severity in GRAVE and d.code != "UNJUDGED" and d.known is None:
-            key = (d.severity, d.code, d.connection, d.type)
+            key = (d.severity, d.code, d.connection, d.type, d.field)
             found[key] = found.get(key, 0) + d.count
     order = sorted(found.items(), key=lambda item: (GRAVE.index(item[0][0]), -item[1], item[0]))
     return [
         Fact(
             "functionality",
-            f"{count} {severity} {code} of the new stack in {' '.join(part for part in (connection, kind) if part)}",
+            f"{count} {severity} {code} of the new stack in "
+            + " ".join(part for part in (connection, kind, field and f"({field})") if part),
             ".".join(part for part in (code, connection, kind) if part),
         )
-        for (severity, code, connection, kind), count in order
+        for (severity, code, connection, kind, field), count in order
     ]
 
 

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Judgement", "exit_code", "judge", "judge_diffs"]
 
 
+SAME_LOAD = 0.9
+"""Both sides ask for the same; what they are owed differs only by what came between a close and the resubscription."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """verdict.json, analysis.json and the rows of differences.parquet."""
@@ -152,16 +156,22 @@ def _manifest_reason(run: RunData) -> str | None:
 
 
 def _coverage(evidence: Evidence, diffs: Mapping[str, LegDiff], timeline: Timeline) -> dict[str, Any]:
+    """What was compared. A side that never asked for its data is owed what the other one got: its silence is a gap."""
     main = diffs.get("main")
     totals = list(main.totals.values()) if main else []
-    expected = sum(side.get("expected", 0) for side in totals)
+    most = max((side.get("expected", 0) for side in totals), default=0)
+    asked = [side.get("expected", 0) for side in totals]
+    expected = sum(count if count >= SAME_LOAD * most else most for count in asked)
     matched = sum(side.get("expected_codes", side.get("codes", {})).get("MATCH", 0) for side in totals)
+    share = evidence.frames_share
+    if expected > sum(asked):
+        share = min(share, matched / expected)
     return {
         "frames_sent": evidence.frames_sent,
         "frames_accounted": evidence.frames_accounted,
         "events_expected": expected,
         "matched": matched,
-        "share": six_digits(evidence.frames_share),
+        "share": six_digits(share),
         "harness_drops": timeline.drops,
     }
 

@@ -102,7 +102,11 @@ def _verdict(
     note = _doubt(metric, gate, limits)
     if note:
         return "HOLD", note
-    return ("PASS", "") if high < limits.session.margin else ("HOLD", _undecided(metric, limits))
+    if high < limits.session.margin:
+        return "PASS", ""
+    if low > limits.session.margin:
+        return "HOLD", f"above {limits.session.margin:g}, but without calibration only above {line:g} counts"
+    return "HOLD", _undecided(metric, limits)
 
 
 def _doubt(metric: Measured, gate: Gate, limits: Checklist) -> str:
