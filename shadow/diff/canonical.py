@@ -35,9 +35,14 @@ def number_kind(wire: str, given: object) -> str | None:
         left, right = Decimal(wire), Decimal(str(given))
     except InvalidOperation:
         return "type"
+    if not right.is_finite():
+        return "type"
     if left == right:
         return None
-    return mismatch(left, right) if right.is_finite() else "type"
+    try:
+        return mismatch(left, right)
+    except ArithmeticError:  # an exponent beyond what decimals or floats can work with
+        return "value"
 
 
 def mismatch(wire: Decimal, given: Decimal) -> str:

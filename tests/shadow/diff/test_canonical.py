@@ -94,3 +94,12 @@ def test_null_is_masked_on_optional_fields_only_and_not_where_the_stack_has_the_
 
 def test_content_keys_ignore_times_and_ids() -> None:
     assert content_key(Trade("S", "1", "1.50", "2", "buy", 1)) == content_key(Trade("S", "2", "1.5", "2.0", "buy", 9))
+
+
+@pytest.mark.parametrize(
+    "given", ["sNaN", "NaN", "Infinity", "1e999999999", "-1e999999999", "1e-999999999", "1e999999"]
+)
+@pytest.mark.parametrize("wire", ["0", "43000.12", "0.00000001"])
+def test_no_number_is_too_odd_to_be_named(wire: str, given: str) -> None:
+    """A single such value must not cost the session its verdict."""
+    assert number_kind(wire, given) in {"type", "value", "unit", "precision"}
