@@ -166,6 +166,7 @@ class LegRun:
     async def _await_exit(self, subject: Subject) -> None:
         assert subject.process is not None
         code = await subject.process.wait()
+        end_group(subject.process.pid)  # what it started and left behind
         subject.ended.set()
         detail = {"code": code, "signal": signal.Signals(-code).name if code < 0 else None}
         with contextlib.suppress(ChildDied):

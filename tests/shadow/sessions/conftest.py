@@ -143,6 +143,7 @@ LIVE = {
     "the_handlers_cannot_be_constructed": ("--new", faulty("the_handlers_cannot_be_constructed")),
     "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
     "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
+    "leaves a child": ("--new", relay("leaves-a-child")),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),

@@ -15,6 +15,7 @@ import time
 from itertools import chain
 
 AFTER_EVENTS = 300
+CHILD_S = "299.25"
 
 
 def start(kind: str) -> subprocess.Popen[bytes]:
@@ -41,6 +42,8 @@ def start(kind: str) -> subprocess.Popen[bytes]:
 def main(kind: str, connection: str) -> int:
     child = start(kind)
     assert child.stdout is not None
+    if kind == "leaves-a-child":
+        subprocess.Popen(["sleep", CHILD_S])
     out = sys.stdout.buffer
     seen = 0
     for line in child.stdout:

@@ -53,6 +53,13 @@ def test_a_candidate_that_cannot_start_is_named(live: Live, name: str, reason: s
     assert leftovers(out) == []
 
 
+def test_what_a_candidate_started_ends_with_it(live: Live) -> None:
+    _, (code, verdict, _) = live["leaves a child"]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert b"sleep\x00299.25\x00" not in running
+
+
 def test_a_legacy_that_cannot_start_is_not_fit_never_an_improvement(live: Live) -> None:
     _, (code, verdict, _) = live["legacy cannot start"]
     assert (code, verdict["verdict"]) == (12, "NOT_FIT")
