@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from exchanges.structs.errors import TransportError
+
 __all__ = ["UNLIMITED", "Deliver", "Delivery"]
 
 # Takes a message; returns something to wait for where the reader has to pause.
@@ -22,8 +24,8 @@ class Delivery:
     """
 
     __slots__ = (
-        "_deliver", "_ended", "_failure", "_is_held", "_is_reading_paused", "_max_waiting", "_pause", "_transport",
-        "_waiting", "_wanted",
+        "_deliver", "_ended", "_failure", "_is_draining", "_is_held", "_is_over", "_is_reading_paused",
+        "_max_waiting", "_pause", "_transport", "_waiting", "_wanted",
     )  # fmt: skip
 
     def __init__(self, max_waiting: int | None) -> None:
@@ -37,6 +39,8 @@ class Delivery:
         self._ended: Exception | None = None
         self._wanted = asyncio.Event()
         self._is_reading_paused = False
+        self._is_over = False
+        self._is_draining = False
 
     def attach(self, transport: asyncio.ReadTransport) -> None:
         """The socket that is not read during a pause."""
@@ -63,11 +67,18 @@ class Delivery:
         self._ended = error
         self._wanted.set()
 
+    def drain(self) -> None:
+        """The connection is being closed: read on whatever the consumer asked for, since the answer is behind it."""
+        self._is_draining = True
+        self._read_on()
+
     async def pump(self, deliver: Deliver) -> None:
         """Hand on each message until the connection is lost and all was handed on; then raise what `end` was given.
 
         An error of `deliver` is raised at once, and nothing behind that message is handed on.
         """
+        if self._is_over:
+            raise TransportError("the connection is over and everything was handed on")
         self._deliver = deliver
         try:
             while True:
@@ -88,11 +99,13 @@ class Delivery:
     # would keep the connection and its buffer alive until some later collection of garbage.
 
     def _taken_failure(self) -> Exception:
+        self._is_over = True
         failure, self._failure = self._failure, None
         assert failure is not None
         return failure
 
     def _taken_end(self) -> Exception:
+        self._is_over = True
         ended, self._ended = self._ended, None
         assert ended is not None
         return ended
@@ -116,6 +129,8 @@ class Delivery:
         self._wanted.set()
 
     def _read_no_more(self) -> None:
+        if self._is_draining:
+            return
         if not self._is_reading_paused and self._transport is not None and not self._transport.is_closing():
             self._is_reading_paused = True
             self._transport.pause_reading()

@@ -40,12 +40,14 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
         self._delivery = Delivery(max_waiting)
         self._hand_on = self._delivery.hand_on
         self.pump = self._delivery.pump
+        self.drain_messages = self._delivery.drain
         # How bytes are read: the handshake's by the library, then frame by frame here, after the end by the library.
         self._headers_tail: bytes | None = b""
         self._is_framing = False
         self._unread = bytearray()
         self._needed = 0
         self._pieces: bytearray | None = None
+        self._last_call: asyncio.TimerHandle | None = None
 
     # The socket's side
 
@@ -59,6 +61,8 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
         """End the delivery: what waits is still handed on."""
         super().connection_lost(exc)
         self._receive_view = memoryview(b"")
+        if self._last_call is not None:
+            self._last_call.cancel()
         self._delivery.end(self.close_exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -146,6 +150,9 @@ class FramedConnection(ClientConnection, asyncio.BufferedProtocol):
         self.data_received(frame)
         protocol = self.protocol
         self._is_framing = protocol.parser_exc is None and protocol.close_rcvd is None
+        if not self._is_framing and self._last_call is None:
+            # A server that said goodbye has to hang up, too; the library would wait for that without end.
+            self._last_call = self.loop.call_later(self.close_timeout or 0.0, self.transport.abort)
         return self._is_framing
 
     def process_event(self, event: Event) -> None:

@@ -153,6 +153,7 @@ class _WebsocketsTransport:
             raise self._ended(closed) from closed
 
     async def close(self) -> None:
+        self._connection.drain_messages()
         await self._connection.close()
 
     def abort(self) -> None:

@@ -34,6 +34,7 @@ TEXT, BINARY, CONT, PONG, CLOSE = (
     WSMsgType.PONG,
     WSMsgType.CLOSE,
 )
+DATA = (TEXT, BINARY, CONT)
 ABNORMAL = 1006
 
 
@@ -53,10 +54,14 @@ class _Listener(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind in (TEXT, BINARY, CONT):
+        if self._is_deaf:
+            return
+        if frame.rsv1 or frame.rsv2 or frame.rsv3 or (kind in DATA and (kind == CONT) != (self._pieces is not None)):
+            self._refuse(transport, WSCloseCode.PROTOCOL_ERROR)
+        elif kind in DATA:
             size = frame.payload_size + (len(self._pieces) if self._pieces is not None else 0)
-            if size > self.largest or self._is_deaf:
-                self._refuse(transport)
+            if size > self.largest:
+                self._refuse(transport, WSCloseCode.MESSAGE_TOO_BIG)
             elif frame.fin and self._pieces is None:
                 self._hand_on(frame.get_payload_as_bytes())
             else:
@@ -64,6 +69,7 @@ class _Listener(WSListener):
         elif kind == PONG:
             self._on_pong(frame.get_payload_as_bytes())
         elif kind == CLOSE:
+            self._is_deaf = True
             if not transport.is_close_frame_sent:
                 transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
@@ -83,12 +89,11 @@ class _Listener(WSListener):
             self._pieces = None
             self._hand_on(bytes(pieces))
 
-    def _refuse(self, transport: WSTransport) -> None:
-        """A message above the limit ends the connection; what stands behind it is not a message any more."""
-        if not self._is_deaf:
-            self._is_deaf = True
-            transport.send_close(WSCloseCode.MESSAGE_TOO_BIG, b"")
-            transport.disconnect()
+    def _refuse(self, transport: WSTransport, code: WSCloseCode) -> None:
+        """The server's mistake ends the connection; what stands behind it is not a message any more."""
+        self._is_deaf = True
+        transport.send_close(code, b"")
+        transport.disconnect()
 
     def _on_pong(self, payload: bytes) -> None:
         """A pong answers its ping and those before it."""
@@ -150,6 +155,7 @@ class _PicowsTransport:
 
     async def close(self) -> None:
         transport = self._transport
+        self._listener.delivery.drain()
         if not transport.is_close_frame_sent:
             transport.send_close(WSCloseCode.OK, b"")
         try:
@@ -191,5 +197,6 @@ async def open_picows(settings: TransportSettings) -> Transport:
         raise ConnectFailed("authentication_failure" if status in (401, 403) else "unknown", str(error)) from error
     except (OSError, WSError) as error:
         raise ConnectFailed("unknown", str(error) or type(error).__name__) from error
-    assert isinstance(listener, _Listener)
+    if not isinstance(listener, _Listener):
+        raise ConnectFailed("unknown", "the connection was dropped during the handshake")
     return _PicowsTransport(transport, listener, settings.close_timeout)

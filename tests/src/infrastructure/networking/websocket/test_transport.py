@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.utils import accept_key
 
 from exchanges.structs import ConfigurationError
+from exchanges.structs.errors import TransportError
 from infrastructure.networking.websocket import transport as seam
 from infrastructure.networking.websocket.testing import FakeServer, MockHandler, run_virtual
 from infrastructure.networking.websocket.transport import (
@@ -261,6 +263,89 @@ async def test_a_slow_consumer_makes_the_socket_wait_and_loses_nothing(opener: O
         with pytest.raises(ConnectionEnded) as caught:
             await reading
     assert (got, caught.value.code) == (count, 1000)
+
+
+@asynccontextmanager
+async def raw_server(behind_handshake: bytes, answer: bool = True) -> AsyncIterator[str]:
+    """A server that shakes hands, writes these bytes, and then leaves the socket open; or hangs up on the request."""
+
+    async def serve_raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        if answer:
+            key = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+            accept = accept_key(key.partition(b":")[2].strip().decode())
+            head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            writer.write(f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode() + behind_handshake)
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve_raw, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+async def test_a_server_that_says_goodbye_but_does_not_hang_up(opener: Opener) -> None:
+    got: list[bytes] = []
+    async with raw_server(b"\x82\x01a" + b"\x88\x02\x03\xe9") as url:  # a message, then close 1001
+        connection = await opener(TransportSettings(url, close_timeout=0.2))
+        with pytest.raises(ConnectionEnded) as caught:
+            await asyncio.wait_for(connection.pump(got.append), 5)
+    assert (got, caught.value.code) == ([b"a"], 1001)
+
+
+async def test_a_server_that_hangs_up_on_the_request(opener: Opener) -> None:
+    async with raw_server(b"", answer=False) as url:
+        with pytest.raises(ConnectFailed):
+            await opener(TransportSettings(url, connect_timeout=2))
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"\xc2\x01x", b"\x80\x01x", b"\x02\x01x\x82\x01y"], ids=["reserved bit", "stray piece", "not a piece"]
+)
+async def test_frames_that_break_the_protocol_end_the_connection(opener: Opener, wrong: bytes) -> None:
+    got: list[bytes] = []
+    async with raw_server(b"\x82\x01a" + wrong + b"\x82\x01z") as url:
+        connection = await opener(TransportSettings(url, close_timeout=0.2))
+        with pytest.raises(ConnectionEnded):
+            await asyncio.wait_for(connection.pump(got.append), 5)
+    assert got == [b"a"]
+
+
+async def test_a_pump_behind_the_end_says_so(opener: Opener) -> None:
+    async with raw_server(b"\x88\x02\x03\xe8") as url:
+        connection = await opener(TransportSettings(url, close_timeout=0.2))
+        for _ in range(2):
+            with pytest.raises(TransportError):
+                await asyncio.wait_for(connection.pump(lambda _: None), 5)
+
+
+async def test_a_close_during_a_pause_gets_its_answer(opener: Opener) -> None:
+    room = asyncio.Event()
+
+    async def until_there_is_room() -> None:
+        await room.wait()
+
+    async def push(connection: ServerConnection) -> None:
+        await connection.send(b"a")
+        await connection.send(b"b")
+        await connection.wait_closed()
+
+    got: list[bytes] = []
+    paused = asyncio.Event()
+
+    def deliver(message: bytes) -> Awaitable[None] | None:
+        got.append(message)
+        paused.set()
+        return until_there_is_room() if message == b"a" else None
+
+    async with exchange(push) as (url, _):
+        connection = await opener(TransportSettings(url, close_timeout=20))
+        reading = asyncio.create_task(connection.pump(deliver))
+        await paused.wait()
+        await asyncio.wait_for(connection.close(), 5)
+        room.set()
+        with pytest.raises(ConnectionEnded) as caught:
+            await asyncio.wait_for(reading, 5)
+    assert (got, caught.value.code) == ([b"a", b"b"], 1000)
 
 
 def test_names() -> None:
