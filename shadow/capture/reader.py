@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 
+from shadow.capture.declared import Declared
 from shadow.capture.manifest import Manifest, read_manifest, verify_raw
 from shadow.capture.tables import family, schema
 from shadow.errors import RunError
@@ -35,7 +37,7 @@ class RunData:
 
     @cached_property
     def session(self) -> dict[str, Any]:
-        """session.json; RunError when it is missing or unreadable."""
+        """session.json; RunError when it is missing, unreadable or of other types than declared."""
         path = self.path / "session.json"
         try:
             session = orjson.loads(path.read_bytes())
@@ -43,6 +45,10 @@ class RunData:
             raise RunError(f"{path} is missing or unreadable: {fault}") from None
         if not isinstance(session, dict):
             raise RunError(f"{path} is unreadable: no JSON object")
+        try:
+            msgspec.convert(session, Declared)
+        except msgspec.ValidationError as fault:
+            raise RunError(f"{path} is no session of schema 1: {fault}") from None
         return session
 
     @cached_property

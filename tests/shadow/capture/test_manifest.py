@@ -147,3 +147,26 @@ def test_no_run_and_no_table(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"session\.json"):
         _ = RunData(tmp_path).session
     assert os.fspath(RunData(tmp_path)) == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schema", 99),
+        ("connections", None),
+        ("connections", "zz"),
+        ("symbols", -1),
+        ("channels", "zz"),
+        ("seed", "zz"),
+        ("faults", -1),
+        ("mix", "zz"),
+        ("plan", "zz"),
+        ("plan", {"legs": [{"leg": "main"}]}),
+        ("known", [1]),
+        ("grade", [1]),
+    ],
+)
+def test_a_session_of_other_types_is_refused_by_name(sealed: Path, field: str, value: object) -> None:
+    (sealed / "session.json").write_bytes(orjson.dumps(SESSION | {field: value}))
+    with pytest.raises(RunError, match=r"session\.json is no session of schema 1"):
+        _ = RunData(sealed).session

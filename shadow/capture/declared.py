@@ -1,0 +1,44 @@
+"""What session.json must look like for a run to be judged: the types of the fields that the judge relies on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = ["Declared"]
+
+
+class _Phase(msgspec.Struct):
+    phase: str
+    seconds: float
+
+
+class _Leg(msgspec.Struct):
+    leg: str
+    roles: tuple[str, str]
+    phases: list[_Phase]
+
+
+class _Plan(msgspec.Struct):
+    legs: list[_Leg] = []
+    block_s: float = 0.5
+
+
+class Declared(msgspec.Struct):
+    """Schema 1. Fields that only describe (versions, machine, commands) may hold anything."""
+
+    schema: Literal[1] = 1
+    grade: str = "quick"
+    feed: str = "sim"
+    profile: str | None = None
+    connections: list[str] = []
+    symbols: list[str] = []
+    channels: dict[str, list[str]] | None = None
+    mix: dict[str, float] | None = None
+    rate: float | str | None = None
+    seed: int | None = None
+    faults: list[str] | None = None
+    calibration: bool = False
+    plan: _Plan | None = None
+    known: list[dict[str, Any]] | None = None
