@@ -53,8 +53,7 @@ async def main() -> None:
     say("hello", protocol=1, name="minimal", version="1", pid=os.getpid())
     tasks = [asyncio.create_task(serve(spec)) for spec in start["connections"]]
     await asyncio.to_thread(sys.stdin.readline)  # the next line is `stop`, or the end of stdin
-    for task in tasks:
-        task.cancel()
+    await asyncio.gather(*(task for task in tasks if task.cancel()), return_exceptions=True)
     say("bye")
 
 
