@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -41,4 +41,4 @@ class Declared(msgspec.Struct):
     faults: list[str] | None = None
     calibration: bool = False
     plan: _Plan | None = None
-    known: list[dict[str, Any]] | None = None
+    known: str | None = None
