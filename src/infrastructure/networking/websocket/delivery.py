@@ -31,8 +31,8 @@ class Delivery:
     def __init__(self, max_waiting: int | None) -> None:
         self._max_waiting = UNLIMITED if max_waiting is None else max(1, max_waiting)
         self._transport: asyncio.ReadTransport | None = None
-        self._deliver: Deliver | None = None
         self._waiting: deque[bytes] = deque()
+        self._deliver: Deliver = self._waiting.append
         self._is_held = True
         self._pause: Awaitable[None] | None = None
         self._failure: Exception | None = None
@@ -48,7 +48,7 @@ class Delivery:
 
     def hand_on(self, payload: bytes) -> None:
         """One message, to the consumer or to those that wait. Never raises: the consumer's error ends `pump`."""
-        if self._is_held or self._deliver is None:
+        if self._is_held:
             self._waiting.append(payload)
             if len(self._waiting) >= self._max_waiting:
                 self._read_no_more()
@@ -93,7 +93,7 @@ class Delivery:
                 await self._wanted.wait()
         finally:
             self._is_held = True
-            self._deliver = None
+            self._deliver = self._waiting.append
 
     # An error that is raised holds the frames it went through, and these hold the connection: kept in here as well, it
     # would keep the connection and its buffer alive until some later collection of garbage.

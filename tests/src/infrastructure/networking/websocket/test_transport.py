@@ -232,13 +232,15 @@ async def test_a_frame_above_the_limit_ends_the_connection(opener: Opener) -> No
 async def test_a_slow_consumer_makes_the_socket_wait_and_loses_nothing(opener: Opener) -> None:
     """The server's own writes block: what it sends is far above what buffers hold."""
     message, count = b"m" * 250_000, 400
-    sent = 0
+    stuck = asyncio.Event()
 
     async def push(connection: ServerConnection) -> None:
-        nonlocal sent
         for _ in range(count):
-            await connection.send(message)
-            sent += 1
+            writing = asyncio.create_task(connection.send(message))
+            done, _ = await asyncio.wait({writing}, timeout=0.5)
+            if not done:
+                stuck.set()
+            await writing
         await connection.close()
 
     got, room = 0, asyncio.Event()
@@ -254,11 +256,8 @@ async def test_a_slow_consumer_makes_the_socket_wait_and_loses_nothing(opener: O
     async with exchange(push) as (url, _):
         connection = await opener(TransportSettings(url))
         reading = asyncio.create_task(connection.pump(deliver))
-        last = -1
-        while sent != last or not got:
-            last = sent
-            await asyncio.sleep(0.05)
-        assert sent < count
+        await asyncio.wait_for(stuck.wait(), 30)
+        assert got == 1
         room.set()
         with pytest.raises(ConnectionEnded) as caught:
             await reading

@@ -147,7 +147,7 @@ def test_each_type_reaches_its_callback() -> None:
     listener = Listener()
     handler = make(listener)
     for kind, payload in ((1, BOOK), (2, [TRADE]), (3, BEST), (4, TICKER)):
-        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]
+        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]  # its detection takes pairs
     assert listener.events == [BOOK, [TRADE], BEST, TICKER]
     assert list(handler.handler_metrics()["latency"]) == ["orderbook", "trades", "book_ticker", "ticker"]
 
@@ -156,7 +156,7 @@ def test_frames_that_change_nothing_deliver_nothing_and_are_no_error() -> None:
     listener = Listener()
     handler = make(listener)
     for kind, payload in ((1, None), (2, []), (2, None), (3, None), (4, None)):
-        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]
+        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]  # its detection takes pairs
     assert (listener.events, listener.errors) == ([], [])
 
 
@@ -183,8 +183,8 @@ def test_a_callback_that_raises_is_counted_and_the_next_frame_comes(caplog: pyte
     handler.set_callbacks(
         PublicCallbacks(on_book=fail, on_trades=listener.events.append, on_error=listener.callbacks.on_error)
     )
-    handler._on_raw_message((1, BOOK))  # type: ignore[arg-type]
-    handler._on_raw_message((2, [TRADE]))  # type: ignore[arg-type]
+    handler._on_raw_message((1, BOOK))  # type: ignore[arg-type]  # its detection takes pairs
+    handler._on_raw_message((2, [TRADE]))  # type: ignore[arg-type]  # its detection takes pairs
     assert listener.errors == [("callback", "broken")]
     assert listener.events == [[TRADE]]
     assert handler.handler_metrics()["callback_errors"] == 1
@@ -193,7 +193,7 @@ def test_a_callback_that_raises_is_counted_and_the_next_frame_comes(caplog: pyte
 def test_callbacks_nobody_gave_are_no_error() -> None:
     handler = make()
     for kind, payload in ((1, BOOK), (2, [TRADE]), (3, BEST), (4, TICKER)):
-        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]
+        handler._on_raw_message((kind, payload))  # type: ignore[arg-type]  # its detection takes pairs
     handler._on_raw_message(b"nonsense")
     assert handler.error_count == 1
 
@@ -227,11 +227,11 @@ def test_pings_subscriptions_and_errors_are_handled() -> None:
 def test_updates_come_as_they_are_and_a_rebuilt_book_comes_once() -> None:
     async def scene(server: FakeServer, listener: Listener, handler: Handler) -> None:
         first = BookUpdate("BTCUSDT", [], [], 5, 10, 10)
-        handler._on_raw_message((1, first))  # type: ignore[arg-type]
+        handler._on_raw_message((1, first))  # type: ignore[arg-type]  # its detection takes pairs
         server.socket.feed("ok 1")
         await settle()
         assert handler.book(BTC) is None
-        handler._on_raw_message((1, BOOK))  # type: ignore[arg-type]
+        handler._on_raw_message((1, BOOK))  # type: ignore[arg-type]  # its detection takes pairs
         books = [event for event in listener.events if isinstance(event, BookUpdate)]
         rebuilt = BookUpdate("BTCUSDT", [(1.0, 2.0)], [(2.0, 1.0)], 5, 11, None, True)
         assert books == [first, BOOK, rebuilt]
@@ -283,7 +283,7 @@ def test_a_coroutine_consumer_gets_the_shared_types() -> None:
         server.socket.feed("ok 1", "no 2", "gibberish")
         await settle()
         for kind, payload in ((1, BOOK), (2, [TRADE]), (3, BEST), (4, TICKER)):
-            handler._on_raw_message((kind, payload))  # type: ignore[arg-type]
+            handler._on_raw_message((kind, payload))  # type: ignore[arg-type]  # its detection takes pairs
         await settle()
         assert [message.message_type for message in got] == [
             MessageType.SUBSCRIPTION_CONFIRM,
