@@ -32,14 +32,20 @@ NAMES = {"gateio": "GATEIO_SPOT", "mexc": "MEXC_SPOT"}
 
 
 class Arrivals:
-    """An awaited handler that counts, and tells when enough came."""
+    """A consumer at either door that counts, and tells when enough came."""
 
     def __init__(self) -> None:
         self._left = 0
         self._done = asyncio.Event()
 
+    def one(self, _: Any) -> None:
+        """The plain callback: one event."""
+        self._left -= 1
+        if not self._left:
+            self._done.set()
+
     async def handler(self, _: ParsedMessage) -> None:
-        """The consumer: one message."""
+        """The awaited handler: one message."""
         self._left -= 1
         if not self._left:
             self._done.set()

@@ -80,7 +80,7 @@ class WireContenders:
 
     async def _lean_framed(self) -> Runner:
         transport = await open_websockets(TransportSettings(self._url))
-        count = Count()
+        count = Arrivals()
         feed = lean(self._exchange, self._event_type, count.one)
         reading = asyncio.create_task(transport.pump(lambda raw: feed([raw])))
 
@@ -93,7 +93,7 @@ class WireContenders:
         return asking(lambda: transport.send(GO), count)
 
     async def _direct(self) -> Runner:
-        count = Count()
+        count = Arrivals()
         callbacks = PublicCallbacks(
             on_book=count.one, on_trades=count.one, on_book_ticker=count.one, on_ticker=count.one
         )
@@ -116,7 +116,7 @@ class WireContenders:
             await asyncio.sleep(0.01)
         return asking(lambda: manager._websocket.send(GO), arrivals)
 
-    async def _new(self, handler: Any, count: Count | Arrivals) -> Runner:
+    async def _new(self, handler: Any, count: Arrivals) -> Runner:
         """Its book is put where the frames begin, each time; nothing is fetched for it."""
         while not handler.active_symbols:  # noqa: ASYNC110 - set-up
             await asyncio.sleep(0.01)
@@ -130,30 +130,7 @@ class WireContenders:
         return run_synced
 
 
-class Count:
-    """Plain callbacks, counted."""
-
-    def __init__(self) -> None:
-        self._left = 0
-        self._done = asyncio.Event()
-
-    def one(self, _: Any) -> None:
-        """The consumer: one event."""
-        self._left -= 1
-        if not self._left:
-            self._done.set()
-
-    def expect(self, count: int) -> None:
-        """Wait for `count` more."""
-        self._left = count
-        self._done.clear()
-
-    async def wait(self) -> None:
-        """Until they came."""
-        await self._done.wait()
-
-
-def asking(ask: Callable[[], Awaitable[None]], count: Count | Arrivals) -> Runner:
+def asking(ask: Callable[[], Awaitable[None]], count: Arrivals) -> Runner:
     """Ask for the frames and wait for the last callback."""
 
     async def run(frames: list[bytes]) -> None:

@@ -29,7 +29,6 @@ __all__ = [
 
 SIDES = {1: "buy", 2: "sell"}
 REFUSAL = "Not Subscribed successfully!"
-CHANNEL_TAG = 0x0A
 
 Push = tuple[bytes, str]
 """A frame and the symbol that its channel string stands for."""
@@ -73,9 +72,9 @@ def parse(frame: bytes) -> PushDataV3ApiWrapper:
         raise DecodeError(f"unreadable frame of {len(frame)} bytes: {error}") from error
 
 
-def read_book(push: Push) -> BookUpdate | None:
+def read_book(payload: Push) -> BookUpdate | None:
     """`aggre.depth`; None without a body, which means no change."""
-    frame, name = push
+    frame, name = payload
     try:
         wrapper = _from_string(frame)
         body = wrapper.publicAggreDepths
@@ -92,12 +91,12 @@ def read_book(push: Push) -> BookUpdate | None:
             int(first) if first else None,
         )
     except (ValueError, ProtobufError) as error:
-        raise _unreadable("book update", push, error) from error
+        raise _unreadable("book update", payload, error) from error
 
 
-def read_trades(push: Push) -> list[TradeEvent]:
+def read_trades(payload: Push) -> list[TradeEvent]:
     """`aggre.deals`; empty without a body. Frames before 2026 have no trade id."""
-    frame, name = push
+    frame, name = payload
     try:
         return [
             TradeEvent(
@@ -106,12 +105,12 @@ def read_trades(push: Push) -> list[TradeEvent]:
             for deal in _from_string(frame).publicAggreDeals.deals
         ]
     except (ValueError, KeyError, ProtobufError) as error:
-        raise _unreadable("trade", push, error) from error
+        raise _unreadable("trade", payload, error) from error
 
 
-def read_book_ticker(push: Push) -> BookTickerEvent | None:
+def read_book_ticker(payload: Push) -> BookTickerEvent | None:
     """`aggre.bookTicker`; None without a body. An empty side is 0.0 at 0.0; frames before 2026 have no version."""
-    frame, name = push
+    frame, name = payload
     try:
         wrapper = _from_string(frame)
         body = wrapper.publicAggreBookTicker
@@ -128,12 +127,12 @@ def read_book_ticker(push: Push) -> BookTickerEvent | None:
             int(version) if version else None,
         )
     except (ValueError, ProtobufError) as error:
-        raise _unreadable("best bid/ask", push, error) from error
+        raise _unreadable("best bid/ask", payload, error) from error
 
 
-def read_ticker(push: Push) -> TickerEvent | None:
+def read_ticker(payload: Push) -> TickerEvent | None:
     """`miniTicker`; None without a body. `quantity` is base volume, `volume` quote turnover; no bid or ask."""
-    frame, name = push
+    frame, name = payload
     try:
         wrapper = _from_string(frame)
         body = wrapper.publicMiniTicker
@@ -152,13 +151,13 @@ def read_ticker(push: Push) -> TickerEvent | None:
             wrapper.sendTime or None,
         )
     except (ValueError, ProtobufError) as error:
-        raise _unreadable("ticker", push, error) from error
+        raise _unreadable("ticker", payload, error) from error
 
 
-def _unreadable(what: str, push: Push, error: Exception) -> DecodeError:
+def _unreadable(what: str, payload: Push, error: Exception) -> DecodeError:
     if isinstance(error, ProtobufError):
-        return DecodeError(f"unreadable frame of {len(push[0])} bytes: {error}")
-    return DecodeError(f"unreadable {what} of {push[1]}: {error}")
+        return DecodeError(f"unreadable frame of {len(payload[0])} bytes: {error}")
+    return DecodeError(f"unreadable {what} of {payload[1]}: {error}")
 
 
 def refused_channels(text: str) -> list[str] | None:

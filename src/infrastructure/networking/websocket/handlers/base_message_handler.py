@@ -38,7 +38,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
         self.callback_errors = 0
         self._routes: list[Callable[[Any], None]] = []
         self._bind_routes()
-        self._on_raw_message = self._bind_template()  # type: ignore[assignment, method-assign]
+        self._on_raw_message = self._bind_template()  # type: ignore[assignment, method-assign]  # its bound form
 
     @abstractmethod
     def _detect_message_type(self, raw_message: Any) -> tuple[int, Any]:
