@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from shadow.capture.tables import schema
 from shadow.capture.watch import Watch
 
 SUBJECT = ("main", "new")
+Family = Callable[[int, int], tuple[int, int]]
 PARENT = """
 import subprocess, sys
 held = bytearray({size} * 1024 * 1024)
@@ -26,7 +27,7 @@ CHILD = "held = bytearray({size} * 1024 * 1024); print(1, flush=True); input()"
 
 
 @pytest.fixture
-def family() -> Iterator[object]:
+def family() -> Iterator[Family]:
     """Starts a process and its child, which hold so many MiB; gives both pids."""
     started: list[subprocess.Popen[str]] = []
 
@@ -49,9 +50,9 @@ def sample(watch: Watch) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("parent_mib", "child_mib"), [(64, 1), (1, 64)])
-def test_the_larger_of_wrapper_and_stack_counts(family: object, parent_mib: int, child_mib: int) -> None:
+def test_the_larger_of_wrapper_and_stack_counts(family: Family, parent_mib: int, child_mib: int) -> None:
     """A stack behind a wrapper is found by the pid it names; one that names an idle child hides nothing."""
-    parent, child = family(parent_mib, child_mib)  # type: ignore[operator]
+    parent, child = family(parent_mib, child_mib)
     watch = Watch()
     watch.begin(SUBJECT, parent)
     watch.name(SUBJECT, child)
@@ -60,8 +61,8 @@ def test_the_larger_of_wrapper_and_stack_counts(family: object, parent_mib: int,
     assert 64 * 2**20 < row["uss"] < 100 * 2**20
 
 
-def test_a_stranger_is_not_measured(family: object) -> None:
-    parent, _ = family(1, 1)  # type: ignore[operator]
+def test_a_stranger_is_not_measured(family: Family) -> None:
+    parent, _ = family(1, 1)
     watch = Watch()
     watch.begin(SUBJECT, parent)
     watch.name(SUBJECT, os.getpid())

@@ -27,7 +27,7 @@ def callbacks_under_another_name() -> None:
         for handler in getattr(self, "trade_handlers", []):
             handler(trades)
 
-    PublicWebSocketMixin._queue_trades = queue_trades  # type: ignore[method-assign]
+    PublicWebSocketMixin._queue_trades = queue_trades  # type: ignore[method-assign]  # the fault
 
 
 def channels_compared_with_a_word() -> None:
@@ -36,7 +36,7 @@ def channels_compared_with_a_word() -> None:
     def no_keys(self: Any, symbols: Any) -> Any:
         return [key for key in keys_of(self, symbols) if str(key[0]) == "orderbook"]
 
-    SubscriptionMixin._keys_of = no_keys  # type: ignore[method-assign]
+    SubscriptionMixin._keys_of = no_keys  # type: ignore[method-assign]  # the fault
 
 
 def initialize_subscribes_nothing() -> None:
@@ -45,7 +45,7 @@ def initialize_subscribes_nothing() -> None:
     async def without_symbols(self: Any, symbols: Any = None, channels: Any = None) -> None:
         await initialize(self, None, channels)
 
-    WebSocketManager.initialize = without_symbols  # type: ignore[method-assign]
+    WebSocketManager.initialize = without_symbols  # type: ignore[method-assign]  # the fault
 
 
 def removed_levels_are_left_out() -> None:
@@ -56,7 +56,7 @@ def removed_levels_are_left_out() -> None:
         update.asks = [level for level in update.asks if level[1]]
         queue_book(self, update)
 
-    PublicWebSocketMixin._queue_book = without_removed  # type: ignore[method-assign]
+    PublicWebSocketMixin._queue_book = without_removed  # type: ignore[method-assign]  # the fault
 
 
 def the_version_of_a_book_is_lost() -> None:
@@ -65,7 +65,7 @@ def the_version_of_a_book_is_lost() -> None:
     def without_version(symbol: Any, bids: Any, asks: Any, timestamp: Any, *_: Any) -> Any:
         return whole(symbol, bids, asks, timestamp)
 
-    public_websocket_mixin.OrderBook = without_version  # type: ignore[assignment, misc]
+    public_websocket_mixin.OrderBook = without_version  # type: ignore[assignment, misc]  # the fault
 
 
 def errors_of_the_consumer_are_swallowed() -> None:
@@ -96,7 +96,7 @@ def several_books_in_one_frame() -> None:
             by_channel.setdefault(channel, []).append(symbol)
         return [self._request(action, channel, symbols) for channel, symbols in by_channel.items()]
 
-    GateioSpotPublicHandler.create_subscription_messages = one_frame  # type: ignore[method-assign]
+    GateioSpotPublicHandler.create_subscription_messages = one_frame  # type: ignore[method-assign]  # the fault
 
 
 def subscribe_sends_an_unsubscription() -> None:
@@ -115,7 +115,7 @@ def a_coroutine_is_never_awaited() -> None:
     async def later(self: Any, event: Any) -> None:
         queue_ticker(self, event)
 
-    PublicWebSocketMixin._queue_ticker = later  # type: ignore[method-assign, assignment]
+    PublicWebSocketMixin._queue_ticker = later  # type: ignore[method-assign, assignment]  # the fault
 
 
 def the_handlers_cannot_be_constructed() -> None:
@@ -136,7 +136,7 @@ def one_warning_for_each_message() -> None:
 
         return handle_and_warn
 
-    BaseMessageHandler._bind_template = chatty  # type: ignore[method-assign]
+    BaseMessageHandler._bind_template = chatty  # type: ignore[method-assign]  # the fault
 
 
 def a_type_is_routed_to_the_wrong_parser() -> None:

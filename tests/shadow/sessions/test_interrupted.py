@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,10 @@ def processes_of(run: Path) -> list[int]:
     return found
 
 
-def wait_until(condition: object, limit_s: float) -> None:
+def wait_until(condition: Callable[[], bool], limit_s: float) -> None:
     """Poll an outside process's state; there is no event to wait for."""
     deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)
 

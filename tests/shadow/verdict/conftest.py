@@ -267,11 +267,11 @@ class MadeUpRun:
 
     def collect(self) -> Collected:
         timeline = read_marks(self.table("marks").to_pylist())
-        return Collected(self, PlanView(self.session), timeline, self.diffs, load_checklist())  # type: ignore[arg-type]
+        return Collected(self, PlanView(self.session), timeline, self.diffs, load_checklist())  # type: ignore[arg-type]  # stands in for RunData
 
     def judge(self) -> Judgement:
         timeline = read_marks(self.table("marks").to_pylist())
-        return judge_diffs(self, PlanView(self.session), timeline, self.diffs)  # type: ignore[arg-type]
+        return judge_diffs(self, PlanView(self.session), timeline, self.diffs)  # type: ignore[arg-type]  # stands in for RunData
 
 
 @pytest.fixture

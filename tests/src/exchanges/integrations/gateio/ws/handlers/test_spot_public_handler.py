@@ -221,7 +221,7 @@ def test_nothing_wanted_asks_for_nothing() -> None:
 
 def test_a_channel_that_is_no_channel_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="trades"):
-        Scene().handler.set_subscriptions([BTC], ["trades"])  # type: ignore[list-item]
+        Scene().handler.set_subscriptions([BTC], ["trades"])  # type: ignore[list-item]  # the caller's mistake
 
 
 @pytest.mark.checklist("3.2.12", "3.2.16", "3.2.22")
