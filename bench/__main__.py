@@ -54,6 +54,7 @@ def row(exchange: str, event_type: str, figures: Figures) -> Row:
         "high": round(high, 3),
         "gate": GATES[event_type],
         "met": figures.ratio("new", "lean") <= GATES[event_type],
+        "metered_to_lean": round(figures.ratio("lean-metered", "lean"), 3),
         "legacy_us": round(figures.median_ns("legacy") / 1000, 2),
         "legacy_to_lean": round(figures.ratio("legacy", "lean"), 3),
         "legacy_to_classic": round(figures.ratio("legacy", "classic"), 3),

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.classic import Classic
 from bench.frames import SYMBOL
-from bench.lean import lean
+from bench.lean import Take, lean, metered
 from bench.measure import Runner
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from exchanges.structs import (
@@ -29,6 +29,10 @@ __all__ = ["Contenders"]
 CHUNK = 256
 URL, REST_URL = "ws://127.0.0.1:1/", "http://127.0.0.1:1"
 NAMES = {"gateio": "GATEIO_SPOT", "mexc": "MEXC_SPOT"}
+
+
+def ignore(_: Any) -> None:
+    """A plain callback that does nothing."""
 
 
 class Arrivals:
@@ -74,6 +78,16 @@ def queued(take: Callable[[bytes], Any], arrivals: Arrivals) -> Runner:
     return run
 
 
+def one_by_one(take: Take) -> Callable[[list[bytes]], None]:
+    """The loop around every pipeline that calls back before it returns, the same for all of them."""
+
+    def run(frames: list[bytes]) -> None:
+        for raw in frames:
+            take(raw)
+
+    return run
+
+
 def config(exchange: str) -> ExchangeConfig:
     """Settings that connect to nobody: the bench hands frames in by itself."""
     return ExchangeConfig(NAMES[exchange], websocket_url=URL, base_url=REST_URL, websocket=WebSocketConfig(url=URL))
@@ -82,15 +96,17 @@ def config(exchange: str) -> ExchangeConfig:
 class Contenders:
     """All pipelines for one exchange and event type; `close` ends what they hold."""
 
-    def __init__(self, exchange: str, event_type: str) -> None:
+    def __init__(self, exchange: str, event_type: str, called: Callable[[Any], None] = ignore) -> None:
         self._exchange = exchange
         self._event_type = event_type
+        self._called = called
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     def all(self) -> dict[str, Runner]:
-        """Name to runner: lean, classic, legacy, new (door direct), new-factory."""
+        """Name to runner: lean, lean-metered, classic, legacy, new (door direct), new-factory."""
         return {
             "lean": self._lean(),
+            "lean-metered": self._lean_metered(),
             "classic": self._classic(),
             "legacy": self._managed("legacy"),
             "new": self._direct(),
@@ -103,7 +119,10 @@ class Contenders:
             await close()
 
     def _lean(self) -> Runner:
-        return lean(self._exchange, self._event_type, lambda _: None)
+        return one_by_one(lean(self._exchange, self._event_type, self._called))
+
+    def _lean_metered(self) -> Runner:
+        return one_by_one(metered(lean(self._exchange, self._event_type, self._called)))
 
     def _classic(self) -> Runner:
         arrivals = Arrivals()
@@ -136,20 +155,17 @@ class Contenders:
 
         builder = import_module(f"exchanges.integrations.{self._exchange}.builder")
 
-        def ignore(_: Any) -> None:
-            """A plain callback that does nothing."""
-
-        callbacks = PublicCallbacks(on_book=ignore, on_trades=ignore, on_book_ticker=ignore, on_ticker=ignore)
+        called = self._called
+        callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
         handler = builder.build_direct(config(self._exchange), callbacks).handler
         prepare(handler)
-        take = handler._on_raw_message
+        run = one_by_one(handler._on_raw_message)
 
-        def run(frames: list[bytes]) -> None:
+        def run_synced(frames: list[bytes]) -> None:
             sync(handler, frames)
-            for raw in frames:
-                take(raw)
+            run(frames)
 
-        return run
+        return run_synced
 
 
 def prepare(handler: Any) -> None:

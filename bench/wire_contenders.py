@@ -69,20 +69,20 @@ class WireContenders:
     async def _lean(self) -> Runner:
         socket = await connect(self._url, compression=None, ping_interval=None, max_queue=1000, proxy=None)
         self._closing.append(socket.close)
-        feed = lean(self._exchange, self._event_type, lambda _: None)
+        take = lean(self._exchange, self._event_type, lambda _: None)
 
         async def run(frames: list[bytes]) -> None:
             await socket.send(GO)
             for _ in frames:
-                feed([await socket.recv(False)])
+                take(await socket.recv(False))
 
         return run
 
     async def _lean_framed(self) -> Runner:
         transport = await open_websockets(TransportSettings(self._url))
         count = Arrivals()
-        feed = lean(self._exchange, self._event_type, count.one)
-        reading = asyncio.create_task(transport.pump(lambda raw: feed([raw])))
+        take = lean(self._exchange, self._event_type, count.one)
+        reading = asyncio.create_task(transport.pump(take))
 
         async def close() -> None:
             await transport.close()

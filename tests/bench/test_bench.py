@@ -6,22 +6,44 @@ import pytest
 
 from bench.contenders import Contenders
 from bench.frames import TYPES, frames
+from bench.lean import lean, metered
 from bench.measure import Figures, rounds
 from bench.wire import wire_server
 from bench.wire_contenders import WireContenders
+from exchanges.integrations.gateio.frames import decode_spot, read_trades
 
 
 @pytest.mark.checklist("5.1.13")
 @pytest.mark.parametrize("exchange", ["gateio", "mexc"])
 @pytest.mark.parametrize("event_type", TYPES)
 async def test_every_contender_handles_every_frame(exchange: str, event_type: str) -> None:
-    contenders = Contenders(exchange, event_type)
+    called: list[object] = []
+    contenders = Contenders(exchange, event_type, called.append)
     try:
         figures = await rounds(contenders.all(), frames(exchange, event_type, 64), repetitions=2, warm_up=0)
     finally:
         await contenders.close()
-    assert set(figures.ns) == {"lean", "classic", "legacy", "new", "new-factory"}
+    assert set(figures.ns) == {"lean", "lean-metered", "classic", "legacy", "new", "new-factory"}
     assert all(len(values) == 2 and min(values) > 0 for values in figures.ns.values())
+    # The three that call back at once, each frame of both rounds; the others end only behind their last callback.
+    assert len(called) == 3 * 2 * 64
+
+
+def test_lean_and_the_new_stack_read_the_same_from_a_frame() -> None:
+    """A limit that did less than the job would be no limit."""
+    took: list[tuple[object, ...]] = []
+    raw = frames("gateio", "trade", 1)[0]
+    lean("gateio", "trade", took.append)(raw)
+    metered(lean("gateio", "trade", took.append))(raw)
+    assert took[0] == took[1]
+    (event,) = read_trades(decode_spot(raw))
+    result, trade_id, time_ms = took[0]
+    assert (trade_id, time_ms, result.price, result.amount) == (  # type: ignore[attr-defined]
+        event.trade_id,
+        event.timestamp,
+        event.price,
+        event.quantity,
+    )
 
 
 @pytest.mark.checklist("5.1.13")

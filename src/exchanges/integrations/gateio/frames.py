@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from exchanges.structs.errors import DecodeError
 from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
 
 __all__ = [
@@ -25,6 +26,10 @@ __all__ = [
     "loose_book_ticker",
     "loose_tickers",
     "loose_trades",
+    "read_book",
+    "read_book_ticker",
+    "read_ticker",
+    "read_trades",
 ]
 
 
@@ -126,15 +131,6 @@ class TradeFrame(msgspec.Struct, tag_field="channel", tag="spot.trades", gc=Fals
     kind: ClassVar[int] = 2
     result: _Trade
 
-    def event(self) -> TradeEvent:
-        """Exchange time cut to whole milliseconds; as text, since a float64 rounds the sixth digit up."""
-        trade = self.result
-        text = trade.create_time_ms
-        # Until the year 2286 milliseconds have 13 digits.
-        trade.timestamp = int(text[:13] if text[13:14] == "." else text.partition(".")[0])
-        trade.trade_id = str(trade.id)
-        return trade
-
 
 class BookTickerFrame(msgspec.Struct, tag_field="channel", tag="spot.book_ticker", gc=False):
     """Best bid and ask."""
@@ -151,17 +147,41 @@ class TickerFrame(msgspec.Struct, tag_field="channel", tag="spot.tickers", gc=Fa
     time: int = 0
     time_ms: int = 0
 
-    def event(self) -> TickerEvent:
-        """The ticker with its time."""
-        ticker = self.result
-        ticker.timestamp = self.time_ms or self.time * 1000
-        return ticker
-
 
 SpotFrame = BookFrame | TradeFrame | BookTickerFrame | TickerFrame
 
 # Not strict: numbers are JSON text on this wire.
 decode_spot = msgspec.json.Decoder(SpotFrame, strict=False).decode
+
+
+def read_book(payload: BookFrame) -> BookUpdate:
+    """The update, which the decoder made."""
+    return payload.result
+
+
+def read_trades(payload: TradeFrame) -> list[TradeEvent]:
+    """The trade; its time is cut to whole milliseconds, as text, since a float64 rounds the sixth digit up."""
+    trade = payload.result
+    text = trade.create_time_ms
+    try:
+        # Until the year 2286 milliseconds have 13 digits; the fraction is what follows the point.
+        trade.timestamp = int(text[:13] if text[13:14] == "." else text.partition(".")[0])
+    except ValueError as error:
+        raise DecodeError(f"unreadable trade: {error}") from error
+    trade.trade_id = str(trade.id)
+    return [trade]
+
+
+def read_book_ticker(payload: BookTickerFrame) -> BookTickerEvent:
+    """Best bid and ask, which the decoder made."""
+    return payload.result
+
+
+def read_ticker(payload: TickerFrame) -> TickerEvent:
+    """The ticker with its envelope's time."""
+    ticker = payload.result
+    ticker.timestamp = payload.time_ms or payload.time * 1000
+    return ticker
 
 
 class ErrorBody(msgspec.Struct, gc=False):
@@ -244,7 +264,7 @@ def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
 def loose_trades(envelope: Envelope) -> list[TradeEvent]:
     """One or several trades."""
     result = _decode_loose_trades(envelope.result)
-    return [TradeFrame(trade).event() for trade in (result if isinstance(result, list) else [result])]
+    return [read_trades(TradeFrame(trade))[0] for trade in (result if isinstance(result, list) else [result])]
 
 
 class RestBook(msgspec.Struct, gc=False):

@@ -12,11 +12,12 @@ __all__ = ["RecentTrades"]
 class _Seen:
     """The highest id of a symbol and its last ones."""
 
-    __slots__ = ("highest", "ids")
+    __slots__ = ("highest", "ids", "note")
 
     def __init__(self, kept: int) -> None:
         self.highest = ""
         self.ids: deque[str] = deque(maxlen=kept)
+        self.note = self.ids.append
 
 
 class RecentTrades:
@@ -32,28 +33,29 @@ class RecentTrades:
         self._by_symbol: dict[str, _Seen] = {}
 
     def fresh(self, trades: list[TradeEvent]) -> list[TradeEvent]:
-        """The trades that were not delivered before, in order."""
-        by_symbol = self._by_symbol
-        repeated: list[int] = []
-        for place, trade in enumerate(trades):
+        """The trades, all of one symbol, that were not delivered before, in order."""
+        symbol = trades[0].symbol
+        seen = self._by_symbol.get(symbol)
+        if seen is None:
+            seen = self._by_symbol[symbol] = _Seen(self.KEPT)
+        last, ids, note = seen.highest, seen.ids, seen.note
+        repeated: list[TradeEvent] = []
+        for trade in trades:
             trade_id = trade.trade_id
             if trade_id is None:
                 continue
-            seen = by_symbol.get(trade.symbol)
-            if seen is None:
-                seen = by_symbol[trade.symbol] = _Seen(self.KEPT)
             # As text, ids of one length order like numbers; a longer one is higher whatever its digits.
-            last = seen.highest
             if (trade_id > last) if len(trade_id) == len(last) else len(trade_id) > len(last):
-                seen.highest = trade_id
-            elif trade_id in seen.ids:
-                repeated.append(place)
+                last = trade_id
+            elif trade_id in ids:
+                repeated.append(trade)
                 continue
-            seen.ids.append(trade_id)
+            note(trade_id)
+        seen.highest = last
         if not repeated:
             return trades
         self.repeated += len(repeated)
-        return [trade for place, trade in enumerate(trades) if place not in repeated]
+        return [trade for trade in trades if not any(trade is one for one in repeated)]
 
     def forget(self) -> None:
         """Take every trade for new."""

@@ -25,6 +25,8 @@ from exchanges.integrations.gateio.frames import (
     loose_book_ticker,
     loose_tickers,
     loose_trades,
+    read_ticker,
+    read_trades,
 )
 
 
@@ -58,7 +60,7 @@ def test_every_recorded_push_decodes_to_its_values(captures: Path) -> None:
             assert book.asks == [(float(p), float(q)) for p, q in result["a"]]
             assert not book.is_snapshot
         elif isinstance(frame, TradeFrame):
-            trade = frame.event()
+            (trade,) = read_trades(frame)
             assert (trade.trade_id, trade.symbol, trade.side) == (
                 str(result["id"]),
                 result["currency_pair"],
@@ -68,7 +70,7 @@ def test_every_recorded_push_decodes_to_its_values(captures: Path) -> None:
             assert (trade.price, trade.quantity) == (float(result["price"]), float(result["amount"]))
         else:
             assert isinstance(frame, TickerFrame)
-            ticker = frame.event()
+            ticker = read_ticker(frame)
             assert ticker.timestamp == plain["time"] * 1000
             assert (ticker.bid, ticker.ask) == (float(result["highest_bid"]), float(result["lowest_ask"]))
             assert (ticker.base_volume, ticker.quote_volume) == (
@@ -142,7 +144,7 @@ def test_trade_times_are_cut(text: str, whole: int) -> None:
     result = {"id": 1, "create_time_ms": text, "side": "buy", "currency_pair": "A_B", "amount": "1", "price": "2"}
     frame = decode_spot(json.dumps({"channel": "spot.trades", "result": result}))
     assert isinstance(frame, TradeFrame)
-    assert frame.event().timestamp == whole
+    assert read_trades(frame)[0].timestamp == whole
 
 
 def test_ticker_time_is_the_envelopes_in_milliseconds_where_given() -> None:
@@ -150,7 +152,7 @@ def test_ticker_time_is_the_envelopes_in_milliseconds_where_given() -> None:
     result = {"currency_pair": "A_B"} | dict.fromkeys(keys, "2")
     frame = decode_spot(json.dumps({"time": 5, "time_ms": 5123, "channel": "spot.tickers", "result": result}))
     assert isinstance(frame, TickerFrame)
-    assert frame.event().timestamp == 5123
+    assert read_ticker(frame).timestamp == 5123
 
 
 @given(st.decimals(min_value=0, max_value=10**9, places=8), st.decimals(min_value=0, max_value=10**9, places=8))

@@ -5,25 +5,26 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from exchanges.integrations.gateio.endpoints import CHANNEL_TYPES, SPOT_CHANNELS, UPDATE_SPEED
 from exchanges.integrations.gateio.frames import (
-    BookFrame,
-    BookTickerFrame,
     Envelope,
-    TickerFrame,
-    TradeFrame,
     decode_envelope,
     decode_spot,
     loose_book_ticker,
     loose_tickers,
     loose_trades,
+    read_book,
+    read_book_ticker,
+    read_ticker,
+    read_trades,
 )
 from exchanges.structs.errors import UNREADABLE, DecodeError
-from exchanges.structs.events import BookTickerEvent, BookUpdate, TickerEvent, TradeEvent
 from exchanges.structs.symbols import from_gateio, to_gateio
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
@@ -101,20 +102,11 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
             return CONTROL, raw_message
         return frame.kind, frame
 
-    def _parse_orderbook(self, payload: BookFrame) -> BookUpdate:
-        return payload.result
-
-    def _parse_trades(self, payload: TradeFrame) -> list[TradeEvent]:
-        try:
-            return [payload.event()]
-        except ValueError as error:
-            raise DecodeError(f"unreadable trade: {error}") from error
-
-    def _parse_book_ticker(self, payload: BookTickerFrame) -> BookTickerEvent:
-        return payload.result
-
-    def _parse_ticker(self, payload: TickerFrame) -> TickerEvent:
-        return payload.event()
+    # The readers as they are: a method around each costs a tenth of a small frame.
+    _parse_orderbook = staticmethod(read_book)
+    _parse_trades = staticmethod(read_trades)
+    _parse_book_ticker = staticmethod(read_book_ticker)
+    _parse_ticker = staticmethod(read_ticker)
 
     # Everything else
 
@@ -144,8 +136,9 @@ class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageH
         if kind is PublicWebsocketChannelType.BOOK_TICKER:
             self._on_book_ticker(events)
         elif kind is PublicWebsocketChannelType.TRADES:
-            if fresh := self._recent_trades.fresh(events):
-                self._on_trades(fresh)
+            for _, trades in groupby(events, attrgetter("symbol")):
+                if fresh := self._recent_trades.fresh(list(trades)):
+                    self._on_trades(fresh)
         else:
             for event in events:
                 self._on_ticker(event)

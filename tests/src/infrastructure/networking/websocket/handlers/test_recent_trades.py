@@ -30,7 +30,8 @@ def test_an_older_trade_that_comes_late_is_delivered() -> None:
 
 def test_symbols_have_their_own_ids() -> None:
     recent = RecentTrades()
-    assert len(recent.fresh([trade("7"), trade("7", "ETH_USDT")])) == 2
+    assert len(recent.fresh([trade("7")]) + recent.fresh([trade("7", "ETH_USDT")])) == 2
+    assert recent.fresh([trade("7", "ETH_USDT")]) == []
 
 
 def test_trades_without_an_id_always_pass() -> None:

@@ -287,15 +287,16 @@ def test_odd_forms_of_known_channels() -> None:
         stage.server.socket.feed(
             push("spot.book_ticker", BEST | {"b": "", "B": ""}),
             push("spot.tickers", [ticker, ticker]),
-            push("spot.trades", [trade, trade | {"id": 2}]),
+            push("spot.trades", [trade, trade | {"id": 2}, trade | {"currency_pair": "C_D"}]),
             push("spot.trades", []),
         )
         await settle()
-        best, first, second, trades = stage.listener.events
+        best, first, second, trades, others = stage.listener.events
         assert (best.bid_price, best.ask_price) == (0.0, 3.0)
         assert first == second
         assert (first.bid, first.timestamp) == (None, 5123)
         assert [t.trade_id for t in trades] == ["1", "2"]
+        assert [(t.trade_id, t.symbol) for t in others] == [("1", "C_D")]
         assert stage.listener.errors == []
 
     play(scene)
