@@ -100,13 +100,13 @@ def _rate(text: str | None) -> tuple[int, bool]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from shadow.config import BUILT, DEFAULT_SYMBOLS, PUBLIC_CHANNELS, SessionConfig, seconds
+    from shadow.config import CHANNELS, DEFAULT_CONNECTIONS, DEFAULT_SYMBOLS, SessionConfig, seconds
 
     rate, unpaced = _rate(options.rate)
     config = SessionConfig(
-        connections=options.connections if options.connections is not None else BUILT,
+        connections=options.connections if options.connections is not None else DEFAULT_CONNECTIONS,
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
-        channels=options.channels if options.channels is not None else PUBLIC_CHANNELS,
+        channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,
         profile=options.profile,
         duration_s=seconds(options.duration),

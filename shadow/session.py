@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from shadow.children import Child, ChildDied, Message
-from shadow.config import SessionConfig, machine
+from shadow.config import SessionConfig, channels_of, machine, make_credentials
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
 from shadow.plan import MIX, Leg, Plan, make_plan
@@ -44,6 +44,7 @@ class Session:
         self._leg: LegRun | None = None
         self._lanes: Message = {}
         self._spelt: Message = {}
+        self._credentials = make_credentials()
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -83,7 +84,12 @@ class Session:
             "recorder",
             "shadow.capture.recorder",
             log=self.folder / "recorder.log",
-            first={"dir": str(self.folder), "ledger_fd": self._ledger_read, "subjects": subjects, "secrets": []},
+            first={
+                "dir": str(self.folder),
+                "ledger_fd": self._ledger_read,
+                "subjects": subjects,
+                "secrets": self._secrets(),
+            },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
         )
@@ -103,7 +109,7 @@ class Session:
                 "roles": list(ROLES),
                 "connections": list(config.connections),
                 "symbols": list(config.symbols),
-                "channels": list(config.channels),
+                "channels": sorted({name for one in config.connections for name in channels_of(one, config.channels)}),
                 "feed": config.feed,
                 "rate": config.rate,
                 "seed": config.seed,
@@ -117,6 +123,7 @@ class Session:
                 "ledger_dir": None,
                 "host": "127.0.0.1",
                 "unpaced": config.unpaced,
+                "credentials": self._credentials,
             },
             on_message=self._on_venue,
             pass_fds=[self._ledger_write],
@@ -183,13 +190,18 @@ class Session:
                 exchange=(parts := connection.split("."))[0],
                 market=parts[1],
                 scope=parts[2],
-                ws_url=lane["ws"][f"{parts[0]}.{parts[1]}"],
+                ws_url=lane["ws"].get(connection) or lane["ws"][f"{parts[0]}.{parts[1]}"],
                 rest_url=lane["rest"][parts[0]],
                 symbols=tuple(self._spelt[connection]),
-                channels=self.config.channels,
+                channels=channels_of(connection, self.config.channels),
+                credentials=self._credentials[parts[0]] if parts[2] == "private" else None,
             )
             for connection in self.config.connections
         ]
+
+    def _secrets(self) -> list[str]:
+        """What no file may hold."""
+        return [one[name] for one in self._credentials.values() for name in ("key", "secret")]
 
     def _open_pipes(self) -> Pipes:
         """All subjects' pipes, made before the recorder so that it can inherit their read ends."""
@@ -239,7 +251,7 @@ class Session:
             "feed_name": Path(config.feed.partition(":")[2]).name if config.is_replay else "",
             "connections": list(config.connections),
             "symbols": list(config.symbols),
-            "channels": {connection: list(config.channels) for connection in config.connections},
+            "channels": {one: list(channels_of(one, config.channels)) for one in config.connections},
             "profile": config.profile,
             "duration_s": self.plan.measured_s,
             "rate": config.rate,

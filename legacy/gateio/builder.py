@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from exchanges.structs import ConfigurationError, ExchangeConfig
+from exchanges.structs import ConfigurationError, ExchangeConfig, WebSocketConfig
+from legacy.gateio.strategies.futures_public.connection import GateioFuturesPublicConnection
+from legacy.gateio.strategies.futures_public.parser import GateioFuturesPublicParser
+from legacy.gateio.strategies.futures_public.subscription import GateioFuturesPublicSubscription
 from legacy.gateio.strategies.spot_public.connection import GateioSpotPublicConnection
 from legacy.gateio.strategies.spot_public.parser import GateioSpotPublicParser
 from legacy.gateio.strategies.spot_public.subscription import GateioSpotPublicSubscription
@@ -16,6 +20,22 @@ from legacy.websocket.ws_manager import ConnectionHandler, MessageHandler, WebSo
 __all__ = ["build"]
 
 
+_STRATEGIES: dict[str, tuple[str, Callable[[WebSocketConfig], WebSocketStrategySet]]] = {
+    "GATEIO_SPOT": (
+        "spot.public",
+        lambda config: WebSocketStrategySet(
+            GateioSpotPublicConnection(config), GateioSpotPublicSubscription(), GateioSpotPublicParser()
+        ),
+    ),
+    "GATEIO_FUTURES": (
+        "futures.public",
+        lambda config: WebSocketStrategySet(
+            GateioFuturesPublicConnection(config), GateioFuturesPublicSubscription(), GateioFuturesPublicParser()
+        ),
+    ),
+}
+
+
 def build(
     exchange_config: ExchangeConfig,
     is_private: bool = False,
@@ -23,22 +43,22 @@ def build(
     connection_handler: ConnectionHandler | None = None,
     **kwargs: Any,
 ) -> WebSocketManager:
-    """A manager for GATEIO_SPOT, public; options: manager_config, logger, others are ignored.
+    """A manager for GATEIO_SPOT or GATEIO_FUTURES, public; options: manager_config, logger, others are ignored.
 
     Raises ConfigurationError (a ValueError) for connections that are not there.
     """
-    if exchange_config.name != "GATEIO_SPOT" or is_private:
+    known = _STRATEGIES.get(exchange_config.name)
+    if known is None or is_private:
         scope = "private" if is_private else "public"
-        raise ConfigurationError(f"{exchange_config.name} {scope} is not built; built is GATEIO_SPOT public")
+        built = ", ".join(f"{name} public" for name in _STRATEGIES)
+        raise ConfigurationError(f"{exchange_config.name} {scope} is not built; built are {built}")
+    name, strategies = known
     config = websocket_config(exchange_config)
-    strategies = WebSocketStrategySet(
-        GateioSpotPublicConnection(config), GateioSpotPublicSubscription(), GateioSpotPublicParser()
-    )
     return WebSocketManager(
         config,
-        strategies,
+        strategies(config),
         message_handler,
         connection_handler,
         kwargs.get("manager_config"),
-        kwargs.get("logger") or logging.getLogger("websocket.gateio.spot.public"),
+        kwargs.get("logger") or logging.getLogger(f"websocket.gateio.{name}"),
     )

@@ -1,4 +1,4 @@
-"""Gate.io spot frames by the wire page: JSON text to events, read by the plain library with exact decimals."""
+"""Gate.io frames, spot and futures, by the wire page: JSON text to events by the plain library, exact decimals."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ def decode(payload: bytes, is_text: bool = True) -> list[Event]:
     make = EVENTS.get(str(frame.get("channel")))
     if make is None or frame.get("event") not in ("update", "all") or frame.get("error"):
         return []
-    result = frame.get("result")
-    items: list[Any] = result if isinstance(result, list) else [result]
     try:
-        return [make(item, frame) for item in items]
+        return [make(item, frame) for item in flat(frame.get("result")) if not is_partial(item, frame)]
     except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
         raise DecodeError(f"{frame['channel']}: {error!r}") from error
 
@@ -36,7 +34,7 @@ def rest_book(payload: bytes, symbol: str) -> Book:
     answer = parse(payload)
     try:
         bids, asks = levels(answer["bids"]), levels(answer["asks"])
-        return Book(symbol, None, int(answer["id"]), True, bids, asks, millis(answer.get("current")))
+        return Book(symbol, None, int(answer["id"]), True, bids, asks, rest_millis(answer.get("current")))
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise DecodeError(f"no order book answer: {error!r}") from error
 
@@ -52,9 +50,26 @@ def parse(payload: bytes) -> Frame:
     return frame
 
 
+def flat(result: Any) -> list[Any]:
+    """The items of a result: an object, an array of them, or (on old futures tickers) an array in an array."""
+    if not isinstance(result, list):
+        return [result]
+    return [item for part in result for item in flat(part)]
+
+
+def is_partial(item: Any, frame: Frame) -> bool:
+    """A futures ticker without a last price: some pushes hold only a part of the keys."""
+    return frame["channel"] == "futures.tickers" and isinstance(item, dict) and not item.get("last")
+
+
 def millis(value: Any) -> int | None:
     """A ms time that may be text with a fraction, which is cut."""
     return None if value is None or value == "" else int(Decimal(str(value)))
+
+
+def rest_millis(value: Any) -> int | None:
+    """A REST time in ms: futures answers give it in seconds with a fraction, spot answers in whole ms."""
+    return int(value * 1000) if isinstance(value, Decimal) else millis(value)
 
 
 def decimal(value: Any) -> str | None:
@@ -121,9 +136,42 @@ def ticker(item: Frame, frame: Frame) -> Event:
     )
 
 
+def futures_trade(item: Frame, frame: Frame) -> Event:
+    """A futures trade: the sign of its size is the taker's side."""
+    size = Decimal(str(item["size"]))
+    if not size:
+        raise ValueError("size 0")
+    ts = millis(item.get("create_time_ms")) or millis(item["create_time"] * 1000)
+    quantity = f"{abs(size):f}"
+    side = "buy" if size > 0 else "sell"
+    return Trade(
+        str(item["contract"]), str(item["id"]), decimal(item["price"]), quantity, side, ts, times_of(frame, item)
+    )
+
+
+def futures_ticker(item: Frame, frame: Frame) -> Event:
+    """24-hour figures of a contract: volumes in base and quote currency; the channel has no bid or ask."""
+    return Ticker(
+        symbol=str(item["contract"]),
+        last=decimal(item.get("last")),
+        bid=None,
+        ask=None,
+        base_volume=decimal(item.get("volume_24h_base")),
+        quote_volume=decimal(item.get("volume_24h_quote")),
+        high=decimal(item.get("high_24h")),
+        low=decimal(item.get("low_24h")),
+        ts=envelope_time(frame),
+        times=times_of(frame, item),
+    )
+
+
 EVENTS: dict[str, Callable[[Frame, Frame], Event]] = {
     "spot.order_book_update": book,
     "spot.trades": trade,
     "spot.book_ticker": book_ticker,
     "spot.tickers": ticker,
+    "futures.order_book_update": book,
+    "futures.trades": futures_trade,
+    "futures.book_ticker": book_ticker,
+    "futures.tickers": futures_ticker,
 }

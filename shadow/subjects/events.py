@@ -16,6 +16,7 @@ from exchanges.structs import (
     Trade,
 )
 from shadow.subjects.emit import Emitter
+from shadow.subjects.private_events import balance_line, fill_line, order_line, position_line
 
 __all__ = ["message_sink"]
 
@@ -111,6 +112,9 @@ def message_sink(
     listed: dict[MessageType, Callable[[Put, str, int, str, Any], None]] = {
         MessageType.TRADES: _trade,
         MessageType.TICKER: _ticker,
+        MessageType.ORDER: order_line,
+        MessageType.TRADE: fill_line,
+        MessageType.POSITION: position_line,
     }
 
     def spelt(symbol: Symbol) -> str:
@@ -133,6 +137,9 @@ def message_sink(
             _book(put, connection, t, spelt(message.data.symbol), message.data)
         elif kind is MessageType.BOOK_TICKER:
             _book_ticker(put, connection, t, spelt(message.data.symbol), message.data)
+        elif kind is MessageType.BALANCE:
+            for balance in message.data:
+                balance_line(put, connection, t, None, balance)
         elif kind in listed:
             write = listed[kind]
             for item in message.data:

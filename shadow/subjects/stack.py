@@ -102,6 +102,7 @@ class StackSubject:
             websocket_url=spec.ws_url,
             websocket=WebSocketConfig(url=spec.ws_url),
             transport=self._start.options.get("transport"),
+            credentials=_credentials(spec),
         )
         state = self._state_writer(spec.id)
         burn = burn_of(self._start.options, spec.id)
@@ -145,15 +146,28 @@ class StackSubject:
 
     @staticmethod
     def _channels(spec: ConnectionSpec) -> list[Any]:
-        from exchanges.structs import PublicWebsocketChannelType as Channel
+        from exchanges.structs import PrivateWebsocketChannelType as Private
+        from exchanges.structs import PublicWebsocketChannelType as Public
 
         by_name = {
-            "book": Channel.ORDERBOOK,
-            "trade": Channel.TRADES,
-            "book_ticker": Channel.BOOK_TICKER,
-            "ticker": Channel.TICKER,
+            "book": Public.ORDERBOOK,
+            "trade": Public.TRADES,
+            "book_ticker": Public.BOOK_TICKER,
+            "ticker": Public.TICKER,
+            "order": Private.ORDER,
+            "fill": Private.TRADE,
+            "balance": Private.BALANCE,
+            "position": Private.POSITION,
         }
         return [by_name[name] for name in spec.channels]
+
+
+def _credentials(spec: ConnectionSpec) -> Any:
+    """What the start line gave for a private connection, as the stacks take it."""
+    from exchanges.structs import ExchangeCredentials
+
+    given = spec.credentials
+    return None if given is None else ExchangeCredentials(given["key"], given["secret"])
 
 
 async def stdin_lines() -> asyncio.StreamReader:

@@ -13,6 +13,7 @@ __all__ = ["RefuseSubscribe", "StaleBooks", "book_query"]
 
 _BOOK_CALLS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
     "gateio.spot": ("/api/v4/spot/order_book", {"currency_pair": "{}", "limit": "100", "with_id": "true"}),
+    "gateio.futures": ("/api/v4/futures/usdt/order_book", {"contract": "{}", "limit": "100", "with_id": "true"}),
     "mexc.spot": ("/api/v3/depth", {"symbol": "{}", "limit": "1000"}),
 }
 

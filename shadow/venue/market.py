@@ -12,6 +12,7 @@ from shadow.venue.wire import Level, MarketEvent
 __all__ = ["Market", "market_for"]
 
 FIRST_VERSION = 82_164_153_436
+FIRST_FUTURES_VERSION = 31_904_226_718
 
 
 class Market:
@@ -31,13 +32,14 @@ class Market:
         *,
         max_trades: int = 1,
         padded: bool = False,
+        market: str = "spot",
     ) -> None:
         self.symbols: Sequence[str] = tuple(symbols)
         self._max_trades = max_trades
         self._random = Random(f"market/{seed}")
         self._trade_ids = count(start_ms // 100 + 1)
         self._by_symbol = {
-            symbol: SymbolMarket(symbol, seed, first_version + 1_000_003 * place, padded=padded)
+            symbol: SymbolMarket(symbol, seed, first_version + 1_000_003 * place, padded=padded, market=market)
             for place, symbol in enumerate(self.symbols)
         }
 
@@ -70,10 +72,13 @@ class Market:
 
 
 def market_for(exchange: str, market: str, symbols: Iterable[str], seed: int, start_ms: int) -> Market:
-    """The market behind the personas of (exchange, market): several trades a frame and padded levels at MEXC only.
+    """The market behind the personas of (exchange, market): padded levels at MEXC only, several trades a frame there
+    and on Gate.io's futures.
 
-    Markets of different exchanges differ although the seed is the same.
+    Markets of different exchanges, and spot and futures, differ although the seed is the same.
     """
-    is_mexc = exchange == "mexc"
+    is_mexc, is_futures = exchange == "mexc", market == "futures"
     own_seed = Random(f"{exchange}.{market}/{seed}").getrandbits(48)
-    return Market(symbols, own_seed, start_ms, max_trades=3 if is_mexc else 1, padded=is_mexc)
+    first_version = FIRST_FUTURES_VERSION if is_futures else FIRST_VERSION
+    most = 3 if is_mexc else 2 if is_futures else 1
+    return Market(symbols, own_seed, start_ms, first_version, max_trades=most, padded=is_mexc, market=market)

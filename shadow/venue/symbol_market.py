@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
 from shadow.venue.book_state import BookState, Side, decimal_text
 from shadow.venue.wire import Level, MarketEvent, TradeItem
 
-__all__ = ["Listing", "SymbolMarket", "listing"]
+__all__ = ["Listing", "SymbolMarket", "contract_size", "listing"]
 
 _LEVELS_LOW, _LEVELS_START, _LEVELS_HIGH = 62, 78, 96
 _REACH_TICKS = 260
@@ -35,17 +36,37 @@ _KNOWN = {
     "DOGE": Listing(21463, 5, 2, 900_000),
 }
 
+_FUTURES = {
+    "BTC": Listing(842_700, 1, 0, 4_000),
+    "ETH": Listing(274_315, 2, 0, 1_200),
+    "SOL": Listing(18_342, 2, 0, 900),
+    "XRP": Listing(24_817, 4, 0, 1_500),
+    "DOGE": Listing(21_463, 5, 0, 900),
+}
+_CONTRACT_SIZES = {"BTC": "0.0001", "ETH": "0.01", "SOL": "1", "XRP": "10", "DOGE": "10"}
+
 KNOWN_SYMBOLS = tuple(f"{base}_USDT" for base in _KNOWN)
 """What a session may ask of the synthetic market."""
 
 
-def listing(symbol: str) -> Listing:
-    """The listing of a known base asset, or one worked out from the name alone."""
+def listing(symbol: str, market: str = "spot") -> Listing:
+    """The listing of a known base asset, or one worked out from the name alone; futures trade whole contracts."""
     base = symbol.partition("_")[0]
-    if base in _KNOWN:
-        return _KNOWN[base]
+    known = _FUTURES if market == "futures" else _KNOWN
+    if base in known:
+        return known[base]
     spread = sum(ord(letter) * 31**place for place, letter in enumerate(symbol)) % 40_000
-    return Listing(10_000 + spread, 4, 3, 60_000)
+    return Listing(10_000 + spread, 4, 0 if market == "futures" else 3, 60_000)
+
+
+def contract_size(symbol: str) -> Decimal:
+    """Base amount of one futures contract (`quanto_multiplier`)."""
+    return Decimal(_CONTRACT_SIZES.get(symbol.partition("_")[0], "1"))
+
+
+def _scaled(units: int, places: int) -> int:
+    """A whole number with `places` digits cut off its end, or that many zeros put behind it."""
+    return units // 10**places if places >= 0 else units * int(10**-places)
 
 
 class SymbolMarket:
@@ -55,9 +76,11 @@ class SymbolMarket:
     next book update, which names the levels they touched. So every book ticker has a version that no other has.
     """
 
-    def __init__(self, symbol: str, seed: int, first_version: int, *, padded: bool = False) -> None:
+    def __init__(
+        self, symbol: str, seed: int, first_version: int, *, padded: bool = False, market: str = "spot"
+    ) -> None:
         self.symbol = symbol
-        self.listing = listing(symbol)
+        self.listing = listing(symbol, market)
         self._padded = padded
         self._random = Random(f"{symbol}/{seed}")
         self._anchor = float(self.listing.price_ticks)
@@ -137,7 +160,7 @@ class SymbolMarket:
             "bid": bid[0],
             "ask": ask[0],
             "base_volume": decimal_text(self._base_units, quantities + _WINDOW_DECIMALS),
-            "quote_volume": decimal_text(self._quote_units // 10**finer, _QUOTE_DECIMALS),
+            "quote_volume": decimal_text(_scaled(self._quote_units, finer), _QUOTE_DECIMALS),
             "high": decimal_text(self._high_ticks, prices),
             "low": decimal_text(self._low_ticks, prices),
             "change": decimal_text(change, 4),

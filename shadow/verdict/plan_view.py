@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shadow.verdict.checklist import Checklist
-from shadow.verdict.series import TYPES
+from shadow.verdict.series import PRIVATE_TYPES, PUBLIC_TYPES
 
 __all__ = ["PlanView"]
 
@@ -58,7 +58,8 @@ class PlanView:
 
     def types(self, connection: str) -> list[str]:
         """Event types asked of a connection."""
-        return [name for name in TYPES if name in self._channels.get(connection, TYPES)]
+        every = PRIVATE_TYPES if connection.endswith(".private") else PUBLIC_TYPES
+        return [name for name in every if name in self._channels.get(connection, every)]
 
     def mix(self, connection: str) -> dict[str, float]:
         """Share of each of the connection's types; equal shares where the plan has none."""

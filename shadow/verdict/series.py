@@ -16,9 +16,20 @@ from shadow.verdict.timeline import Burst, Phase
 if TYPE_CHECKING:
     from shadow.diff.codes import Matches
 
-__all__ = ["TYPES", "Pairs", "ServicePair", "join_pairs", "paired_latencies", "paired_services"]
+__all__ = [
+    "PRIVATE_TYPES",
+    "PUBLIC_TYPES",
+    "TYPES",
+    "Pairs",
+    "ServicePair",
+    "join_pairs",
+    "paired_latencies",
+    "paired_services",
+]
 
-TYPES = ("book", "trade", "book_ticker", "ticker")
+PUBLIC_TYPES = ("book", "trade", "book_ticker", "ticker")
+PRIVATE_TYPES = ("order", "fill", "balance", "position")
+TYPES = PUBLIC_TYPES + PRIVATE_TYPES
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 

@@ -67,6 +67,12 @@ class GateioWire:
         "spot.tickers": "ticker",
     }
     ticker_sides = (9.0, 11.0)
+    book_options: ClassVar[set[str]] = {"100ms"}
+    ping = "spot.ping"
+
+    def listed(self, symbol: Symbol) -> Symbol:
+        """The symbol as this market knows it."""
+        return symbol
 
     def spell(self, symbol: Symbol) -> str:
         return f"{symbol.base}_{symbol.quote}"
@@ -76,11 +82,12 @@ class GateioWire:
         if request.get("event") != ("subscribe" if subscribe else "unsubscribe"):
             return set()
         kind = self.channels[request["channel"]]
-        return {(kind, item) for item in request["payload"] if item != "100ms"}
+        return {(kind, item) for item in request["payload"] if item not in self.book_options}
 
     def ack(self, request: dict[str, Any], refuse: bool = False) -> list[str]:
-        if request.get("channel") == "spot.ping":
-            return ['{"time":1,"time_ms":1000,"channel":"spot.pong","event":"","result":null}']
+        if request.get("channel") == self.ping:
+            pong = self.ping.replace("ping", "pong")
+            return ['{"time":1,"time_ms":1000,"channel":"' + pong + '","event":"","result":null}']
         if request.get("event") not in ("subscribe", "unsubscribe"):
             return []
         answer = {key: request[key] for key in ("time", "id", "channel", "event", "payload") if key in request}
@@ -90,9 +97,14 @@ class GateioWire:
         return [orjson.dumps(answer).decode()]
 
     def push(self, kind: str, symbol: Symbol, number: int) -> str:
-        pair = self.spell(symbol)
         channel = next(channel for channel, name in self.channels.items() if name == kind)
-        result: dict[str, Any] = {
+        result = self.result(kind, self.spell(symbol), number)
+        push = {"time": NOW_MS // 1000, "time_ms": NOW_MS, "channel": channel, "event": "update", "result": result}
+        return orjson.dumps(push).decode()
+
+    def result(self, kind: str, pair: str, number: int) -> Any:
+        """The result of a push."""
+        results: dict[str, Any] = {
             "book": {
                 "t": NOW_MS,
                 "e": "depthUpdate",
@@ -125,9 +137,62 @@ class GateioWire:
                 "high_24h": "12",
                 "low_24h": "8",
             },
-        }[kind]
-        push = {"time": NOW_MS // 1000, "time_ms": NOW_MS, "channel": channel, "event": "update", "result": result}
-        return orjson.dumps(push).decode()
+        }
+        return results[kind]
+
+
+class GateioFuturesWire(GateioWire):
+    """Gate.io futures: levels as objects, signed sizes as numbers or text, several items a push."""
+
+    name = "GATEIO_FUTURES"
+    channels: ClassVar[dict[str, str]] = {
+        "futures.order_book_update": "book",
+        "futures.trades": "trade",
+        "futures.book_ticker": "book_ticker",
+        "futures.tickers": "ticker",
+    }
+    ticker_sides = (None, None)
+    book_options: ClassVar[set[str]] = {"100ms", "100"}
+    ping = "futures.ping"
+
+    def listed(self, symbol: Symbol) -> Symbol:
+        return Symbol(symbol.base, symbol.quote, True)
+
+    def result(self, kind: str, pair: str, number: int) -> Any:
+        results: dict[str, Any] = {
+            "book": {
+                "t": NOW_MS,
+                "s": pair,
+                "U": number,
+                "u": number,
+                "b": [{"p": "9.5", "s": "1.25"}, {"p": "9", "s": 0}],
+                "a": [{"p": "11", "s": 2}],
+                "l": "100",
+            },
+            "trade": [
+                {
+                    "contract": pair,
+                    "size": "-0.5",
+                    "id": number,
+                    "create_time": NOW_MS // 1000,
+                    "create_time_ms": NOW_MS,
+                    "price": "10",
+                }
+            ],
+            "book_ticker": {"t": NOW_MS, "u": number, "s": pair, "b": "9", "B": 1, "a": "11", "A": "2"},
+            "ticker": [
+                {
+                    "contract": pair,
+                    "last": "10",
+                    "volume_24h": "100000",
+                    "volume_24h_base": "100",
+                    "volume_24h_quote": "1000",
+                    "high_24h": "12",
+                    "low_24h": "8",
+                }
+            ],
+        }
+        return results[kind]
 
 
 class MexcWire:
@@ -147,6 +212,10 @@ class MexcWire:
         "ticker": "{}@UTC+8",
     }
     ticker_sides = (None, None)
+
+    def listed(self, symbol: Symbol) -> Symbol:
+        """The symbol as this market knows it."""
+        return symbol
 
     def spell(self, symbol: Symbol) -> str:
         return f"{symbol.base}{symbol.quote}"
@@ -216,6 +285,11 @@ class MexcWire:
 
 
 Wire = GateioWire | MexcWire
+WIRES: dict[str, type[GateioWire] | type[MexcWire]] = {
+    "gateio": GateioWire,
+    "gateio-futures": GateioFuturesWire,
+    "mexc": MexcWire,
+}
 
 
 class Venue(Signal):
@@ -274,6 +348,7 @@ class Venue(Signal):
     def expected(self, kind: str, symbol: Symbol, number: int) -> Any:
         """The data of the ParsedMessage for `push(kind, symbol, number)`; for a book its two sides and version."""
         bid, ask = self.wire.ticker_sides
+        symbol = self.wire.listed(symbol)
         return {
             "book": ([OrderBookEntry(9.5, 1.25), OrderBookEntry(9.0, 0.0)], [OrderBookEntry(11.0, 2.0)], number),
             "trade": [Trade(symbol, 10.0, 0.5, "sell", NOW_MS, str(number))],
@@ -329,10 +404,10 @@ def stack(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(params=["gateio", "mexc"])
+@pytest.fixture(params=list(WIRES))
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     """A running loopback exchange of each kind."""
-    fake = Venue(GateioWire() if request.param == "gateio" else MexcWire())
+    fake = Venue(WIRES[request.param]())
     app = web.Application()
     app.router.add_get("/{path:.*}", fake.rest)
     runner = web.AppRunner(app)
@@ -340,7 +415,7 @@ async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    fake.rest_url = f"http://{host}:{port}" + ("/api/v4" if request.param == "gateio" else "")
+    fake.rest_url = f"http://{host}:{port}" + ("/api/v4" if isinstance(fake.wire, GateioWire) else "")
     async with serve(fake.handle, "127.0.0.1", 0, ping_interval=None, close_timeout=0.2) as server:
         fake.ws_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws"
         yield fake

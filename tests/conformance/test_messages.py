@@ -46,7 +46,7 @@ async def test_each_type_arrives_as_its_struct(
     await connection.send(venue.wire.push(kind, symbol, 101))
     (message,) = await caller.got(1, *DATA)
     assert message.message_type is message_type
-    assert message.symbol == symbol
+    assert message.symbol == venue.wire.listed(symbol)
     assert content(message) == venue.expected(kind, symbol, 101)
     assert isinstance(message.timestamp, int)
 

@@ -23,7 +23,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     ("words", "says"),
     [
         (["run", "--connections", "binance.spot.public"], "binance.spot.public"),
-        (["run", "--connections", "gateio.futures.public"], "not built yet"),
+        (["run", "--connections", "gateio.futures.private"], "not built yet"),
         (["run", "--connections", "mexc.spot.public", "--fault", "close@gateio.spot.public"], "not among"),
         (["venue", "--ws-port", "99999"], "99999"),
         (["venue", "--rest-port", "-1"], "-1"),

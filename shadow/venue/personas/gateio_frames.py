@@ -9,7 +9,18 @@ import orjson
 
 from shadow.venue.wire import MarketEvent, MarketView, Push
 
-__all__ = ["EVENT_TYPES", "Variant", "api_refusal", "encoder", "envelope", "full_book", "parse_key"]
+__all__ = [
+    "EVENT_AGE_MS",
+    "EVENT_TYPES",
+    "Encoder",
+    "Variant",
+    "api_refusal",
+    "encoder",
+    "envelope",
+    "full_book",
+    "parse_key",
+    "update",
+]
 
 EVENT_TYPES = {
     "spot.tickers": "ticker",
@@ -22,7 +33,7 @@ EVENT_TYPES = {
 """Channel to event type."""
 
 # The venue stamps a frame a little after the event in it, so that the two times can be told apart.
-_EVENT_AGE_MS = 4
+EVENT_AGE_MS = 4
 _UPDATE_DEPTH = {"100ms": "100", "20ms": "20"}
 
 Encoder = Callable[[MarketEvent], Push]
@@ -95,7 +106,7 @@ def full_book(key: str, market: MarketView, now_s: float) -> Push:
     version, bids, asks = market.book(variant.symbol)
     now_ms = int(now_s * 1000)
     result = {
-        "t": now_ms - _EVENT_AGE_MS,
+        "t": now_ms - EVENT_AGE_MS,
         "full": True,
         "s": f"ob.{variant.symbol}.{variant.options[0]}",
         "u": version,
@@ -105,21 +116,20 @@ def full_book(key: str, market: MarketView, now_s: float) -> Push:
     return Push("book", variant.symbol, None, version, _obu_frame(result, now_ms), True)
 
 
-def _update(channel: str, ts_ms: int, result: object) -> bytes:
-    return orjson.dumps(
-        {"time": ts_ms // 1000, "time_ms": ts_ms, "channel": channel, "event": "update", "result": result}
-    )
+def update(channel: str, ts_ms: int, result: object, *, event: str = "update", channel_first: bool = False) -> bytes:
+    """A data frame. Key order is not stable across the real channels: some begin with the channel."""
+    times = {"time": ts_ms // 1000, "time_ms": ts_ms}
+    if channel_first:
+        return orjson.dumps({"channel": channel, "result": result, **times, "event": event})
+    return orjson.dumps({**times, "channel": channel, "event": event, "result": result})
 
 
 def _obu_frame(result: object, ts_ms: int) -> bytes:
-    # The real obu frames begin with the channel; key order is not stable across channels.
-    return orjson.dumps(
-        {"channel": "spot.obu", "result": result, "time_ms": ts_ms, "time": ts_ms // 1000, "event": "update"}
-    )
+    return update("spot.obu", ts_ms, result, channel_first=True)
 
 
 def _book_update(event: MarketEvent, symbol: str, depth: str) -> Push:
-    t = event.ts_ms - _EVENT_AGE_MS
+    t = event.ts_ms - EVENT_AGE_MS
     result = {
         "t": t,
         "e": "depthUpdate",
@@ -131,13 +141,13 @@ def _book_update(event: MarketEvent, symbol: str, depth: str) -> Push:
         "b": event.bids,
         "a": event.asks,
     }
-    payload = _update("spot.order_book_update", event.ts_ms, result)
+    payload = update("spot.order_book_update", event.ts_ms, result)
     return Push("book", symbol, event.first, event.last, payload, True)
 
 
 def _difference(event: MarketEvent, symbol: str, stream: str) -> Push:
     result: dict[str, object] = {
-        "t": event.ts_ms - _EVENT_AGE_MS,
+        "t": event.ts_ms - EVENT_AGE_MS,
         "s": stream,
         "U": event.first,
         "u": event.last,
@@ -153,20 +163,20 @@ def _snapshot(event: MarketEvent, market: MarketView, symbol: str, level: str) -
     version, bids, asks = market.book(symbol)
     depth = int(level)
     result = {
-        "t": event.ts_ms - _EVENT_AGE_MS,
+        "t": event.ts_ms - EVENT_AGE_MS,
         "lastUpdateId": version,
         "s": symbol,
         "l": level,
         "bids": bids[:depth],
         "asks": asks[:depth],
     }
-    return Push("book", symbol, None, version, _update("spot.order_book", event.ts_ms, result), True)
+    return Push("book", symbol, None, version, update("spot.order_book", event.ts_ms, result), True)
 
 
 def _book_ticker(event: MarketEvent, symbol: str) -> Push:
     bid, ask = event.bid or ("", ""), event.ask or ("", "")
     result = {
-        "t": event.ts_ms - _EVENT_AGE_MS,
+        "t": event.ts_ms - EVENT_AGE_MS,
         "u": event.last,
         "s": symbol,
         "b": bid[0],
@@ -174,7 +184,7 @@ def _book_ticker(event: MarketEvent, symbol: str) -> Push:
         "a": ask[0],
         "A": ask[1],
     }
-    payload = _update("spot.book_ticker", event.ts_ms, result)
+    payload = update("spot.book_ticker", event.ts_ms, result)
     return Push("book_ticker", symbol, None, event.last, payload, True)
 
 
@@ -194,7 +204,7 @@ def _trade(event: MarketEvent, symbol: str) -> Push:
         "price": trade.price,
         "range": f"{trade.id}-{trade.id}",
     }
-    return Push("trade", symbol, None, None, _update("spot.trades", event.ts_ms, result), True)
+    return Push("trade", symbol, None, None, update("spot.trades", event.ts_ms, result), True)
 
 
 def _ticker(event: MarketEvent, symbol: str) -> Push:
@@ -210,4 +220,4 @@ def _ticker(event: MarketEvent, symbol: str) -> Push:
         "high_24h": figures["high"],
         "low_24h": figures["low"],
     }
-    return Push("ticker", symbol, None, None, _update("spot.tickers", event.ts_ms, result), True)
+    return Push("ticker", symbol, None, None, update("spot.tickers", event.ts_ms, result), True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from shadow.venue.personas.gateio import GateioSpotPublic
+from shadow.venue.personas.gateio import GateioFuturesPublic, GateioSpotPublic
 from shadow.venue.personas.mexc import MexcSpotPublic
 from shadow.venue.wire import MarketView, Persona
 
@@ -20,6 +20,7 @@ class PersonaFactory(Protocol):
 
 PERSONAS: dict[str, PersonaFactory] = {
     "gateio.spot.public": GateioSpotPublic,
+    "gateio.futures.public": GateioFuturesPublic,
     "mexc.spot.public": MexcSpotPublic,
 }
 """All that are built, by `<exchange>.<market>.<scope>`, in the order in which sessions list them."""

@@ -66,10 +66,10 @@ class TickerEvent(msgspec.Struct, gc=False):
     last: float
     bid: float | None
     ask: float | None
-    base_volume: float
-    quote_volume: float
-    high: float
-    low: float
+    base_volume: float | None
+    quote_volume: float | None
+    high: float | None
+    low: float | None
     timestamp: int | None = None
 
 

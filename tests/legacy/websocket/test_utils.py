@@ -45,9 +45,7 @@ def test_private_without_credentials_is_a_value_error(name: str) -> None:
         create_websocket_manager(ExchangeConfig(name, websocket_url=URL), is_private=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "is_private"), [("GATEIO_FUTURES", False), ("MEXC_SPOT", True), ("GATEIO_SPOT", True)]
-)
+@pytest.mark.parametrize(("name", "is_private"), [("GATEIO_FUTURES", True), ("MEXC_SPOT", True), ("GATEIO_SPOT", True)])
 def test_connections_that_are_not_there_are_named(name: str, is_private: bool) -> None:
     config = ExchangeConfig(name, ExchangeCredentials("key", "secret"), websocket_url=URL)
     with pytest.raises(ValueError, match=name):

@@ -6,8 +6,10 @@ import logging
 import random
 from typing import Any
 
-from exchanges.integrations.gateio.endpoints import REST_URL, SPOT_URL
-from exchanges.integrations.gateio.rest import GateioRest
+from exchanges.integrations.gateio.endpoints import FUTURES_URL, REST_URL, SPOT_URL
+from exchanges.integrations.gateio.rest import GateioFuturesRest, GateioRest
+from exchanges.integrations.gateio.ws.handlers.futures_public_handler import GateioFuturesPublicHandler
+from exchanges.integrations.gateio.ws.handlers.public_handler import GateioPublicHandler
 from exchanges.integrations.gateio.ws.handlers.spot_public_handler import GateioSpotPublicHandler
 from exchanges.structs.errors import ConfigurationError
 from exchanges.structs.events import PublicCallbacks
@@ -19,7 +21,11 @@ from infrastructure.networking.websocket.ws_manager import WebSocketManager
 
 __all__ = ["build", "build_direct", "build_handler"]
 
-HANDLERS = {("GATEIO_SPOT", False): GateioSpotPublicHandler}
+# By name and scope: handler, address, REST side, name of the logger.
+HANDLERS: dict[tuple[str, bool], tuple[type[GateioPublicHandler], str, type[GateioRest], str]] = {
+    ("GATEIO_SPOT", False): (GateioSpotPublicHandler, SPOT_URL, GateioRest, "spot.public"),
+    ("GATEIO_FUTURES", False): (GateioFuturesPublicHandler, FUTURES_URL, GateioFuturesRest, "futures.public"),
+}
 
 
 def build(
@@ -62,14 +68,15 @@ def build_direct(
     return DirectConnection(build_handler(exchange_config, is_private, callbacks=callbacks, **options))
 
 
-def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> GateioSpotPublicHandler:
+def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> GateioPublicHandler:
     """The handler of this exchange, market and scope; ConfigurationError where none exists."""
-    handler_type = HANDLERS.get((exchange_config.name.upper(), is_private))
-    if handler_type is None:
+    known = HANDLERS.get((exchange_config.name.upper(), is_private))
+    if known is None:
         scope = "private" if is_private else "public"
         raise ConfigurationError(f"the new stack has no {scope} connection for {exchange_config.name}")
-    url = exchange_config.websocket_url or SPOT_URL
+    handler_type, default_url, rest_type, name = known
+    url = exchange_config.websocket_url or default_url
     config = (exchange_config.websocket or WebSocketConfig(url)).with_url(url)
-    options["logger"] = options.get("logger") or logging.getLogger("websocket.gateio.spot.public")
+    options["logger"] = options.get("logger") or logging.getLogger(f"websocket.gateio.{name}")
     options["transport"] = options.get("transport") or exchange_config.transport
-    return handler_type(config, rest=GateioRest(exchange_config.base_url or REST_URL), **options)
+    return handler_type(config, rest=rest_type(exchange_config.base_url or REST_URL), **options)

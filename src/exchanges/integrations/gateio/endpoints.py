@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from exchanges.structs.types import PublicWebsocketChannelType
 
-__all__ = ["BOOK_DEPTH", "CHANNEL_TYPES", "REST_URL", "SPOT_CHANNELS", "SPOT_URL", "UPDATE_SPEED"]
+__all__ = [
+    "BOOK_DEPTH",
+    "FUTURES_BOOK_OPTIONS",
+    "FUTURES_CHANNELS",
+    "FUTURES_URL",
+    "REST_URL",
+    "SPOT_BOOK_OPTIONS",
+    "SPOT_CHANNELS",
+    "SPOT_URL",
+]
 
 SPOT_URL = "wss://api.gateio.ws/ws/v4/"
+FUTURES_URL = "wss://fx-ws.gateio.ws/v4/ws/usdt"
 REST_URL = "https://api.gateio.ws/api/v4"
-UPDATE_SPEED = "100ms"
-# Depth of the difference stream at 100ms; the snapshot has to have the same.
+# Depth of the difference streams at 100ms; the snapshot has to have the same.
 BOOK_DEPTH = 100
 
 SPOT_CHANNELS: dict[PublicWebsocketChannelType, str] = {
@@ -18,4 +27,11 @@ SPOT_CHANNELS: dict[PublicWebsocketChannelType, str] = {
     PublicWebsocketChannelType.BOOK_TICKER: "spot.book_ticker",
     PublicWebsocketChannelType.TICKER: "spot.tickers",
 }
-CHANNEL_TYPES: dict[str, PublicWebsocketChannelType] = {name: kind for kind, name in SPOT_CHANNELS.items()}
+SPOT_BOOK_OPTIONS = ("100ms",)
+FUTURES_CHANNELS: dict[PublicWebsocketChannelType, str] = {
+    PublicWebsocketChannelType.ORDERBOOK: "futures.order_book_update",
+    PublicWebsocketChannelType.TRADES: "futures.trades",
+    PublicWebsocketChannelType.BOOK_TICKER: "futures.book_ticker",
+    PublicWebsocketChannelType.TICKER: "futures.tickers",
+}
+FUTURES_BOOK_OPTIONS = ("100ms", str(BOOK_DEPTH))

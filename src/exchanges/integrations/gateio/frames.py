@@ -23,7 +23,7 @@ __all__ = [
     "decode_envelope",
     "decode_snapshot",
     "decode_spot",
-    "loose_book_ticker",
+    "loose_book_tickers",
     "loose_tickers",
     "loose_trades",
     "read_book",
@@ -233,12 +233,11 @@ _decode_loose_trades = msgspec.json.Decoder(_Trade | list[_Trade], strict=False)
 _decode_loose_book_ticker = msgspec.json.Decoder(_LooseBookTicker).decode
 
 
-def loose_book_ticker(envelope: Envelope) -> BookTickerEvent:
+def loose_book_tickers(envelope: Envelope) -> list[BookTickerEvent]:
     """A best bid/ask with an empty side, whose price and amount are empty text on the wire: 0.0 at 0.0."""
     loose = _decode_loose_book_ticker(envelope.result)
-    return BookTickerEvent(
-        loose.s, float(loose.b or 0), float(loose.B or 0), float(loose.a or 0), float(loose.A or 0), loose.t, loose.u
-    )
+    sides = float(loose.b or 0), float(loose.B or 0), float(loose.a or 0), float(loose.A or 0)
+    return [BookTickerEvent(loose.s, *sides, loose.t, loose.u)]
 
 
 def loose_tickers(envelope: Envelope) -> list[TickerEvent]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shadow.venue.market import Market, market_for
-from shadow.venue.personas.gateio import GateioSpotPublic, GateioSpotSession
+from shadow.venue.personas.gateio import GateioSession, GateioSpotPublic
 from shadow.venue.wire import Refused, Reply
 
 NOW_S = 1_790_281_243.45
@@ -27,7 +27,7 @@ def persona(market: Market) -> GateioSpotPublic:
 
 
 @pytest.fixture
-def session(persona: GateioSpotPublic) -> GateioSpotSession:
+def session(persona: GateioSpotPublic) -> GateioSession:
     return persona.open("/ws/v4/", {}, NOW_S)
 
 
@@ -36,12 +36,12 @@ def request(channel: str, payload: Any = None, event: str = "subscribe", **more:
     return json.dumps(body if payload is None else body | {"payload": payload})
 
 
-def say(session: GateioSpotSession, text: str | bytes, now_s: float = NOW_S) -> tuple[Reply, dict[str, Any]]:
+def say(session: GateioSession, text: str | bytes, now_s: float = NOW_S) -> tuple[Reply, dict[str, Any]]:
     (reply,) = session.on_message(text, now_s)
     return reply, json.loads(reply.payload)
 
 
-def test_an_ack_has_the_documented_envelope_and_echoes_id_and_payload(session: GateioSpotSession) -> None:
+def test_an_ack_has_the_documented_envelope_and_echoes_id_and_payload(session: GateioSession) -> None:
     reply, frame = say(session, request("spot.trades", list(SYMBOLS), id=7))
     assert reply.kind == "ack"
     assert reply.variants == ("spot.trades|BTC_USDT", "spot.trades|ETH_USDT")
@@ -54,7 +54,7 @@ def test_an_ack_has_the_documented_envelope_and_echoes_id_and_payload(session: G
     assert (frame["time"], frame["time_ms"]) == (NOW_MS // 1000, NOW_MS)
 
 
-def test_an_ack_has_no_id_when_none_was_sent(session: GateioSpotSession) -> None:
+def test_an_ack_has_no_id_when_none_was_sent(session: GateioSession) -> None:
     _, frame = say(session, request("spot.trades", ["BTC_USDT"]))
     assert "id" not in frame
     assert "error" not in frame
@@ -72,7 +72,7 @@ def test_an_ack_has_no_id_when_none_was_sent(session: GateioSpotSession) -> None
     ],
 )
 def test_what_can_be_subscribed(
-    session: GateioSpotSession, persona: GateioSpotPublic, channel: str, payload: list[str], key: str
+    session: GateioSession, persona: GateioSpotPublic, channel: str, payload: list[str], key: str
 ) -> None:
     reply, _ = say(session, request(channel, payload))
     assert (reply.kind, reply.variants) == ("ack", (key,))
@@ -99,7 +99,7 @@ def test_what_can_be_subscribed(
         (request("spot.orders", ["!all"]), 4, "authentication failed"),
     ],
 )
-def test_what_is_refused(session: GateioSpotSession, text: str | bytes, code: int, message: str) -> None:
+def test_what_is_refused(session: GateioSession, text: str | bytes, code: int, message: str) -> None:
     reply, frame = say(session, text)
     assert reply.kind == "refused"
     assert frame["error"] == {"code": code, "message": message}
@@ -107,7 +107,7 @@ def test_what_is_refused(session: GateioSpotSession, text: str | bytes, code: in
     assert session.subscriptions == set()
 
 
-def test_a_refusal_names_the_readable_keys_only(session: GateioSpotSession, persona: GateioSpotPublic) -> None:
+def test_a_refusal_names_the_readable_keys_only(session: GateioSession, persona: GateioSpotPublic) -> None:
     reply, _ = say(session, request("spot.trades", ["BTC_USDT", "NO_USDT"]))
     assert [persona.variant(key) for key in reply.variants] == [("trade", "BTC_USDT"), ("trade", "NO_USDT")]
     others = (
@@ -120,7 +120,7 @@ def test_a_refusal_names_the_readable_keys_only(session: GateioSpotSession, pers
         assert say(session, text)[0].variants == ()
 
 
-def test_a_repeated_subscribe_succeeds_but_a_repeated_obu_stream_does_not(session: GateioSpotSession) -> None:
+def test_a_repeated_subscribe_succeeds_but_a_repeated_obu_stream_does_not(session: GateioSession) -> None:
     for _ in range(2):
         assert say(session, request("spot.trades", ["BTC_USDT"]))[0].kind == "ack"
     say(session, request("spot.obu", ["ob.BTC_USDT.50"]))
@@ -129,7 +129,7 @@ def test_a_repeated_subscribe_succeeds_but_a_repeated_obu_stream_does_not(sessio
     assert frame["error"] == {"code": 2, "message": "Alert sub ob.BTC_USDT.50"}
 
 
-def test_unsubscribe_drops_the_key(session: GateioSpotSession) -> None:
+def test_unsubscribe_drops_the_key(session: GateioSession) -> None:
     say(session, request("spot.trades", list(SYMBOLS)))
     reply, frame = say(session, request("spot.trades", ["BTC_USDT"], event="unsubscribe"))
     assert (reply.kind, reply.unsubscribe, reply.variants) == ("ack", True, ("spot.trades|BTC_USDT",))
@@ -137,14 +137,14 @@ def test_unsubscribe_drops_the_key(session: GateioSpotSession) -> None:
     assert session.subscriptions == {"spot.trades|ETH_USDT"}
 
 
-def test_a_ping_is_answered_with_the_documented_pong(session: GateioSpotSession) -> None:
+def test_a_ping_is_answered_with_the_documented_pong(session: GateioSession) -> None:
     reply, frame = say(session, '{"time":1790281243,"channel":"spot.ping"}')
     assert reply.kind == "pong"
     assert (frame["channel"], frame["event"], frame["result"]) == ("spot.pong", "", None)
     assert frame["conn_id"]
 
 
-def test_an_order_frame_is_refused(session: GateioSpotSession) -> None:
+def test_an_order_frame_is_refused(session: GateioSession) -> None:
     payload = {"req_id": "r-1", "req_param": {"text": "t-1"}}
     reply, frame = say(session, request("spot.order_place", payload, event="api"))
     assert reply.kind == "refused"
@@ -153,7 +153,7 @@ def test_an_order_frame_is_refused(session: GateioSpotSession) -> None:
     assert frame["data"]["errs"]["label"] == "INVALID_REQUEST"
 
 
-def test_refuse_words_a_refusal_and_lets_pings_pass(session: GateioSpotSession) -> None:
+def test_refuse_words_a_refusal_and_lets_pings_pass(session: GateioSession) -> None:
     (reply,) = session.refuse(request("spot.trades", ["BTC_USDT"]), NOW_S)
     assert json.loads(reply.payload)["error"]["code"] == 2
     assert reply.kind == "refused"
@@ -168,7 +168,7 @@ def test_a_handshake_elsewhere_is_refused(persona: GateioSpotPublic) -> None:
 
 
 def test_a_socket_without_subscription_is_dropped_after_30_s_once_and_a_ping_resets_it(
-    session: GateioSpotSession,
+    session: GateioSession,
 ) -> None:
     assert session.due(NOW_S + 29) == []
     say(session, '{"channel":"spot.ping"}', NOW_S + 29)
@@ -178,7 +178,7 @@ def test_a_socket_without_subscription_is_dropped_after_30_s_once_and_a_ping_res
     assert session.due(NOW_S + 60) == []
 
 
-def test_a_silent_subscription_is_dropped_after_60_s_of_known_silence(session: GateioSpotSession) -> None:
+def test_a_silent_subscription_is_dropped_after_60_s_of_known_silence(session: GateioSession) -> None:
     say(session, request("spot.trades", ["BTC_USDT"]))
     assert session.due(NOW_S + 3600) == []
     session.last_push_s = NOW_S + 10
@@ -254,7 +254,7 @@ def test_an_order_book_push_is_the_top_of_the_pushed_book(market: Market, person
 
 
 def test_an_obu_stream_opens_with_the_full_book_and_goes_on_without_a_gap(
-    market: Market, persona: GateioSpotPublic, session: GateioSpotSession
+    market: Market, persona: GateioSpotPublic, session: GateioSession
 ) -> None:
     market.step("book", "BTC_USDT", NOW_MS)
     market.step("trade", "BTC_USDT", NOW_MS)

@@ -9,6 +9,7 @@ import pytest
 from shadow.reference import events, gateio, mexc
 from shadow.venue.market import market_for
 from shadow.venue.personas.registry import PERSONAS
+from shadow.venue.symbol_market import contract_size
 from shadow.venue.wire import Level, MarketEvent, Push
 
 NOW_MS = 1_790_281_243_450
@@ -69,5 +70,9 @@ def test_tickers(connection: str) -> None:
     for event, _, (read,) in step(connection, "ticker"):
         assert isinstance(read, events.Ticker)
         assert event.figures is not None
-        for name in ("last", "base_volume", "quote_volume", "high", "low"):
+        for name in ("last", "high", "low"):
             assert getattr(read, name) == event.figures[name]
+        # A contract's volumes stand on the wire in base and quote currency, in the market in contracts.
+        size = contract_size("BTC_USDT") if connection.startswith("gateio.futures") else Decimal(1)
+        for name in ("base_volume", "quote_volume"):
+            assert Decimal(getattr(read, name)) == Decimal(event.figures[name]) * size

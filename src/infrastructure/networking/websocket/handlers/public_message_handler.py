@@ -12,7 +12,6 @@ from exchanges.structs.events import (
     BookUpdate,
     PublicCallbacks,
     SubscriptionEvent,
-    TickerEvent,
     TradeEvent,
 )
 from exchanges.structs.types import ConnectionState, PublicWebsocketChannelType, Symbol
@@ -76,6 +75,16 @@ def plain_route(parse: Callable[[Any], Any], call_back: Callable[[Any], None]) -
     return take
 
 
+def each_route(parse: Callable[[Any], list[Any]], call_back: Callable[[Any], None]) -> Route:
+    """Every event of a frame that holds several."""
+
+    def take(payload: Any) -> None:
+        for event in parse(payload):
+            call_back(event)
+
+    return take
+
+
 class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageHandler):
     """Routes public frames. An exchange gives the four parsers, detection, and the control path.
 
@@ -84,6 +93,7 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
 
     # Checklist targets of one frame for JSON: book 100 us, trade 60 us, tickers 40 us; control frames are not judged.
     TARGETS_NS: ClassVar[tuple[int, ...]] = (1_000_000_000, 100_000, 60_000, 40_000, 40_000, 0, 0, 0, 0)
+    HAS_TICKER_LISTS: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -112,8 +122,8 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         """Best bid and ask."""
 
     @abstractmethod
-    def _parse_ticker(self, payload: Any) -> TickerEvent | None:
-        """24-hour figures."""
+    def _parse_ticker(self, payload: Any) -> Any:
+        """24-hour figures: a TickerEvent or None, with `HAS_TICKER_LISTS` a list of them."""
 
     @abstractmethod
     def _handle_control(self, payload: Any) -> None:
@@ -144,7 +154,8 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         self._routes[ORDERBOOK] = book_route(self._parse_orderbook, self._books.apply, self._on_book)
         self._routes[TRADES] = trades_route(self._parse_trades, self._recent_trades.fresh, self._on_trades)
         self._routes[BOOK_TICKER] = plain_route(self._parse_book_ticker, self._on_book_ticker)
-        self._routes[TICKER] = plain_route(self._parse_ticker, self._on_ticker)
+        ticker_route = each_route if self.HAS_TICKER_LISTS else plain_route
+        self._routes[TICKER] = ticker_route(self._parse_ticker, self._on_ticker)
 
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; a parser's None is a frame that changes nothing."""

@@ -22,7 +22,7 @@ from exchanges.integrations.gateio.frames import (
     decode_envelope,
     decode_snapshot,
     decode_spot,
-    loose_book_ticker,
+    loose_book_tickers,
     loose_tickers,
     loose_trades,
     read_ticker,
@@ -168,7 +168,7 @@ def envelope(result: Any) -> Envelope:
 
 
 def test_loose_forms() -> None:
-    best = loose_book_ticker(envelope({"t": 1, "u": 2, "s": "A_B", "b": "", "B": "", "a": "3", "A": "4"}))
+    (best,) = loose_book_tickers(envelope({"t": 1, "u": 2, "s": "A_B", "b": "", "B": "", "a": "3", "A": "4"}))
     assert (best.bid_price, best.bid_quantity, best.ask_price, best.ask_quantity) == (0.0, 0.0, 3.0, 4.0)
     keys = ("last", "lowest_ask", "base_volume", "quote_volume", "high_24h", "low_24h")
     ticker = {"currency_pair": "A_B", "highest_bid": ""} | dict.fromkeys(keys, "2")

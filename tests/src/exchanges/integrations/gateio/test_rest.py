@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from exchanges.integrations.gateio.rest import GateioRest
+from exchanges.integrations.gateio.rest import GateioFuturesRest, GateioRest
 from exchanges.structs import ExchangeRestError
 
 Answers = list[tuple[int, str]]
@@ -63,3 +63,16 @@ async def test_no_server_is_503() -> None:
         await rest.fetch_book("BTC_USDT")
     await rest.close()
     assert caught.value.code == 503
+
+
+async def test_a_contracts_book_comes_from_the_futures_path(exchange: tuple[str, Answers, Seen]) -> None:
+    url, answers, seen = exchange
+    answers.append((200, '{"id":7,"current":1.5,"update":1.25,"bids":[{"p":"1.5","s":2}],"asks":[{"p":"3","s":"4"}]}'))
+    answers.append((200, '{"id":7,"bids":[["1","2"]],"asks":[]}'))
+    rest = GateioFuturesRest(url)
+    book = await rest.fetch_book("BTC_USDT")
+    with pytest.raises(ExchangeRestError, match="unreadable"):
+        await rest.fetch_book("BTC_USDT")
+    await rest.close()
+    assert seen[0] == "/api/v4/futures/usdt/order_book?contract=BTC_USDT&limit=100&with_id=true"
+    assert (book.version, book.bids, book.asks, book.timestamp) == (7, [(1.5, 2.0)], [(3.0, 4.0)], 1250)

@@ -33,6 +33,11 @@ def gateio_push(number: int) -> str:
     return json.dumps({"channel": "spot.book_ticker", "event": "update", "result": result})
 
 
+def futures_push(number: int) -> str:
+    result = {"t": 1, "u": number, "s": "BTC_USDT", "b": "1", "B": 1, "a": "2", "A": "1"}
+    return json.dumps({"channel": "futures.book_ticker", "event": "update", "result": result})
+
+
 def mexc_push(number: int) -> bytes:
     best = {"bidPrice": "1", "bidQuantity": "1", "askPrice": "2", "askQuantity": "1", "version": str(number)}
     channel = "spot@public.aggre.bookTicker.v3.api.pb@100ms@BTCUSDT"
@@ -40,11 +45,18 @@ def mexc_push(number: int) -> bytes:
     return data
 
 
+WIRES = {
+    "GATEIO_SPOT": (gateio_ack, gateio_push),
+    "GATEIO_FUTURES": (gateio_ack, futures_push),
+    "MEXC_SPOT": (mexc_ack, mexc_push),
+}
+
+
 class Venue:
     """A server that confirms, pushes `burst` frames and then closes with `code`, or stays."""
 
-    def __init__(self, exchange: str) -> None:
-        self.exchange = exchange
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.burst = 0
         self.code: int | None = None
         self.opened: list[float] = []
@@ -53,7 +65,7 @@ class Venue:
 
     async def handle(self, connection: ServerConnection) -> None:
         self.opened.append(perf_counter())
-        ack, push = (gateio_ack, gateio_push) if self.exchange == "gateio" else (mexc_ack, mexc_push)
+        ack, push = WIRES[self.name]
         async for text in connection:
             await connection.send(ack(json.loads(text)))
             for number in range(self.burst):
@@ -91,7 +103,7 @@ class Listener:
                 await self._changed.wait()
 
 
-@pytest.fixture(params=["gateio", "mexc"])
+@pytest.fixture(params=list(WIRES))
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     fake = Venue(request.param)
     async with serve(fake.handle, "127.0.0.1", 0, close_timeout=0.2) as server:
@@ -100,13 +112,13 @@ async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
 
 
 def connect(venue: Venue, listener: Listener) -> Any:
-    builder = import_module(f"exchanges.integrations.{venue.exchange}.builder")
+    builder = import_module(f"exchanges.integrations.{venue.name.partition('_')[0].lower()}.builder")
     settings = WebSocketConfig(venue.url, heartbeat_interval=None, close_timeout=0.5)
-    config = ExchangeConfig(f"{venue.exchange.upper()}_SPOT", websocket_url=venue.url, websocket=settings)
+    config = ExchangeConfig(venue.name, websocket_url=venue.url, websocket=settings)
     return builder.build_direct(config, listener.callbacks)
 
 
-@pytest.mark.checklist("1.2.14", "1.2.15", "5.2.1", "5.2.3")
+@pytest.mark.checklist("1.2.14", "1.2.15", "5.2.1", "5.2.3", "5.2.5")
 async def test_connects_within_the_targets_and_delivers_every_frame(venue: Venue) -> None:
     venue.burst = 2000
     listener = Listener()

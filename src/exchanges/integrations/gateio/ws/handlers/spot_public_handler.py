@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
-import orjson
-
-from exchanges.integrations.gateio.endpoints import CHANNEL_TYPES, SPOT_CHANNELS, UPDATE_SPEED
+from exchanges.integrations.gateio.endpoints import SPOT_BOOK_OPTIONS, SPOT_CHANNELS
 from exchanges.integrations.gateio.frames import (
-    Envelope,
-    decode_envelope,
     decode_spot,
-    loose_book_ticker,
+    loose_book_tickers,
     loose_tickers,
     loose_trades,
     read_book,
@@ -24,142 +15,37 @@ from exchanges.integrations.gateio.frames import (
     read_ticker,
     read_trades,
 )
-from exchanges.structs.errors import UNREADABLE, DecodeError
-from exchanges.structs.symbols import from_gateio, to_gateio
-from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
+from exchanges.integrations.gateio.ws.handlers.public_handler import GateioPublicHandler
+from exchanges.structs.errors import UNREADABLE
+from exchanges.structs.types import PublicWebsocketChannelType
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
-from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
-from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
-from infrastructure.networking.websocket.mixins.connection_mixin import GateioConnectionMixin
-from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionRequest
 
 __all__ = ["GateioSpotPublicHandler"]
 
-ORDERBOOK = PublicWebsocketChannelType.ORDERBOOK
-LOOSE: dict[PublicWebsocketChannelType, Callable[[Envelope], Any]] = {
-    PublicWebsocketChannelType.TRADES: loose_trades,
-    PublicWebsocketChannelType.BOOK_TICKER: loose_book_ticker,
-    PublicWebsocketChannelType.TICKER: loose_tickers,
-}
+
+def detect(raw_message: Any) -> tuple[int, Any]:
+    """The decoder's tagged union tells; what fails it takes the second path."""
+    try:
+        frame = decode_spot(raw_message)
+    except UNREADABLE:
+        return CONTROL, raw_message
+    return frame.kind, frame
 
 
-class GateioSpotPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageHandler):
+class GateioSpotPublicHandler(GateioPublicHandler):
     """Books, trades, best bid/ask and tickers of Gate.io spot."""
 
-    def symbol_name(self, symbol: Symbol) -> str:
-        """`BTC_USDT`."""
-        return to_gateio(symbol)
+    CHANNELS = SPOT_CHANNELS
+    BOOK_OPTIONS = SPOT_BOOK_OPTIONS
+    LOOSE: ClassVar = {
+        PublicWebsocketChannelType.TRADES: loose_trades,
+        PublicWebsocketChannelType.BOOK_TICKER: loose_book_tickers,
+        PublicWebsocketChannelType.TICKER: loose_tickers,
+    }
 
-    def symbol_of(self, name: str) -> Symbol:
-        """The symbol of `BTC_USDT`; DecodeError for a name without a separator."""
-        try:
-            return from_gateio(name)
-        except ValueError as error:
-            raise DecodeError(str(error)) from error
-
-    def channel_name(self, channel: PublicWebsocketChannelType, name: str) -> str:
-        """`spot.trades` and the like, the same for all symbols."""
-        return SPOT_CHANNELS[channel]
-
-    def create_subscription_messages(
-        self, action: SubscriptionAction, keys: Sequence[Key]
-    ) -> list[SubscriptionRequest]:
-        """One frame per book (pair and speed), one per other channel with all its pairs."""
-        pairs: dict[PublicWebsocketChannelType, list[Symbol]] = defaultdict(list)
-        for channel, symbol in keys:
-            pairs[channel].append(symbol)
-        requests = []
-        for channel, symbols in pairs.items():
-            groups = [[symbol] for symbol in symbols] if channel is ORDERBOOK else [symbols]
-            requests += [self._request(action, channel, group) for group in groups]
-        return requests
-
-    def _request(
-        self, action: SubscriptionAction, channel: PublicWebsocketChannelType, symbols: list[Symbol]
-    ) -> SubscriptionRequest:
-        payload = [to_gateio(symbol) for symbol in symbols]
-        if channel is ORDERBOOK:
-            payload.append(UPDATE_SPEED)
-        frame = {
-            "time": int(time.time()),
-            "id": self._next_id(),
-            "channel": SPOT_CHANNELS[channel],
-            "event": action.name.lower(),
-            "payload": payload,
-        }
-        keys = [(channel, symbol) for symbol in symbols]
-        return SubscriptionRequest(
-            self._last_id, orjson.dumps(frame).decode(), keys, SPOT_CHANNELS[channel], payload, action
-        )
-
-    # Data
-
-    def _detect_message_type(self, raw_message: Any) -> tuple[int, Any]:
-        """The decoder's tagged union tells; what fails it takes the second path."""
-        try:
-            frame = decode_spot(raw_message)
-        except UNREADABLE:
-            return CONTROL, raw_message
-        return frame.kind, frame
-
-    # The readers as they are: a method around each costs a tenth of a small frame.
+    # The functions as they are: a method around each costs a tenth of a small frame.
+    _detect_message_type = staticmethod(detect)
     _parse_orderbook = staticmethod(read_book)
     _parse_trades = staticmethod(read_trades)
     _parse_book_ticker = staticmethod(read_book_ticker)
     _parse_ticker = staticmethod(read_ticker)
-
-    # Everything else
-
-    def _handle_control(self, payload: Any) -> None:
-        try:
-            envelope = decode_envelope(payload)
-        except UNREADABLE as error:
-            raise DecodeError(f"unreadable frame: {error}") from error
-        if envelope.channel.endswith(".pong"):
-            self._keep_alive.note_pong()
-        elif envelope.error is not None:
-            self._on_refused(envelope, envelope.error.message)
-        elif envelope.event in ("subscribe", "unsubscribe"):
-            self._on_accepted(envelope)
-        elif envelope.event == "update" and envelope.channel in CHANNEL_TYPES:
-            self._handle_odd_data(envelope)
-
-    def _handle_odd_data(self, envelope: Envelope) -> None:
-        """A frame of a known channel in a form that the typed decoder does not take: an empty side, a list."""
-        kind = CHANNEL_TYPES[envelope.channel]
-        try:
-            if kind is ORDERBOOK:
-                raise DecodeError(f"unreadable book update: {bytes(envelope.result)[:80]!r}")
-            events = LOOSE[kind](envelope)
-        except (*UNREADABLE, ValueError) as error:
-            raise DecodeError(f"unreadable {envelope.channel} frame: {error}") from error
-        if kind is PublicWebsocketChannelType.BOOK_TICKER:
-            self._on_book_ticker(events)
-        elif kind is PublicWebsocketChannelType.TRADES:
-            for _, trades in groupby(events, attrgetter("symbol")):
-                if fresh := self._recent_trades.fresh(list(trades)):
-                    self._on_trades(fresh)
-        else:
-            for event in events:
-                self._on_ticker(event)
-
-    def _on_accepted(self, envelope: Envelope) -> None:
-        request = self._find_request(envelope)
-        if request is not None:
-            self._confirm(request, request.keys, request.names)
-
-    def _on_refused(self, envelope: Envelope, text: str) -> None:
-        request = self._find_request(envelope)
-        if request is None:
-            raise DecodeError(f"error without a request: {text}")
-        self._refuse(request, request.keys, request.names, text)
-
-    def _find_request(self, envelope: Envelope) -> SubscriptionRequest | None:
-        """By the id echoed, else (old frames) the oldest of that channel and event, by payload where it is echoed."""
-        if envelope.id is not None:
-            return self._asked.get(envelope.id)
-        for request in self._asked.values():
-            same = request.channel == envelope.channel and request.action.name.lower() == envelope.event
-            if same and envelope.payload in (None, request.names):
-                return request
-        return None
