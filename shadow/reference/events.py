@@ -10,7 +10,19 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-__all__ = ["Book", "BookTicker", "DecodeError", "Event", "Levels", "Ticker", "Trade"]
+__all__ = [
+    "Balance",
+    "Book",
+    "BookTicker",
+    "DecodeError",
+    "Event",
+    "Fill",
+    "Levels",
+    "Order",
+    "Position",
+    "Ticker",
+    "Trade",
+]
 
 Levels: TypeAlias = list[list[str]]
 """Price levels as `[price, quantity]` wire texts, in wire order."""
@@ -88,4 +100,66 @@ class Ticker(msgspec.Struct, gc=False):
     times: tuple[int, ...] = ()
 
 
-Event: TypeAlias = Book | Trade | BookTicker | Ticker
+class Order(msgspec.Struct, gc=False):
+    """One state of an own order. `status` is open, partial, filled, cancelled or rejected; `filled` the sum so far."""
+
+    type: ClassVar[str] = "order"
+    symbol: str
+    id: str
+    client_id: str | None
+    status: str
+    side: str
+    kind: str
+    price: str | None
+    quantity: str | None
+    filled: str | None
+    average_price: str | None
+    ts: int | None
+    times: tuple[int, ...] = ()
+
+
+class Fill(msgspec.Struct, gc=False):
+    """One own trade; `role` is maker or taker, `side` the own one."""
+
+    type: ClassVar[str] = "fill"
+    symbol: str
+    id: str
+    order_id: str
+    side: str
+    price: str | None
+    quantity: str | None
+    fee: str | None
+    fee_asset: str | None
+    role: str | None
+    ts: int | None
+    times: tuple[int, ...] = ()
+
+
+class Balance(msgspec.Struct, gc=False):
+    """One asset's balance after a change; its `symbol` is always empty. On futures `free` is the whole balance."""
+
+    type: ClassVar[str] = "balance"
+    symbol: str
+    asset: str
+    free: str | None
+    locked: str | None
+    ts: int | None
+    times: tuple[int, ...] = ()
+
+
+class Position(msgspec.Struct, gc=False):
+    """One contract's position after a change; `size` is signed, in contracts, `leverage` 0 is cross margin."""
+
+    type: ClassVar[str] = "position"
+    symbol: str
+    size: str | None
+    entry_price: str | None
+    mode: str
+    leverage: str | None
+    margin: str | None
+    realised_pnl: str | None
+    ts: int | None
+    times: tuple[int, ...] = ()
+
+
+Event: TypeAlias = Book | Trade | BookTicker | Ticker | Order | Fill | Balance | Position

@@ -8,10 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
+from shadow.reference.gateio_private import PRIVATE_EVENTS
+from shadow.reference.gateio_values import Frame, decimal, millis
 
 __all__ = ["decode", "rest_book"]
-
-Frame = dict[str, Any]
 
 
 def decode(payload: bytes, is_text: bool = True) -> list[Event]:
@@ -62,19 +62,9 @@ def is_partial(item: Any, frame: Frame) -> bool:
     return frame["channel"] == "futures.tickers" and isinstance(item, dict) and not item.get("last")
 
 
-def millis(value: Any) -> int | None:
-    """A ms time that may be text with a fraction, which is cut."""
-    return None if value is None or value == "" else int(Decimal(str(value)))
-
-
 def rest_millis(value: Any) -> int | None:
     """A REST time in ms: futures answers give it in seconds with a fraction, spot answers in whole ms."""
     return int(value * 1000) if isinstance(value, Decimal) else millis(value)
-
-
-def decimal(value: Any) -> str | None:
-    """A number's text; empty text (an empty side of the book) is None."""
-    return None if value is None or value == "" else str(value)
 
 
 def levels(rows: list[Any] | None) -> Levels:
@@ -174,4 +164,5 @@ EVENTS: dict[str, Callable[[Frame, Frame], Event]] = {
     "futures.trades": futures_trade,
     "futures.book_ticker": book_ticker,
     "futures.tickers": futures_ticker,
+    **PRIVATE_EVENTS,
 }

@@ -1,0 +1,21 @@
+"""Gate.io's values as the reference keeps them: times in ms, numbers as their own text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+__all__ = ["Frame", "decimal", "millis"]
+
+Frame: TypeAlias = dict[str, Any]
+"""A JSON object, fractions as Decimal."""
+
+
+def millis(value: Any) -> int | None:
+    """A ms time that may be text with a fraction, which is cut."""
+    return None if value is None or value == "" else int(Decimal(str(value)))
+
+
+def decimal(value: Any) -> str | None:
+    """A number's text; empty text (an empty side of the book) is None."""
+    return None if value is None or value == "" else str(value)
