@@ -18,6 +18,8 @@ _DEFAULT_DEPTH, _LARGEST_DEPTH = 10, 1000
 def answer(market: MarketView, method: str, path: str, query: Mapping[str, str], now_s: float) -> RestAnswer | None:
     """Answer GET of order_book, currency_pairs, currencies, tickers and time, with or without `/api/v4`; else None."""
     path = path.removeprefix(_PREFIX).rstrip("/")
+    if method == "GET" and path == "/margin/currency_pairs":
+        return _json([])  # ordinary clients ask for it when they start; nothing here is traded on margin
     if method != "GET" or not path.startswith("/spot/"):
         return None
     if path == "/spot/time":
