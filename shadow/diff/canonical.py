@@ -95,6 +95,11 @@ def side_kind(wire: str, given: object) -> str | None:
     return "value" if isinstance(given, str) else "type"
 
 
+def asset_kind(wire: str, given: object) -> str | None:
+    """An asset's name, in any case."""
+    return text_kind(wire.upper(), given.upper() if isinstance(given, str) else given)
+
+
 def time_kind(wire: int, given: object) -> str | None:
     """As int_kind, but a time cut to or stated in another unit is named."""
     kind = int_kind(wire, given)
@@ -132,6 +137,39 @@ FIELDS: Final[dict[str, tuple[tuple[str, Kind], ...]]] = {
         ("low", number_kind),
         ("ts", time_kind),
     ),
+    "order": (
+        ("status", text_kind),
+        ("side", side_kind),
+        ("kind", text_kind),
+        ("price", number_kind),
+        ("quantity", number_kind),
+        ("filled", number_kind),
+        ("average_price", number_kind),
+        ("id", text_kind),
+        ("client_id", text_kind),
+        ("ts", time_kind),
+    ),
+    "fill": (
+        ("side", side_kind),
+        ("price", number_kind),
+        ("quantity", number_kind),
+        ("fee", number_kind),
+        ("fee_asset", asset_kind),
+        ("role", text_kind),
+        ("id", text_kind),
+        ("order_id", text_kind),
+        ("ts", time_kind),
+    ),
+    "balance": (("asset", asset_kind), ("free", number_kind), ("locked", number_kind), ("ts", time_kind)),
+    "position": (
+        ("size", number_kind),
+        ("entry_price", number_kind),
+        ("mode", text_kind),
+        ("leverage", number_kind),
+        ("margin", number_kind),
+        ("realised_pnl", number_kind),
+        ("ts", time_kind),
+    ),
 }
 """Per type the fields compared one by one; a book's levels are compared by `same_levels` and `levels_path`."""
 
@@ -140,6 +178,10 @@ OPTIONAL: Final[dict[str, frozenset[str]]] = {
     "trade": frozenset({"id", "ts"}),
     "book_ticker": frozenset({"seq", "ts"}),
     "ticker": frozenset({"bid", "ask", "base_volume", "quote_volume", "high", "low", "ts"}),
+    "order": frozenset({"client_id", "kind", "average_price", "ts"}),
+    "fill": frozenset({"fee", "fee_asset", "role", "ts"}),
+    "balance": frozenset({"locked", "ts"}),
+    "position": frozenset({"mode", "leverage", "margin", "realised_pnl", "ts"}),
 }
 """Fields that a stack need not have; null there is no mismatch, unless the stack is known to have them."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = [
     "EVENT_CODES",
     "INCIDENT_CODES",
+    "PRIVATE_TYPES",
     "TYPES",
     "Difference",
     "Finding",
@@ -23,7 +24,8 @@ __all__ = [
     "severity_of",
 ]
 
-TYPES: Final = ("book", "trade", "book_ticker", "ticker")
+PRIVATE_TYPES: Final = ("order", "fill", "balance", "position")
+TYPES: Final = ("book", "trade", "book_ticker", "ticker", *PRIVATE_TYPES)
 LAST_VALUE: Final = frozenset({"book_ticker", "ticker"})
 EVENT_CODES: Final = (
     "MATCH", "MISSING", "PHANTOM", "FIELD", "REORDER", "DUP", "CLOCK", "LATE", "CONFLATED", "IN_FLIGHT", "SHARED",

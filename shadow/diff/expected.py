@@ -3,10 +3,18 @@
 Owed are the reference's events of the frames sent to the side, in order of sending. Frames that a fault dropped or
 destroyed are owed nothing, so their hole stands in the sequence itself. The fault table allows besides:
 
-    duplicate, twin-fill   the second copy of a book or last-value event may be delivered or not; a trade only once
-    swap                   frames may be delivered in sent order or healed; an older one may be dropped
+    duplicate, twin-fill   the second copy of a book or last-value event may be delivered or not; a trade, an order, a
+                           fill, a balance or a position only once
+    swap                   frames may be delivered in sent order or healed; an older one may be dropped, if it is no
+                           trade and no fill
     corrupt                one decode error per destroyed frame
     abnormal close         what was sent behind the last frame that evidence proves received is IN_FLIGHT
+    refuse-auth, late-auth, expire-key, refuse-subscribe
+                           a side without a subscription; refusals behind the fault are none of the side's
+
+A fill is known by its id and its order's, so one that is sent again counts as a copy without a fault too, and so does a
+frame that two connections of one side got while one took over from the other. An order update may be left out where
+it says the same as an earlier one.
 """
 
 from __future__ import annotations
@@ -18,10 +26,13 @@ from typing import Any, Final
 
 import msgspec
 
+from shadow.diff.canonical import FIELDS
+from shadow.diff.codes import PRIVATE_TYPES
 from shadow.diff.frames import Columns, Frame, FrameStore, columns_of, rows_of
 from shadow.reference.events import Book, Event
 
 __all__ = [
+    "AUTH_FAULTS",
     "COPIED",
     "Allowance",
     "Owed",
@@ -41,6 +52,12 @@ ORDERLY_CAUSES: Final = frozenset({"stop", "planned", "client"})
 RECOVERY_NS: Final = 5_000_000_000
 """A whole book recovers updates that were sent up to this long before it."""
 COPIED: Final = frozenset({"duplicate", "twin-fill"})
+AUTH_FAULTS: Final = frozenset({"refuse-auth", "late-auth", "expire-key"})
+REFUSING: Final = AUTH_FAULTS | {"refuse-subscribe"}
+"""Faults under which a subject may stay without a subscription."""
+STREAM: Final = ("connection", "channel", "symbol")
+WHOLE_ACCOUNT: Final = "*"
+"""The symbol under which a private channel's ack is kept beside its own: most subscribe to all symbols at once."""
 
 
 class Send(msgspec.Struct, gc=False):
@@ -90,13 +107,21 @@ class Allowance(msgspec.Struct):
         if self.stop is not None and t > self.stop:
             return True
         ack = self.acks.get((connection, conn_no, channel, symbol))
+        if ack is None:
+            ack = self.acks.get((connection, conn_no, channel, WHOLE_ACCOUNT))
         return ack is not None and t < ack
 
     def first_ack(self, connection: str, channel: str, symbol: str) -> int | None:
         """The time of the stream's first ack on any connection number."""
+        names = (symbol, WHOLE_ACCOUNT)
         return min(
-            (t for (c, _, ch, s), t in self.acks.items() if (c, ch, s) == (connection, channel, symbol)), default=None
+            (t for (c, _, ch, s), t in self.acks.items() if (c, ch) == (connection, channel) and s in names),
+            default=None,
         )
+
+    def is_refusing(self, connection: str) -> bool:
+        """Whether a fault kept this side from subscribing there, for a while or for good."""
+        return any(kind in REFUSING for kind in self.faults.get(connection, ()))
 
 
 class SideRows(msgspec.Struct):
@@ -141,7 +166,10 @@ def allowance(role: str, rows: SideRows, sends: list[Send]) -> Allowance:
 def note_connection(allowed: Allowance, row: dict[str, Any]) -> None:
     event, connection, cause = row["event"], row["connection"], row["cause"] or ""
     if event == "subscribed":
-        allowed.acks.setdefault((connection, row["conn_no"], row["channel"], row["symbol"]), row["t"])
+        link = connection, row["conn_no"], row["channel"]
+        allowed.acks.setdefault((*link, row["symbol"] or ""), row["t"])
+        if row["channel"] in PRIVATE_TYPES:
+            allowed.acks.setdefault((*link, WHOLE_ACCOUNT), row["t"])
     elif event == "refused" and not cause.startswith("fault:"):
         allowed.refused[connection] = allowed.refused.get(connection, 0) + 1
     elif event == "close":
@@ -167,7 +195,8 @@ def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:
         if detail.get("role") in (role, "", None):
             allowed.faults.setdefault(detail.get("connection", ""), Counter())[detail.get("kind", "")] += 1
             if detail.get("kind") == "swap":
-                stream = str(detail.get("connection")), str(detail.get("channel")), str(detail.get("symbol"))
+                connection, channel, symbol = (str(detail.get(name) or "") for name in STREAM)
+                stream = connection, channel, symbol
                 allowed.swaps.append((row["t"], stream))
 
 
@@ -175,22 +204,33 @@ def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[t
     """Expected events per (connection, type, symbol) in order of sending, and how many beyond `cap` were left out."""
     streams: dict[tuple[str, str, str], list[Owed]] = {}
     kept = left_out = 0
-    gone: set[tuple[int, int]] = set()
+    gone: set[int] = set()
+    fills: set[tuple[str, Any]] = set()
     for i, send in enumerate(sends):
         frame = send.frame
-        fault = "duplicate" if (frame.frame_no, send.conn_no) in gone else frame.fault
-        gone.add((frame.frame_no, send.conn_no))
+        fault = "duplicate" if frame.frame_no in gone else frame.fault
+        gone.add(frame.frame_no)
         if kept >= cap:
             left_out += len(frame.events)
             continue
         for place, event in enumerate(frame.events):
             edge = allowed.is_edge(frame.connection, send.conn_no, event.type, event.symbol, send.t_sent)
             owed = Owed(event, i, place, frame.frame_no, send.conn_no, send.t_sent, fault, edge)
+            if event.type == "fill":
+                mark_twin(owed, frame.connection, fills)
             streams.setdefault((frame.connection, event.type, event.symbol), []).append(owed)
             kept += 1
     for t, stream in allowed.swaps:
         mark_swap(streams.get(stream, []), t)
     return streams, left_out
+
+
+def mark_twin(owed: Owed, connection: str, fills: set[tuple[str, Any]]) -> None:
+    """A fill that the side was sent before is a copy, whoever made it."""
+    key = connection, twin_key(owed.event)
+    if key in fills:
+        owed.fault = "twin-fill"
+    fills.add(key)
 
 
 def mark_swap(stream: list[Owed], t: int) -> None:
@@ -225,7 +265,7 @@ def excuse(
         healed_by = next_deliveries(stream) if whole else [0] * len(stream)
         seen: set[Any] = set()
         for owed, limit in zip(stream, healed_by, strict=True):
-            twin = owed.fault in COPIED and twin_key(owed.event) in seen
+            twin = (owed.fault in COPIED or event_type == "order") and twin_key(owed.event) in seen
             seen.add(twin_key(owed.event))
             if not owed.code:
                 owed.code = excuse_of(owed, allowed, received, connection, whole, twin, limit)
@@ -260,7 +300,7 @@ def excuse_of(
         return "EDGE"
     if link in allowed.abnormal and owed.send > received.get(link, -1):
         return "IN_FLIGHT"
-    if twin or (owed.fault == "swap" and owed.event.type != "trade"):
+    if twin or (owed.fault == "swap" and owed.event.type not in ("trade", "fill")):
         return "CONFLATED"
     return "CONFLATED" if is_covered(owed, whole, limit) else "MISSING"
 
@@ -275,6 +315,10 @@ def is_covered(owed: Owed, whole: list[tuple[int, int]], limit: int) -> bool:
 
 def twin_key(event: Event) -> Any:
     """What makes two events of one stream copies of each other."""
+    if event.type == "fill":
+        return tuple(getattr(event, name) for name in ("id", "order_id"))
+    if event.type in PRIVATE_TYPES:
+        return tuple(getattr(event, name) for name, _ in FIELDS[event.type])
     return getattr(event, "id", None) or getattr(event, "seq", None) or getattr(event, "last", None), event.ts
 
 

@@ -12,13 +12,12 @@ from shadow.diff.codes import Finding
 from shadow.diff.expected import Allowance, Owed, SideRows
 from shadow.diff.lines import Delivered
 
-__all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale"]
+__all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
 
 MIN_SILENCE_NS: Final = 2_000_000_000
 SILENT_GAPS: Final = 20
-REFUSING: Final = frozenset({"refuse-subscribe", "refuse-auth", "late-auth", "expire-key"})
-"""Faults under which a subject may stay without a subscription."""
 RAISED: Final = frozenset({"decode", "callback", "internal"})
+TYPED: Final = frozenset({"connect", "auth", "subscribe"})
 STATES: Final[dict[str, frozenset[str]]] = {
     "": frozenset({"connecting", "connected", "disconnected", "error", "closed"}),
     "connecting": frozenset({"connected", "reconnecting", "disconnected", "error", "closed"}),
@@ -90,7 +89,7 @@ def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed:
                 Finding("EXC", connection, "", "", kind, ("EXC", connection, kind, text), delivered=error)
             )  # fmt: skip
     failures = [row for row in rows.marks if row["role"] == role and row["name"] == "subject-failed"]
-    is_refused = any(REFUSING & kinds.keys() for kinds in allowed.faults.values())
+    is_refused = any(allowed.is_refusing(connection) for connection in allowed.faults)
     for row in failures:
         detail = json.loads(row["detail"] or "{}")
         reason = str(detail.get("reason", ""))
@@ -100,6 +99,17 @@ def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed:
     if not failures:
         found += deaths(role, rows)
     return found
+
+
+def untold(errors: list[dict[str, Any]], states: list[dict[str, Any]], allowed: Allowance) -> list[Finding]:
+    """CONTROL of each connection whose authentication was refused without a typed error of the side."""
+    told = {str(error.get("c")) for error in errors if error.get("kind") in TYPED}
+    told |= {str(line.get("c")) for line in states if line.get("state") == "error"}
+    return [
+        Finding("CONTROL", connection, "", "", "auth refusal untold", ("CONTROL", connection, "auth refusal untold"))
+        for connection, kinds in sorted(allowed.faults.items())
+        if kinds["refuse-auth"] and connection not in told
+    ]
 
 
 def deaths(role: str, rows: SideRows) -> list[Finding]:
@@ -168,8 +178,8 @@ def never_sent(
     """STALE of a stream that the venue sent to the other side only: this side never had a confirmed subscription."""
     found: list[Finding] = []
     for (connection, event_type, symbol), owed in theirs.items():
-        refused = any(kind.startswith("refuse") for kind in allowed.faults.get(connection, ()))
-        if refused or (connection, event_type, symbol) in ours or silence_limit(owed) is None:
+        is_refused = allowed.is_refusing(connection)
+        if is_refused or (connection, event_type, symbol) in ours or silence_limit(owed) is None:
             continue
         ref = ("STALE", connection, event_type, symbol, "not subscribed")
         found.append(Finding("STALE", connection, event_type, symbol, "not subscribed", ref, owed[0].frame_no))

@@ -8,14 +8,16 @@ cap let in, and what the cap left out is UNJUDGED.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
 from shadow.diff.canonical import FIELDS, differing, is_rounded, same_levels
-from shadow.diff.codes import Finding
+from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import COPIED, Owed, twin_key
 from shadow.diff.keys import KeyIndex
 from shadow.diff.lines import Delivered
+from shadow.diff.rounds import pair_in_rounds
 from shadow.reference.events import Book, Event
 
 __all__ = ["is_rebuilt", "join_stream", "late_comers"]
@@ -60,10 +62,8 @@ def join_stream(
 
 def pair_by_key(owed: list[Owed], given: list[Delivered], findings: list[Finding]) -> list[int]:
     """For each delivered event the index of its expected one, or -1; repeated ones get DUP."""
-    index = KeyIndex(given[0].type, [item.event for item in owed]) if given[0].type in FIELDS else None
     places: list[int] = []
-    for delivered in given:
-        place, twin = index.take(delivered.body) if index is not None and owed else (-1, -1)
+    for delivered, (place, twin) in zip(given, pairs(owed, given), strict=True):
         places.append(place)
         if twin >= 0:
             delivered.code = "EDGE" if owed[twin].edge else "DUP"
@@ -72,12 +72,27 @@ def pair_by_key(owed: list[Owed], given: list[Delivered], findings: list[Finding
     return places
 
 
+def pairs(owed: list[Owed], given: list[Delivered]) -> Iterable[tuple[int, int]]:
+    """Per delivered event (index of its expected one, -1), (-1, index of the taken one that it repeats) or (-1, -1)."""
+    event_type, events = given[0].type, [item.event for item in owed]
+    if not owed or event_type not in FIELDS:
+        return [(-1, -1)] * len(given)
+    if event_type in PRIVATE_TYPES:
+        return pair_in_rounds(event_type, events, [delivered.body for delivered in given])
+    index = KeyIndex(event_type, events)
+    return [index.take(delivered.body) for delivered in given]
+
+
 def is_extra_copy(match: Owed, owed: list[Owed]) -> bool:
-    """Whether it is a trade with an id that a fault sent once more: a stack delivers those once."""
-    if match.fault not in COPIED or match.event.type != "trade" or getattr(match.event, "id", None) is None:
+    """Whether it was sent once more and is of a kind that a stack delivers once: account events, trades with an id."""
+    if match.fault not in COPIED or not is_delivered_once(match.event):
         return False
     key = twin_key(match.event)
     return any(other.delivered is not None and twin_key(other.event) == key for other in owed)
+
+
+def is_delivered_once(event: Event) -> bool:
+    return event.type in PRIVATE_TYPES or (event.type == "trade" and getattr(event, "id", None) is not None)
 
 
 def take_copy(match: Owed, delivered: Delivered, findings: list[Finding]) -> None:

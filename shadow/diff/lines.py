@@ -9,6 +9,7 @@ import msgspec
 import orjson
 
 from shadow.diff.canonical import FIELDS, OPTIONAL
+from shadow.diff.codes import PRIVATE_TYPES
 
 __all__ = ["Delivered", "Spoken", "held_fields", "read_lines"]
 
@@ -70,9 +71,12 @@ def read_lines(lines: Iterable[tuple[int, bytes]], cap: int) -> Spoken:
 
 
 def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
-    """The event of one line; parts that are no text become text, so that a strange line is a phantom, not a crash."""
+    """The event of one line; parts that are no text become text, so that a strange line is a phantom, not a crash.
+
+    A symbol of null, as balances have, is the empty one.
+    """
     t = body.get("t")
-    names = [body.get(name) for name in ("c", "type", "symbol")]
+    names = [body.get("c"), body.get("type"), "" if body.get("symbol") is None else body["symbol"]]
     connection, event_type, symbol = (name if isinstance(name, str) else str(name) for name in names)
     return Delivered(n, t_read, t if type(t) is int else None, connection, event_type, symbol, body)
 
@@ -81,7 +85,8 @@ def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
     """The optional fields that a side has been seen to have, per connection and type.
 
     A field counts as held when at least half of the events have it: a stack either has a field or has it not.
-    `first` and `snapshot` come with some events only and are never held.
+    `first` and `snapshot` come with some events only and are never held; those of account events come with some only
+    too (a client id, a fee), so there two are enough.
     """
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for event in events:
@@ -92,7 +97,11 @@ def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
             if body.get(name) is not None:
                 tally[name] = tally.get(name, 0) + 1
     return {
-        key: {name for name, n in tally.items() if name not in ("", "first", "snapshot") and 2 * n >= tally[""]}
+        key: {
+            name
+            for name, n in tally.items()
+            if name not in ("", "first", "snapshot") and (2 * n >= tally[""] or (n > 1 and key[1] in PRIVATE_TYPES))
+        }
         for key, tally in counts.items()
         if key[1] in FIELDS
     }

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from shadow.diff.accounts import account_incidents
 from shadow.diff.books import BookWalk
 from shadow.diff.codes import TYPES, Finding, Matches
 from shadow.diff.expected import Allowance, Owed, Send, SideRows, allowance, excuse, owed_events
 from shadow.diff.frames import FrameStore
-from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale
+from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
 from shadow.diff.join import is_rebuilt, join_stream
 from shadow.diff.lines import Delivered, Spoken
 
@@ -63,6 +64,9 @@ def judge_side(
     lost(streams, findings)
     judge_clock(spoken.events, findings)
     findings += stale(streams) + lifecycle(spoken.states) + exceptions(role, spoken.errors, rows, allowed)
+    findings += untold(spoken.errors, spoken.states, allowed)
+    if not left_out and not spoken.unread:
+        findings += account_incidents(streams, spoken.events)
     judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out)
     judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}
     return judged
@@ -107,14 +111,18 @@ def walk_books(
 
 
 def strangers(events: list[Delivered], allowed: Allowance, findings: list[Finding]) -> None:
-    """Delivered events that nothing was expected for: EDGE before the ack or behind the stop, else PHANTOM."""
+    """Delivered events that nothing was expected for: EDGE before the ack or behind the stop, else PHANTOM.
+
+    Where a fault refused the subscription nothing may come before the ack.
+    """
     for event in events:
         if event.code not in ("", "PHANTOM"):
             continue
         event.code = "PHANTOM"
         ack = allowed.first_ack(event.connection, event.type, event.symbol)
         t = event.t if event.t is not None else event.t_read
-        if (ack is not None and t < ack) or (allowed.stop is not None and t > allowed.stop):
+        is_early = ack is not None and t < ack and not allowed.is_refusing(event.connection)
+        if is_early or (allowed.stop is not None and t > allowed.stop):
             event.code = "EDGE"
             continue
         content = tuple((key, str(value)) for key, value in sorted(event.body.items()) if key not in STAMPS)

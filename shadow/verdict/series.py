@@ -29,7 +29,7 @@ __all__ = [
 
 PUBLIC_TYPES = ("book", "trade", "book_ticker", "ticker")
 PRIVATE_TYPES = ("order", "fill", "balance", "position")
-TYPES = PUBLIC_TYPES
+TYPES = PUBLIC_TYPES + PRIVATE_TYPES
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 

@@ -19,7 +19,7 @@ from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
 from shadow.verdict.judge import Judgement, judge_diffs
 from shadow.verdict.plan_view import PlanView
-from shadow.verdict.series import TYPES
+from shadow.verdict.series import PUBLIC_TYPES as TYPES
 from shadow.verdict.timeline import read_marks
 
 CONNECTIONS = ["gateio.spot.public", "mexc.spot.public"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from shadow.diff import codes
 from shadow.diff.codes import Matches
 from shadow.stats.intervals import estimate_mean
 from shadow.verdict.checklist import load_checklist
@@ -163,7 +164,7 @@ def test_marks_become_a_timeline() -> None:
     assert line.phases == [Phase("main", "paired", 20, 30), Phase("main", "burst", 40, 51)]
     assert line.bursts["main"] == [Burst(0, "new", "c", "book", 256, 41)]
     assert (line.interrupted, line.drops, line.faulted) == ("SIGTERM", 2, {("main", "c")})
-    assert TYPES == ("book", "trade", "book_ticker", "ticker")
+    assert TYPES == codes.TYPES
 
 
 def test_pooled_are_the_bursts_that_hold_the_mix() -> None:

@@ -1,0 +1,97 @@
+"""Pairs of account events: an order, a balance or a position is named by its whole state, so keys come in rounds.
+
+The first round pairs what is equal in the whole key, the later ones what is left and alike in fewer fields: a wrong
+status is a wrong field of that update, not an update lost and another one invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from shadow.diff.canonical import differing, number_key
+from shadow.reference.events import Event
+
+__all__ = ["ROUNDS", "pair_in_rounds"]
+
+Names = tuple[str, ...]
+LOOKS: Final = 16
+"""How many events of one key are looked at for the one that is equal in all fields."""
+
+ROUNDS: Final[dict[str, tuple[Names, ...]]] = {
+    "order": (
+        ("id", "status", "filled", "ts"),
+        ("id", "filled", "ts"),
+        ("id", "status", "ts"),
+        ("id", "status", "filled"),
+        ("id", "ts"),
+    ),
+    "fill": (("id",), ("order_id", "price", "quantity", "side", "ts")),
+    "balance": (("asset", "free", "locked", "ts"), ("asset", "free", "ts"), ("asset", "ts"), ("asset", "free")),
+    "position": (("size", "entry_price", "ts"), ("size", "ts"), ("entry_price", "ts"), ("size", "entry_price")),
+}
+"""Per type the keys, best first; the first field of a key must be there."""
+
+NUMBERS: Final = frozenset({"filled", "price", "quantity", "free", "locked", "size", "entry_price"})
+
+
+def pair_in_rounds(event_type: str, events: Sequence[Event], bodies: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Per delivered body (index of its expected event, -1), or (-1, index of its taken twin) for a repeated one.
+
+    (-1, -1) when nothing like it was expected. Each expected event is handed out once, in order.
+    """
+    found = [(-1, -1)] * len(bodies)
+    used = bytearray(len(events))
+    left = list(range(len(bodies)))
+    for number, names in enumerate(ROUNDS[event_type]):
+        index = index_of(names, events) if left else {}
+        waiting = []
+        for j in left:
+            body = bodies[j]
+            alike = index.get(key_of(names, body.get), []) if body.get(names[0]) is not None else []
+            place, twin = pick(alike, used, events, body, is_exact=number == 0)
+            if place >= 0:
+                used[place] = 1
+            if place >= 0 or twin >= 0:
+                found[j] = place, twin
+            elif not is_settled(event_type, body):
+                waiting.append(j)
+        left = waiting
+    return found
+
+
+def pick(
+    alike: list[int], used: bytearray, events: Sequence[Event], body: dict[str, Any], *, is_exact: bool
+) -> tuple[int, int]:
+    """Among events of one key the first free one, preferring an equal one; else a taken one that it repeats."""
+    free = [i for i in alike if not used[i]][:LOOKS]
+    if free:
+        return next((i for i in free if len(free) > 1 and differing(events[i], body) is None), free[0]), -1
+    return -1, next((i for i in alike if is_exact or differing(events[i], body) is None), -1)
+
+
+def is_settled(event_type: str, body: dict[str, Any]) -> bool:
+    """Whether no later round may pair it: a fill's id alone says which fill it is."""
+    return event_type == "fill" and body.get("id") is not None
+
+
+def index_of(names: Names, events: Sequence[Event]) -> dict[tuple[Any, ...], list[int]]:
+    """Key to expected events in order."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for i, event in enumerate(events):
+        found.setdefault(key_of(names, partial(getattr, event)), []).append(i)
+    return found
+
+
+def key_of(names: Names, read: Callable[[str], Any]) -> tuple[Any, ...]:
+    """Some fields as one key: numbers by value, ids and words as text, assets in any case."""
+    return tuple(part(name, read(name)) for name in names)
+
+
+def part(name: str, value: Any) -> Any:
+    if name in NUMBERS:
+        return number_key(value)
+    if name == "ts":
+        return value if isinstance(value, (int, float)) else str(value)
+    return str(value).upper() if name == "asset" else str(value)
