@@ -1,31 +1,33 @@
 """What each side sent to the venue, compared by meaning: subscriptions as a set, pings by presence, orders never.
 
-Neither the order nor the batching of subscribe frames matters, nor the number of pings.
+Neither the order nor the batching of subscribe frames matters, nor the number of pings and of renewals of a listen key,
+nor what keys, ids, times and signatures say.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-import orjson
-
 from shadow.diff.codes import Finding
-from shadow.diff.expected import SideRows
+from shadow.diff.expected import AUTH_FAULTS, SideRows
+from shadow.diff.meanings import (
+    Meaning,
+    as_object,
+    gateio_meanings,
+    handshake_meanings,
+    is_order_call,
+    key_call,
+    key_meaning,
+    login_meaning,
+)
 
-__all__ = ["Asked", "asked", "compare_requests", "refusals", "summary"]
+__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "refusals", "summary"]
 
 ORDER_WORDS: Final = ("order_place", "order_cancel", "order_amend", "order_batch", "order_status", "order_list")
-PAIR_LISTS: Final = ("tickers", "trades", "book_ticker")
-PLAIN_HEADERS: Final = frozenset(
-    {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "user-agent", "origin",
-     "sec-websocket-extensions", "accept", "accept-encoding", "accept-language", "cache-control", "pragma", "date"}
-)  # fmt: skip
 MIN_PINGS: Final = 2
 """A ping is only called missing where the other side sent at least this many in the leg."""
-
-Meaning = tuple[str, ...]
 
 
 class Asked:
@@ -41,56 +43,44 @@ class Asked:
         """Note one row of the requests table."""
         self.counts[(connection, kind)] += 1
         if kind == "ping":
-            self.pings[(connection, "protocol")] += 1
+            self.pings[(connection, "protocol ping")] += 1
         elif kind == "handshake":
-            self.mean(connection, *headers(payload))
+            self.mean(connection, *handshake_meanings(payload))
         elif kind == "ws":
             self.add_frame(connection, payload)
+        elif kind == "rest":
+            self.add_call(connection, payload)
 
     def add_frame(self, connection: str, payload: bytes) -> None:
         frame = as_object(payload)
         channel, event = str(frame.get("channel", "")), str(frame.get("event", ""))
         method = str(frame.get("method", "")).upper()
         if method == "PING" or channel.endswith(".ping"):
-            self.pings[(connection, "application")] += 1
+            self.pings[(connection, "application ping")] += 1
         elif any(word in channel for word in ORDER_WORDS):
             self.orders.append((connection, channel))
         elif method in ("SUBSCRIPTION", "UNSUBSCRIPTION"):
             word = "subscribe" if method == "SUBSCRIPTION" else "unsubscribe"
             self.mean(connection, *((word, str(name)) for name in frame.get("params") or []))
         elif event in ("subscribe", "unsubscribe"):
-            self.mean(connection, *gateio_meanings(event, channel, frame.get("payload") or []))
+            self.mean(connection, *gateio_meanings(event, channel, frame.get("payload") or [], frame.get("auth")))
+        elif channel.endswith(".login"):
+            self.mean(connection, login_meaning(channel, frame.get("payload")))
         else:
             self.mean(connection, ("other", channel or method or "text", event))
 
+    def add_call(self, connection: str, payload: bytes) -> None:
+        """A REST call: books and other questions are asked when a stack wants them, listen keys are compared."""
+        what = key_call(payload)
+        if what == "create":
+            self.mean(connection, key_meaning(payload))
+        elif what == "extend":
+            self.pings[(connection, "listen key renewal")] += 1
+        elif is_order_call(payload):
+            self.orders.append((connection, payload.partition(b"?")[0].decode(errors="replace")))
+
     def mean(self, connection: str, *meanings: Meaning) -> None:
         self.meanings.setdefault(connection, set()).update(meanings)
-
-
-def as_object(payload: bytes) -> dict[str, Any]:
-    """A frame as an object, {} where it is none."""
-    try:
-        frame = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return {}
-    return frame if isinstance(frame, dict) else {}
-
-
-def gateio_meanings(event: str, channel: str, payload: Any) -> list[Meaning]:
-    """One meaning per pair where the payload is a list of pairs, else one for the whole payload."""
-    items = [str(item) for item in payload] if isinstance(payload, list) else [str(payload)]
-    if channel.partition(".")[2] in PAIR_LISTS:
-        return [(event, channel, item) for item in items]
-    return [(event, channel, *items)]
-
-
-def headers(payload: bytes) -> list[Meaning]:
-    """The handshake's headers that are not of the WebSocket protocol itself or of the library."""
-    found = as_object(payload).get("headers") or []
-    pairs = found.items() if isinstance(found, dict) else found
-    return [
-        ("header", str(name).lower(), str(value)) for name, value in pairs if str(name).lower() not in PLAIN_HEADERS
-    ]
 
 
 def asked(role: str, rows: Iterable[dict[str, Any]]) -> Asked:
@@ -102,13 +92,16 @@ def asked(role: str, rows: Iterable[dict[str, Any]]) -> Asked:
     return found
 
 
-def compare_requests(sides: dict[str, Asked]) -> dict[str, list[Finding]]:
-    """CONTROL of each side: orders of either; of the candidate what it asks less or more than the baseline."""
+def compare_requests(sides: dict[str, Asked], excused: Collection[str] = ()) -> dict[str, list[Finding]]:
+    """CONTROL of each side: orders of either; of the candidate what it asks less or more than the baseline.
+
+    On `excused` connections, where a fault stood in the way of either side's authentication, only orders count.
+    """
     (baseline, first), (candidate, second) = sides.items()
     found: dict[str, list[Finding]] = {baseline: orders(first), candidate: orders(second)}
     for connection in sorted(first.meanings.keys() | second.meanings.keys()):
         ours, theirs = first.meanings.get(connection, set()), second.meanings.get(connection, set())
-        if not ours or not theirs:
+        if not ours or not theirs or connection in excused:
             continue
         for word, meanings in (("missing", ours - theirs), ("extra", theirs - ours)):
             for meaning in sorted(meanings):
@@ -117,9 +110,9 @@ def compare_requests(sides: dict[str, Asked]) -> dict[str, list[Finding]]:
                 field = f"{meaning[0]} {word}"
                 found[candidate].append(Finding("CONTROL", connection, "", "", field, ref, -1, sample, None))
     for (connection, kind), n in sorted(first.pings.items()):
-        if n >= MIN_PINGS and not second.pings[(connection, kind)]:
+        if n >= MIN_PINGS and not second.pings[(connection, kind)] and connection not in excused:
             ref = ("CONTROL", connection, "ping", kind)
-            found[candidate].append(Finding("CONTROL", connection, "", "", f"{kind} ping missing", ref, -1, n, 0))
+            found[candidate].append(Finding("CONTROL", connection, "", "", f"{kind} missing", ref, -1, n, 0))
     return found
 
 
@@ -130,15 +123,36 @@ def orders(side: Asked) -> list[Finding]:
     ]
 
 
-def refusals(role: str, rows: SideRows) -> list[Finding]:
-    """CONTROL of what the exchange itself refused a side, faults left out."""
-    found: list[Finding] = []
+def auth_faults(role: str, rows: SideRows) -> dict[str, int]:
+    """Per connection since when (ns) a fault stood in the way of this side's authentication."""
+    found: dict[str, int] = {}
+    for row in rows.marks:
+        detail = as_object((row["detail"] or "{}").encode()) if row["name"] == "fault" else {}
+        if detail.get("kind") in AUTH_FAULTS and (detail.get("role") or row["role"] or role) == role:
+            connection = str(detail.get("connection", ""))
+            found[connection] = min(row["t"], found.get(connection, row["t"]))
     for row in rows.connections:
-        if row["subject"] == role and row["event"] == "refused" and not (row["cause"] or "").startswith("fault:"):
+        fault = (row["cause"] or "").removeprefix("fault:")
+        if row["subject"] == role and fault in AUTH_FAULTS:
+            found[row["connection"]] = min(row["t"], found.get(row["connection"], row["t"]))
+    return found
+
+
+def refusals(role: str, rows: SideRows) -> list[Finding]:
+    """CONTROL of what the exchange itself refused a side, faults and what follows from refused logins left out."""
+    found: list[Finding] = []
+    since = auth_faults(role, rows)
+    for row in rows.connections:
+        is_ours = row["subject"] == role and row["event"] == "refused"
+        if is_ours and row["t"] < since.get(row["connection"], row["t"] + 1) and not is_fault(row):
             what = f"{row['channel']} {row['symbol']}".strip()
             ref = ("CONTROL", row["connection"], "refused", what)
             found.append(Finding("CONTROL", row["connection"], "", "", "refused", ref, delivered=row.get("detail")))
     return found
+
+
+def is_fault(row: dict[str, Any]) -> bool:
+    return (row["cause"] or "").startswith("fault:")
 
 
 def summary(sides: dict[str, Asked]) -> list[dict[str, Any]]:
