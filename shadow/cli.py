@@ -7,83 +7,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from shadow.arguments import parser
 from shadow.errors import ShadowError, UsageError
 
 __all__ = ["main"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 LATER = (
-    "flip", "rollout", "journal", "record", "import", "drill", "soak", "signoff", "status", "doctor",
+    "flip", "rollout", "journal", "record", "import", "drill", "signoff", "status", "doctor",
 )  # fmt: skip
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit code 2."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _parser() -> Parser:
-    parser = Parser(prog="shadow", description="Runs two WebSocket stacks on one feed and says which may serve.")
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    _add_run(commands.add_parser("run", help="run a session and judge it"))
-    _add_venue(commands.add_parser("venue", help="serve a local exchange to any client"))
-    judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
-    judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
-    report = commands.add_parser("report", help="render a run's report again")
-    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    report.add_argument("--share", action="store_true", help="without account data (not built yet)")
-    return parser
-
-
-def _add_feed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all that are built")
-    parser.add_argument(
-        "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
-    )
-    parser.add_argument("--rate", default=None, metavar="N|max", help="messages per second per subject, default 600")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
-    parser.add_argument("--profile", choices=("default", "storm"), default="default")
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="KIND@CONNECTION[/legacy|/new][:key=value,...], for example close@gateio.spot.public/new:at=10s,code=1006",
-    )
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_feed(parser)
-    parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
-    parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: book,trade,book_ticker,ticker")
-    parser.add_argument("--duration", default="65s", metavar="TIME", help="sum of the measured phases, default 65s")
-    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
-    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
-    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
-    parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
-    parser.add_argument("--direct", action="store_true", help="with live (not built yet)")
-    parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
-    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
-    parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
-
-
-def _add_venue(parser: argparse.ArgumentParser) -> None:
-    _add_feed(parser)
-    parser.add_argument("--deflate", action="store_true", help="accept permessage-deflate")
-    parser.add_argument("--ws-port", type=int, default=0, metavar="N", help="default: any free port")
-    parser.add_argument("--rest-port", type=int, default=0, metavar="N", help="default: any free port")
-    parser.add_argument("--ledger", type=Path, default=None, metavar="DIR", help="write down all that is sent")
 
 
 def _rate(text: str | None) -> tuple[int, bool]:
@@ -259,19 +193,53 @@ def _venue(options: argparse.Namespace) -> int:
     return code
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _soak(options: argparse.Namespace) -> int:
+    from shadow.config import DEFAULT_CONNECTIONS, DEFAULT_SYMBOLS, check_connections, check_symbols, seconds
+    from shadow.soak import SoakConfig, run_soak
+    from shadow.soak_figures import as_json, complaints, summary
+
+    connections = options.connections if options.connections is not None else DEFAULT_CONNECTIONS
+    symbols = options.symbols if options.symbols is not None else DEFAULT_SYMBOLS
+    check_connections(connections)
+    check_symbols(symbols)
+    rate, unpaced = _rate(options.rate)
+    if unpaced:
+        raise UsageError("--rate max does not go with `shadow soak`; give a number")
+    if not (connections and symbols and options.subjects):
+        raise UsageError("an empty list of connections, symbols or subjects leaves nothing to soak")
+    config = SoakConfig(
+        connections=connections,
+        symbols=symbols,
+        rate=rate,
+        duration_s=seconds(options.duration),
+        seed=options.seed,
+        subjects=options.subjects,
+        transport=options.transport,
+    )
+    soaks = run_soak(config, _say)
+    sys.stderr.write("\n".join(summary(soaks)) + "\n")
+    if options.json:
+        sys.stdout.write(json.dumps([as_json(soaked) for soaked in soaks]) + "\n")
+    return 10 if any(complaints(soaked) for soaked in soaks) else 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in LATER:
-            raise UsageError(f"`shadow {words[0]}` is not built yet; built are run, venue, judge and report")
-        options = _parser().parse_args(words)
+            raise UsageError(f"`shadow {words[0]}` is not built yet; built are run, venue, soak, judge and report")
+        options = parser().parse_args(words)
         if options.version:
             from importlib.metadata import version
 
             sys.stdout.write(f"ws-shadow {version('ws-shadow')}\n")
             return 0
-        handlers = {"run": _run, "venue": _venue, "judge": _judge, "report": _report}
+        handlers = {"run": _run, "venue": _venue, "soak": _soak, "judge": _judge, "report": _report}
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")
         return handlers[options.command](options)

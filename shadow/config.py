@@ -83,6 +83,15 @@ def make_credentials() -> dict[str, dict[str, str]]:
     }
 
 
+def check_symbols(symbols: tuple[str, ...]) -> None:
+    """UsageError for a symbol that the synthetic market does not have."""
+    from shadow.venue.symbol_market import KNOWN_SYMBOLS
+
+    for symbol in symbols:
+        if symbol not in KNOWN_SYMBOLS:
+            raise UsageError(f"unknown symbol {symbol!r}; the synthetic market has {', '.join(KNOWN_SYMBOLS)}")
+
+
 class Burn(msgspec.Struct, frozen=True):
     """CPU burned before the callback by one role, as a share of the service time measured in the same session."""
 
@@ -182,7 +191,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             if not channels_of(connection, self.channels):
                 raise UsageError(f"--channels leaves nothing to ask of {connection}; it has {_have(connection)}")
         if not self.is_replay:
-            self._check_symbols()
+            check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")
         if self.rate <= 0:
@@ -199,13 +208,6 @@ class SessionConfig(msgspec.Struct, kw_only=True):
                 raise UsageError(
                     f"--fault {spec} would never happen: its leg ends after {leg_s:g} s; give a smaller at="
                 )
-
-    def _check_symbols(self) -> None:
-        from shadow.venue.symbol_market import KNOWN_SYMBOLS
-
-        for symbol in self.symbols:
-            if symbol not in KNOWN_SYMBOLS:
-                raise UsageError(f"unknown symbol {symbol!r}; the synthetic market has {', '.join(KNOWN_SYMBOLS)}")
 
 
 def _have(connection: str) -> str:

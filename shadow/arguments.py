@@ -1,0 +1,93 @@
+"""The words that `shadow` understands. Nothing heavy is imported here, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from shadow.errors import UsageError
+
+__all__ = ["parser"]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit code 2."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parser() -> Parser:
+    """All commands with their options."""
+    root = Parser(prog="shadow", description="Runs two WebSocket stacks on one feed and says which may serve.")
+    root.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    _add_run(commands.add_parser("run", help="run a session and judge it"))
+    _add_venue(commands.add_parser("venue", help="serve a local exchange to any client"))
+    _add_soak(commands.add_parser("soak", help="one stack alone at a high rate: losses, CPU, memory"))
+    judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
+    judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
+    report = commands.add_parser("report", help="render a run's report again")
+    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report.add_argument("--share", action="store_true", help="without account data (not built yet)")
+    return root
+
+
+def _add_feed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all that are built")
+    parser.add_argument(
+        "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
+    )
+    parser.add_argument("--rate", default=None, metavar="N|max", help="messages per second per subject, default 600")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
+    parser.add_argument("--profile", choices=("default", "storm"), default="default")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="KIND@CONNECTION[/legacy|/new][:key=value,...], for example close@gateio.spot.public/new:at=10s,code=1006",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_feed(parser)
+    parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
+    parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: book,trade,book_ticker,ticker")
+    parser.add_argument("--duration", default="65s", metavar="TIME", help="sum of the measured phases, default 65s")
+    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
+    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
+    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
+    parser.add_argument("--direct", action="store_true", help="with live (not built yet)")
+    parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
+    parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
+
+
+def _add_venue(parser: argparse.ArgumentParser) -> None:
+    _add_feed(parser)
+    parser.add_argument("--deflate", action="store_true", help="accept permessage-deflate")
+    parser.add_argument("--ws-port", type=int, default=0, metavar="N", help="default: any free port")
+    parser.add_argument("--rest-port", type=int, default=0, metavar="N", help="default: any free port")
+    parser.add_argument("--ledger", type=Path, default=None, metavar="DIR", help="write down all that is sent")
+
+
+def _add_soak(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: those that `run` compares")
+    parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
+    parser.add_argument("--rate", default="10000", metavar="N", help="messages per second over all, default 10000")
+    parser.add_argument("--duration", default="60s", metavar="TIME", help="of each subject, default 60s")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market and schedule, default 1")
+    parser.add_argument(
+        "--subjects", type=_listed, default=("new",), metavar="LIST", help="new, legacy or a command; default new"
+    )
+    parser.add_argument("--transport", choices=("websockets", "picows"), default="", help="of our own subjects")
+    parser.add_argument("--json", action="store_true", help="print the figures to stdout")
