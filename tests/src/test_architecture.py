@@ -1,4 +1,4 @@
-"""The tree under src: nothing of the old architecture, managers through the factory alone, and a life without legacy."""
+"""The tree under src: nothing of the old architecture, managers by the factory alone, and a life without legacy."""
 
 from __future__ import annotations
 
