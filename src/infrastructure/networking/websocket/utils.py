@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 from exchanges.structs import ConfigurationError, ExchangeConfig
-from infrastructure.networking.websocket.migration.stacks import Handler, load_builder, unit_of
+from infrastructure.networking.websocket.handler_check import require_mixins
+from infrastructure.networking.websocket.migration.stacks import Handler, has_builder, load_builder, unit_of
 from infrastructure.networking.websocket.migration.stage import serving_architecture, stage_of
 
 __all__ = ["create_websocket_manager"]
@@ -30,10 +31,14 @@ def create_websocket_manager(
     exchange, market = unit_of(getattr(exchange_config, "name", ""))
     _validate(exchange_config, is_private, message_handler)
     stage, reason = stage_of(exchange, market)
-    architecture = serving_architecture(stage)
+    # Where there was never a legacy stack, there is nothing to migrate from.
+    architecture = serving_architecture(stage) if has_builder("legacy", exchange) else "new"
     logger.debug("%s %s: stage %s (%s), %s serves", exchange, market, stage.value, reason, architecture)
     builder = load_builder(architecture, exchange)
-    return builder(exchange_config, is_private, message_handler, connection_handler, **kwargs)
+    manager = builder(exchange_config, is_private, message_handler, connection_handler, **kwargs)
+    if architecture == "new":
+        require_mixins(type(manager.handler), is_private)
+    return manager
 
 
 def _validate(config: ExchangeConfig, is_private: bool, message_handler: Handler | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from exchanges.structs import ConfigurationError
 
-__all__ = ["BUILDERS", "load_builder", "unit_of"]
+__all__ = ["BUILDERS", "has_builder", "load_builder", "register_exchange", "unit_of"]
 
 Builder = Callable[..., Any]
 Handler = Callable[[Any], Awaitable[None]]
@@ -24,6 +24,29 @@ BUILDERS: dict[tuple[str, str], str] = {
 }
 
 UNITS = {"MEXC_SPOT": ("mexc", "spot"), "GATEIO_SPOT": ("gateio", "spot"), "GATEIO_FUTURES": ("gateio", "futures")}
+
+
+def register_exchange(name: str, exchange: str, market: str, *, new: str, legacy: str | None = None) -> None:
+    """Make an exchange known to the factory; builders as `module:function`.
+
+    ConfigurationError for a name that means another unit, or an exchange that has other builders.
+    """
+    unit, name = (exchange, market), name.upper()
+    given = {"new": new} | ({"legacy": legacy} if legacy is not None else {})
+    if UNITS.get(name, unit) != unit:
+        raise ConfigurationError(f"{name} is {'.'.join(UNITS[name])} already; give the new exchange a name of its own")
+    for architecture, path in given.items():
+        if ":" not in path:
+            raise ConfigurationError(f"{path!r} is no builder; write module:function")
+        if BUILDERS.get((architecture, exchange), path) != path:
+            raise ConfigurationError(f"{exchange} has another {architecture} builder already")
+    UNITS[name] = unit
+    BUILDERS.update({(architecture, exchange): path for architecture, path in given.items()})
+
+
+def has_builder(architecture: str, exchange: str) -> bool:
+    """Whether a stack knows the exchange at all."""
+    return (architecture, exchange) in BUILDERS
 
 
 def unit_of(exchange_name: str) -> tuple[str, str]:
