@@ -28,6 +28,7 @@ __all__ = ["SoakConfig", "run_soak"]
 READY_S = 30.0
 SUBSCRIBED_S = 15.0
 LAST_EVENT_S = 5.0
+STOP_S = 5.0
 WARM_UP_S = 2.0
 SAMPLE_S = 0.25
 TELL_NS = 5_000_000_000
@@ -117,8 +118,7 @@ class Soak:
             try:
                 return await self._measure(process)
             finally:
-                end_group(process.pid)
-                await process.wait()
+                await _stop(process)
         except (ChildDied, TimeoutError) as error:
             raise ShadowError(f"the soak could not go on: {error or 'the venue did not answer in time'}") from error
         finally:
@@ -256,6 +256,19 @@ class Soak:
     async def _note_end(self, process: asyncio.subprocess.Process) -> None:
         code = await process.wait()
         self._ended = f"ended by itself with code {code}"
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Let the subject end by itself, so that it can clean up; kill it with all it started when it does not."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        pass
+    end_group(process.pid)
+    await process.wait()
 
 
 def _done(command: str) -> Callable[[Message], bool]:
