@@ -47,16 +47,14 @@ def told_by_side(event: Delivered) -> Told:
 
 
 def venue_run(streams: dict[tuple[str, str, str], list[Owed]]) -> list[Told]:
-    """The account events that a side was owed and could have, in order of sending."""
-    found = [
-        (item.send, item.place, Told(connection, event_type, symbol, partial(getattr, item.event), item))
+    """The account events that a side was owed and could have, in order of sending within each stream."""
+    return [
+        Told(connection, event_type, symbol, partial(getattr, item.event), item)
         for (connection, event_type, symbol), owed in streams.items()
         if event_type in PRIVATE_TYPES
         for item in owed
         if item.delivered is not None or item.code == "MISSING"
     ]
-    found.sort(key=lambda item: item[:2])
-    return [told for _, _, told in found]
 
 
 def all_broken(told: list[Told]) -> list[Broken]:

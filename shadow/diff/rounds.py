@@ -6,8 +6,10 @@ status is a wrong field of that update, not an update lost and another one inven
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from shadow.diff.canonical import differing, number_key
@@ -20,16 +22,10 @@ LOOKS: Final = 16
 """How many events of one key are looked at for the one that is equal in all fields."""
 
 ROUNDS: Final[dict[str, tuple[Names, ...]]] = {
-    "order": (
-        ("id", "status", "filled", "ts"),
-        ("id", "filled", "ts"),
-        ("id", "status", "ts"),
-        ("id", "status", "filled"),
-        ("id", "ts"),
-    ),
+    "order": (("id", "status", "filled", "ts"), ("id", "ts"), ("id", "status", "filled")),
     "fill": (("id",), ("order_id", "price", "quantity", "side", "ts")),
-    "balance": (("asset", "free", "locked", "ts"), ("asset", "free", "ts"), ("asset", "ts"), ("asset", "free")),
-    "position": (("size", "entry_price", "ts"), ("size", "ts"), ("entry_price", "ts"), ("size", "entry_price")),
+    "balance": (("asset", "free", "locked", "ts"), ("asset", "ts"), ("asset", "free")),
+    "position": (("size", "entry_price", "ts"), ("ts",), ("size", "entry_price")),
 }
 """Per type the keys, best first; the first field of a key must be there."""
 
@@ -49,8 +45,8 @@ def pair_in_rounds(event_type: str, events: Sequence[Event], bodies: Sequence[di
         waiting = []
         for j in left:
             body = bodies[j]
-            alike = index.get(key_of(names, body.get), []) if body.get(names[0]) is not None else []
-            place, twin = pick(alike, used, events, body, is_exact=number == 0)
+            alike = index.get(key_of(names, body.get)) if body.get(names[0]) is not None else None
+            place, twin = pick(alike, used, events, body, is_exact=number == 0) if alike else (-1, -1)
             if place >= 0:
                 used[place] = 1
             if place >= 0 or twin >= 0:
@@ -62,13 +58,16 @@ def pair_in_rounds(event_type: str, events: Sequence[Event], bodies: Sequence[di
 
 
 def pick(
-    alike: list[int], used: bytearray, events: Sequence[Event], body: dict[str, Any], *, is_exact: bool
+    alike: deque[int], used: bytearray, events: Sequence[Event], body: dict[str, Any], *, is_exact: bool
 ) -> tuple[int, int]:
     """Among events of one key the first free one, preferring an equal one; else a taken one that it repeats."""
-    free = [i for i in alike if not used[i]][:LOOKS]
+    while len(alike) > 1 and used[alike[0]]:
+        alike.popleft()
+    near = list(islice(alike, LOOKS))
+    free = [i for i in near if not used[i]]
     if free:
         return next((i for i in free if len(free) > 1 and differing(events[i], body) is None), free[0]), -1
-    return -1, next((i for i in alike if is_exact or differing(events[i], body) is None), -1)
+    return -1, next((i for i in near if is_exact or differing(events[i], body) is None), -1)
 
 
 def is_settled(event_type: str, body: dict[str, Any]) -> bool:
@@ -76,11 +75,11 @@ def is_settled(event_type: str, body: dict[str, Any]) -> bool:
     return event_type == "fill" and body.get("id") is not None
 
 
-def index_of(names: Names, events: Sequence[Event]) -> dict[tuple[Any, ...], list[int]]:
+def index_of(names: Names, events: Sequence[Event]) -> dict[tuple[Any, ...], deque[int]]:
     """Key to expected events in order."""
-    found: dict[tuple[Any, ...], list[int]] = {}
+    found: dict[tuple[Any, ...], deque[int]] = {}
     for i, event in enumerate(events):
-        found.setdefault(key_of(names, partial(getattr, event)), []).append(i)
+        found.setdefault(key_of(names, partial(getattr, event)), deque()).append(i)
     return found
 
 

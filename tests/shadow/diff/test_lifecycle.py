@@ -101,8 +101,9 @@ def test_an_illegal_update_does_not_become_the_orders_state() -> None:
     )
     assert list(named) == [("a", "filled going back")]
     assert named["a", "filled going back"].filled == 1
+    assert list(breaches([step("filled", 10), step("partial", 4), step("open", 4)])) == [("a", "changed after filled")]
 
 
 def test_what_cannot_be_read_is_passed_over() -> None:
     unread = Step("a", "partial", None, None)
-    assert breaches([step("partial", 4), unread, step("PARTIAL", 1), step("partial", 5), step("filled", 10)]) == {}
+    assert breaches([step("partial", 4), step("PARTIAL", 1), unread, step("partial", 5), step("filled", 10)]) == {}

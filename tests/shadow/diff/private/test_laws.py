@@ -127,7 +127,24 @@ def test_beside_a_fault_of_the_venue_a_sides_own_is_still_seen(scene: Any) -> No
     venue_breaks(scene)
     order_line(scene, "new", "filled")["filled"] = 0
     scene.events("new", FUTURES, "position")[3]["size"] += 1
-    assert {side for side, _, _ in laws(scene.judge())} == {"new"}
+    assert laws(scene.judge()) == {
+        ("new", "order", "filled going back"),
+        ("new", "fill", "fills above filled"),
+        ("new", "position", "size is not the sum of fills"),
+    }
+
+
+def test_the_same_law_broken_at_two_places_is_of_two_sides(scene: Any) -> None:
+    for place, role in enumerate(("legacy", "new")):
+        scene.events(role, SPOT, "fill")[place * 3]["quantity"] -= 0.5
+    assert laws(scene.judge()) == {(role, "fill", "fills below filled") for role in ("legacy", "new")}
+
+
+def test_a_stray_fill_behind_the_stop_breaks_no_law(scene: Any) -> None:
+    scene.marks.append({"t": scene.now, "leg": "main", "role": "", "name": "leg-end", "detail": "{}"})
+    line = scene.events("new", SPOT, "fill")[-1]
+    scene.lines["new"].append({**line, "id": "7", "t": scene.now + 1, "read": scene.now + 2})
+    assert scene.judge().differences == []
 
 
 def test_a_market_order_in_quote_currency_fills_above_its_quantity(scene: Any) -> None:
@@ -151,8 +168,10 @@ def test_hedged_contracts_are_not_added_up(scene: Any) -> None:
     assert laws(scene.judge()) == set()
 
 
-def test_beyond_the_memory_cap_no_law_is_judged(scene: Any) -> None:
-    diff = scene.judge(cap=60)
+@pytest.mark.parametrize("cap", [8, 11])
+def test_beyond_the_memory_cap_no_law_is_judged(scene: Any, cap: int) -> None:
+    scene.lines["new"].remove(scene.events("new", SPOT, "balance")[0])
+    diff = scene.judge(cap=cap)
     assert laws(diff) == set()
     assert diff.conserved
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -174,6 +175,24 @@ def test_an_invented_fill_is_phantom_and_breaks_the_orders_sum(scene: Any, role:
     diff = scene.judge()
     assert found(diff) == {("PHANTOM", role, ""): 1, ("LIFECYCLE", role, "fills above filled"): 1}
     assert {item.severity for item in diff.differences} == {"critical"}
+
+
+@pytest.mark.parametrize(("event_type", "name"), [("balance", "free"), ("position", "size")])
+def test_an_invented_state_of_a_known_time_is_phantom(scene: Any, event_type: str, name: str) -> None:
+    lines = scene.lines["new"]
+    line = scene.events("new", FUTURES, event_type)[5]
+    lines.insert(lines.index(line) + 1, {**line, name: line[name] + 1})
+    assert events_only(scene.judge()) == {("PHANTOM", "new", ""): 1}
+
+
+def test_of_two_updates_of_one_order_and_time_each_must_come(scene: Any) -> None:
+    account = scene.accounts[SPOT]
+    order = account.new_order(scene.ms)
+    for status, filled in (("open", 0), ("cancelled", 0)):
+        scene.send(SPOT, account.order(order, order["created"], status, Decimal(filled)))
+    assert scene.judge().differences == []
+    scene.lines["new"].remove(scene.events("new", SPOT, "order")[-1])
+    assert found(scene.judge()) == {("MISSING", "new", ""): 1}
 
 
 def test_a_time_of_the_same_frame_is_a_wrong_source_and_minor(scene: Any) -> None:

@@ -94,14 +94,33 @@ def test_updates_swapped_by_the_venue_may_come_in_either_order(scene: Any, is_he
     assert scene.judge().differences == []
 
 
-def test_an_older_update_of_a_swap_may_be_left_out_and_a_fill_may_not(scene: Any) -> None:
+def test_an_older_update_of_a_swap_may_be_left_out(scene: Any) -> None:
     swap_last_updates(scene)
     scene.lines["new"].remove(scene.events("new", SPOT, "order")[-1])
     diff = scene.judge()
     assert diff.differences == []
     assert diff.totals["new"]["codes"]["CONFLATED"] == 1
+
+
+def test_an_older_fill_of_a_swap_may_not_be_left_out(scene: Any) -> None:
+    account = scene.accounts[SPOT]
+    order = account.new_order(scene.ms)
+    for role in ROLES:
+        scene.fault("swap", SPOT, role, channel="fill", symbol="BTC_USDT")
+    early, late = (account.fill(order, scene.ms + i, order["quantity"] / 2)[0] for i in range(2))
+    for step in (late, early):
+        scene.send(SPOT, step)
+    assert scene.judge().differences == []
     scene.lines["new"].remove(scene.events("new", SPOT, "fill")[-1])
-    assert ("MISSING", "new", "") in found(scene.judge())
+    assert found(scene.judge()) == {("MISSING", "new", ""): 1}
+
+
+def test_beside_a_copy_another_balance_of_its_time_must_come(scene: Any) -> None:
+    channel, payload, (fields,) = last_step(scene, SPOT, "balance")
+    _, other, (changed,) = scene.accounts[SPOT].balance(fields["ts"], 7, 0)
+    scene.send(SPOT, (channel, payload, [fields]), silent=ROLES, fault="duplicate")
+    scene.send(SPOT, (channel, other, [changed]), silent=("new",), fault="duplicate")
+    assert found(scene.judge()) == {("MISSING", "new", ""): 1}
 
 
 def swap_last_updates(scene: Any) -> None:

@@ -39,7 +39,7 @@ def ask_all(scene: Any, role: str, number: int, uid: str) -> None:
     for channel in ("orders", "usertrades", "positions"):
         ask(scene, role, FUTURES, subscribe(f"futures.{channel}", [uid, "!all"], number))
     ask(scene, role, FUTURES, subscribe("futures.balances", [uid], number))
-    ask(scene, role, MEXC, CREATE.format(number), "rest")
+    ask(scene, role, MEXC, CREATE.format(number) + ("&recvWindow=5000" if number % 2 else ""), "rest")
     ask(scene, role, MEXC, {"target": f"/ws?listenKey={number}", "headers": [["User-Agent", role]]}, "handshake")
     ask(scene, role, MEXC, {"method": "SUBSCRIPTION", "params": ["spot@private.orders.v3.api.pb"], "id": number})
     for i in range(number):
@@ -122,3 +122,5 @@ def test_where_a_fault_refused_a_login_only_orders_count(scene: Any, role: str) 
     }
     ask(scene, role, FUTURES, {"time": 1, "channel": "futures.order_place", "event": "api", "payload": {}})
     assert (role, FUTURES, "order", "critical") in asked(scene)
+    scene.fault("expire-key", MEXC, role)
+    assert {connection for _, connection, _, _ in asked(scene)} == {SPOT, FUTURES}
