@@ -34,4 +34,7 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
 
-.PHONY: help shadow-run test test-long check bench
+bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro takes for the same frames
+	@$(BIN)/python -m bench.peers $(ARGS)
+
+.PHONY: help shadow-run test test-long check bench bench-peers

@@ -8,9 +8,12 @@ from bench.contenders import Contenders
 from bench.frames import TYPES, frames
 from bench.lean import lean, metered
 from bench.measure import Figures, rounds
+from bench.peers import Peer
 from bench.wire import wire_server
 from bench.wire_contenders import WireContenders
 from exchanges.integrations.gateio.frames import decode_spot, read_trades
+from shadow.reference.events import Book
+from shadow.reference.gateio import decode
 
 
 @pytest.mark.checklist("5.1.13")
@@ -59,6 +62,26 @@ async def test_every_contender_handles_every_frame_of_a_socket() -> None:
                 await contenders.close()
             assert set(figures.ns) == {"lean", "lean-framed", "legacy", "new", "new-factory"}
             assert all(len(values) == 2 and min(values) > 0 for values in figures.cpu_ns.values())
+
+
+@pytest.mark.parametrize(("exchange", "event_type"), [("gateio", "book"), ("mexc", "trade")])
+async def test_a_peer_takes_every_frame(exchange: str, event_type: str) -> None:
+    peer = Peer(exchange, event_type)
+    raw_frames = frames(exchange, event_type, 40)
+    peer.run(raw_frames)
+    if event_type == "book":
+        versions = [event.last for raw in raw_frames for event in decode(raw) if isinstance(event, Book)]
+        assert peer._client.orderbooks["BTC/USDT"]["nonce"] == versions[-1]
+    else:
+        assert len(peer._client.trades["BTC/USDT"]) >= len(raw_frames)
+    await peer.close()
+
+
+async def test_a_peer_that_takes_nothing_is_no_peer() -> None:
+    peer = Peer("mexc", "ticker")
+    with pytest.raises((RuntimeError, KeyError)):
+        peer.run(frames("mexc", "ticker", 4))
+    await peer.close()
 
 
 def test_ratios_are_taken_within_a_round() -> None:
