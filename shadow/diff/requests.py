@@ -145,7 +145,7 @@ def refusals(role: str, rows: SideRows) -> list[Finding]:
     for row in rows.connections:
         is_ours = row["subject"] == role and row["event"] == "refused"
         if is_ours and row["t"] < since.get(row["connection"], row["t"] + 1) and not is_fault(row):
-            what = f"{row['channel']} {row['symbol']}".strip()
+            what = f"{row['channel']} {row['symbol'] or ''}".strip()
             ref = ("CONTROL", row["connection"], "refused", what)
             found.append(Finding("CONTROL", row["connection"], "", "", "refused", ref, delivered=row.get("detail")))
     return found

@@ -46,7 +46,7 @@ def order(push: Push) -> list[Event]:
     if status is None:
         raise DecodeError(f"order status {body['status']}")
     found = Order(
-        symbol=symbol_of(push) or body.get("market") or "",
+        symbol=symbol_of(push),
         id=text(body, "id"),
         client_id=body.get("clientId") or None,
         status=status,

@@ -110,6 +110,22 @@ def events_of(scene: Any, connection: str, row: dict[str, Any]) -> list[dict[str
     return [{key: value for key, value in line.items() if key not in drop} for line in lines]
 
 
+@pytest.mark.parametrize("connection", [GATEIO, MEXC])
+@pytest.mark.parametrize("deliver_copy", [True, False])
+def test_frames_of_two_connections_of_one_side_while_one_takes_over(
+    scene: Any, connection: str, deliver_copy: bool
+) -> None:
+    for no in scene.step(connection):
+        row = scene.frames[no - 1]
+        events = events_of(scene, connection, row)
+        scene.conn_no["new", connection] = 2
+        silent = () if deliver_copy else ROLES
+        scene.push(connection, row["channel"], row["payload"], events, to=("new",), silent=silent, no=no)
+    diff = scene.judge()
+    assert codes(diff) == ({("DUP", "new", "trade")} if deliver_copy else set())
+    assert diff.conserved
+
+
 @pytest.mark.parametrize("healed", [True, False])
 def test_swapped_by_the_venue_may_come_in_either_order(scene: Any, healed: bool) -> None:
     scene.swap(GATEIO, healed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from copy import deepcopy
+from copy import copy, deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -198,7 +198,12 @@ class PrivateScene:
         self.accounts = {c: Account(c) for c in CONNECTIONS}
 
     def copy(self) -> PrivateScene:
-        return deepcopy(self)
+        found = copy(self)
+        for name in ("frames", "sends", "connections", "marks", "requests"):
+            setattr(found, name, [dict(row) for row in getattr(self, name)])
+        found.lines = {role: [dict(line) for line in lines] for role, lines in self.lines.items()}
+        found.conn_no, found.accounts = dict(self.conn_no), deepcopy(self.accounts)
+        return found
 
     def judge(self, **options: Any) -> LegDiff:
         lines = {
