@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
-from shadow.diff.codes import Finding
+from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import Allowance, Owed, SideRows
 from shadow.diff.lines import Delivered
 
@@ -175,11 +175,20 @@ def judge_clock(events: list[Delivered], findings: list[Finding]) -> None:
 def never_sent(
     ours: dict[tuple[str, str, str], list[Owed]], theirs: dict[tuple[str, str, str], list[Owed]], allowed: Allowance
 ) -> list[Finding]:
-    """STALE of a stream that the venue sent to the other side only: this side never had a confirmed subscription."""
+    """STALE of a stream that the venue sent to the other side only: this side never had a confirmed subscription.
+
+    A private channel is subscribed for all symbols at once, so with its ack a stream may have come in a hole only.
+    """
     found: list[Finding] = []
     for (connection, event_type, symbol), owed in theirs.items():
-        is_refused = allowed.is_refusing(connection)
-        if is_refused or (connection, event_type, symbol) in ours or silence_limit(owed) is None:
+        is_private = event_type in PRIVATE_TYPES
+        is_asked = is_private and allowed.first_ack(connection, event_type, symbol) is not None
+        if (
+            is_asked
+            or allowed.is_refusing(connection)
+            or (connection, event_type, symbol) in ours
+            or silence_limit(owed) is None
+        ):
             continue
         ref = ("STALE", connection, event_type, symbol, "not subscribed")
         found.append(Finding("STALE", connection, event_type, symbol, "not subscribed", ref, owed[0].frame_no))

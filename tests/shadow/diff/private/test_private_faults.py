@@ -189,16 +189,21 @@ def test_a_side_kept_from_authenticating_is_owed_nothing_and_not_blamed(scene: A
     assert scene.judge().differences == []
 
 
-def test_a_stream_that_only_the_refused_side_lacks_is_not_stale(scene: Any) -> None:
-    scene.fault("late-auth", FUTURES, "new")
-    for side in (scene.sends, scene.lines["new"]):
-        side[:] = [row for row in side if FUTURES not in (row.get("connection"), row.get("c")) or
-                   row.get("subject") == "legacy"]  # fmt: skip
+@pytest.mark.parametrize(("has_ack", "has_fault"), [(True, False), (False, True), (False, False)])
+def test_a_stream_sent_to_the_other_side_only(scene: Any, has_ack: bool, has_fault: bool) -> None:
+    def is_others(row: dict[str, Any]) -> bool:
+        return FUTURES not in (row.get("connection"), row.get("c")) or row.get("subject") == "legacy"
+
+    scene.sends = [row for row in scene.sends if is_others(row)]
+    scene.lines["new"] = [row for row in scene.lines["new"] if is_others(row)]
+    if not has_ack:
+        scene.connections = [row for row in scene.connections if is_others(row)]
+    if has_fault:
+        scene.fault("late-auth", FUTURES, "new")
     scene.now += 3000 * MS
     scene.live(FUTURES, to=("legacy",))
-    assert scene.judge().differences == []
-    scene.marks.clear()
-    assert {code for code, _, _ in found(scene.judge())} == {"STALE"}
+    is_blamed = not has_ack and not has_fault
+    assert {code for code, _, _ in found(scene.judge())} == ({"STALE"} if is_blamed else set())
 
 
 def test_an_event_before_the_acceptance_is_phantom_where_a_fault_refused(scene: Any) -> None:
