@@ -19,56 +19,22 @@ it says the same as an earlier one.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
-from collections import Counter
 from typing import Any, Final
 
 import msgspec
 
+from shadow.diff.allowance import Allowance
 from shadow.diff.canonical import FIELDS
 from shadow.diff.codes import PRIVATE_TYPES
-from shadow.diff.frames import Columns, Frame, FrameStore, columns_of, rows_of
+from shadow.diff.frames import Columns, FrameStore, Send, columns_of
 from shadow.reference.events import Book, Event
 
-__all__ = [
-    "AUTH_FAULTS",
-    "COPIED",
-    "Allowance",
-    "Owed",
-    "Send",
-    "SideRows",
-    "allowance",
-    "excuse",
-    "owed_events",
-    "side_rows",
-    "side_sends",
-    "twin_key",
-]
+__all__ = ["COPIED", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
 
-ABNORMAL_CODES: Final = frozenset({1006})
-ABNORMAL_CAUSES: Final = frozenset({"fault:reset", "fault:halfopen"})
-ORDERLY_CAUSES: Final = frozenset({"stop", "planned", "client"})
 RECOVERY_NS: Final = 5_000_000_000
 """A whole book recovers updates that were sent up to this long before it."""
 COPIED: Final = frozenset({"duplicate", "twin-fill"})
-AUTH_FAULTS: Final = frozenset({"refuse-auth", "late-auth", "expire-key"})
-REFUSING: Final = AUTH_FAULTS | {"refuse-subscribe"}
-"""Faults under which a subject may stay without a subscription."""
-STREAM: Final = ("connection", "channel", "symbol")
-WHOLE_ACCOUNT: Final = "*"
-"""The symbol under which a private channel's ack is kept beside its own: most subscribe to all symbols at once."""
-
-
-class Send(msgspec.Struct, gc=False):
-    """One frame written to one side."""
-
-    frame: Frame
-    conn_no: int
-    t_sent: int
-    first_written: bool
-    queued: bool
-    burst: int
 
 
 class Owed(msgspec.Struct, gc=False):
@@ -91,46 +57,6 @@ class Owed(msgspec.Struct, gc=False):
         return self.frame_no, self.place
 
 
-class Allowance(msgspec.Struct):
-    """What the faults and closes of one side allow; times in ns."""
-
-    stop: int | None
-    acks: dict[tuple[str, int, str, str], int]
-    abnormal: set[tuple[str, int]]
-    faults: dict[str, Counter[str]]
-    corrupt: dict[str, int]
-    refused: dict[str, int]
-    swaps: list[tuple[int, tuple[str, str, str]]]
-
-    def is_edge(self, connection: str, conn_no: int, channel: str, symbol: str, t: int) -> bool:
-        """Whether `t` is before that side's ack of the stream, or after its stop."""
-        if self.stop is not None and t > self.stop:
-            return True
-        ack = self.acks.get((connection, conn_no, channel, symbol))
-        if ack is None:
-            ack = self.acks.get((connection, conn_no, channel, WHOLE_ACCOUNT))
-        return ack is not None and t < ack
-
-    def first_ack(self, connection: str, channel: str, symbol: str) -> int | None:
-        """The time of the stream's first ack on any connection number."""
-        names = (symbol, WHOLE_ACCOUNT)
-        return min(
-            (t for (c, _, ch, s), t in self.acks.items() if (c, ch) == (connection, channel) and s in names),
-            default=None,
-        )
-
-    def is_refusing(self, connection: str) -> bool:
-        """Whether a fault kept this side from subscribing there, for a while or for good."""
-        return any(kind in REFUSING for kind in self.faults.get(connection, ()))
-
-
-class SideRows(msgspec.Struct):
-    """One leg's ledger rows, as small row dicts."""
-
-    connections: list[dict[str, Any]]
-    marks: list[dict[str, Any]]
-
-
 def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
     """The data frames sent to one side in order of `t_sent`."""
     columns: Columns = columns_of(sends)
@@ -143,61 +69,6 @@ def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
     ]
     found.sort(key=lambda send: send.t_sent)
     return found
-
-
-def allowance(role: str, rows: SideRows, sends: list[Send]) -> Allowance:
-    """Read one side's acks, closes and faults from the ledger."""
-    allowed = Allowance(None, {}, set(), {}, {}, {}, [])
-    for row in rows.connections:
-        if row["subject"] == role:
-            note_connection(allowed, row)
-    for row in rows.marks:
-        if row["role"] in (role, "", None):
-            note_mark(allowed, role, row)
-    for send in sends:
-        if send.frame.fault:
-            kinds = allowed.faults.setdefault(send.frame.connection, Counter())
-            kinds[send.frame.fault] += 1
-            if not send.frame.readable:
-                allowed.corrupt[send.frame.connection] = allowed.corrupt.get(send.frame.connection, 0) + 1
-    return allowed
-
-
-def note_connection(allowed: Allowance, row: dict[str, Any]) -> None:
-    event, connection, cause = row["event"], row["connection"], row["cause"] or ""
-    if event == "subscribed":
-        link = connection, row["conn_no"], row["channel"]
-        allowed.acks.setdefault((*link, row["symbol"] or ""), row["t"])
-        if row["channel"] in PRIVATE_TYPES:
-            allowed.acks.setdefault((*link, WHOLE_ACCOUNT), row["t"])
-    elif event == "refused" and not cause.startswith("fault:"):
-        allowed.refused[connection] = allowed.refused.get(connection, 0) + 1
-    elif event == "close":
-        if cause == "stop":
-            allowed.stop = min(allowed.stop or row["t"], row["t"])
-        elif is_abnormal(row["code"], cause):
-            allowed.abnormal.add((connection, row["conn_no"]))
-        if cause.startswith("fault:"):
-            allowed.faults.setdefault(connection, Counter())[cause.removeprefix("fault:")] += 1
-
-
-def is_abnormal(code: int | None, cause: str) -> bool:
-    """Whether a connection ended without a closing handshake."""
-    return code in ABNORMAL_CODES or cause in ABNORMAL_CAUSES or (code is None and cause not in ORDERLY_CAUSES)
-
-
-def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:
-    name = row["name"]
-    if name == "leg-end" or (name in ("subject-stop", "subject-bye") and row["role"] == role):
-        allowed.stop = min(allowed.stop or row["t"], row["t"])
-    elif name == "fault":
-        detail = json.loads(row["detail"] or "{}")
-        if detail.get("role") in (role, "", None):
-            allowed.faults.setdefault(detail.get("connection", ""), Counter())[detail.get("kind", "")] += 1
-            if detail.get("kind") == "swap":
-                connection, channel, symbol = (str(detail.get(name) or "") for name in STREAM)
-                stream = connection, channel, symbol
-                allowed.swaps.append((row["t"], stream))
 
 
 def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[tuple[str, str, str], list[Owed]], int]:
@@ -320,8 +191,3 @@ def twin_key(event: Event) -> Any:
     if event.type in PRIVATE_TYPES:
         return tuple(getattr(event, name) for name, _ in FIELDS[event.type])
     return getattr(event, "id", None) or getattr(event, "seq", None) or getattr(event, "last", None), event.ts
-
-
-def side_rows(connections: Any, marks: Any) -> SideRows:
-    """Rows of the two small tables."""
-    return SideRows(rows_of(connections), rows_of(marks))

@@ -10,7 +10,7 @@ import msgspec
 from shadow.reference import gateio, mexc
 from shadow.reference.events import Book, DecodeError, Event
 
-__all__ = ["Columns", "Frame", "FrameStore", "columns_of", "rows_of"]
+__all__ = ["Columns", "Frame", "FrameStore", "Send", "columns_of", "rows_of"]
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 """A table as column name to values."""
@@ -28,6 +28,17 @@ class Frame(msgspec.Struct, gc=False):
     fault: str
     events: list[Event]
     readable: bool
+
+
+class Send(msgspec.Struct, gc=False):
+    """One frame written to one side."""
+
+    frame: Frame
+    conn_no: int
+    t_sent: int
+    first_written: bool
+    queued: bool
+    burst: int
 
 
 def columns_of(table: Any) -> Columns:

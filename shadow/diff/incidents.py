@@ -8,8 +8,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
+from shadow.diff.allowance import Allowance, SideRows
 from shadow.diff.codes import PRIVATE_TYPES, Finding
-from shadow.diff.expected import Allowance, Owed, SideRows
+from shadow.diff.expected import Owed
 from shadow.diff.lines import Delivered
 
 __all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]

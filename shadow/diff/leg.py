@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shadow.diff.allowance import side_rows
 from shadow.diff.codes import INCIDENT_CODES, Difference, Finding, FirstArrival, LegDiff
-from shadow.diff.expected import side_rows, side_sends
+from shadow.diff.expected import side_sends
 from shadow.diff.frames import FrameStore, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known

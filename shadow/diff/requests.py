@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from shadow.diff.allowance import AUTH_FAULTS, SideRows
 from shadow.diff.codes import Finding
-from shadow.diff.expected import AUTH_FAULTS, SideRows
 from shadow.diff.meanings import (
     Meaning,
     as_object,

@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 
 from shadow.diff.accounts import account_incidents
+from shadow.diff.allowance import Allowance, SideRows, allowance
 from shadow.diff.books import BookWalk
 from shadow.diff.codes import TYPES, Finding, Matches
-from shadow.diff.expected import Allowance, Owed, Send, SideRows, allowance, excuse, owed_events
-from shadow.diff.frames import FrameStore
+from shadow.diff.expected import Owed, excuse, owed_events
+from shadow.diff.frames import FrameStore, Send
 from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
 from shadow.diff.join import is_rebuilt, join_stream
 from shadow.diff.lines import Delivered, Spoken

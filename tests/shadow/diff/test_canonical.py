@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow.diff.canonical import content_key, differing, is_rounded, number_kind, same_levels, time_kind
+from shadow.diff.canonical import content_key, differing, is_rounded, same_levels
+from shadow.diff.kinds import number_kind, time_kind
 from shadow.reference.events import Book, BookTicker, Trade
 
 decimals = st.decimals(min_value="0.00000001", max_value=10**9, places=8)
