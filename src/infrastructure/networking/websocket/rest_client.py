@@ -19,7 +19,7 @@ __all__ = ["RestClient"]
 
 
 class RestClient:
-    """GET below one base address, http or https; `timeout_s` bounds each wait for the server."""
+    """Calls below one base address, http or https; `timeout_s` bounds each wait for the server."""
 
     def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
         parts = urlsplit(base_url)
@@ -33,19 +33,28 @@ class RestClient:
 
     async def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 2xx answer; ExchangeRestError with the HTTP status, or 503 when there was no answer."""
-        target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
-        connection = self._connection()
-        self._open.add(connection)
-        try:
-            status, body = await asyncio.to_thread(_exchange, connection, target)
-        except (OSError, HTTPException, ValueError) as error:
-            raise ExchangeRestError(503, f"GET {path}: {error or type(error).__name__}") from error
-        finally:
-            self._open.discard(connection)
-            _hang_up(connection)
+        status, body = await self.send("GET", path, query)
         if status >= 300:
             raise ExchangeRestError(status, body[:200].decode(errors="replace"))
         return body
+
+    async def send(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """HTTP status and body of any answer; ExchangeRestError 503, which tells no query or header, without one."""
+        target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json", **(headers or {})}
+        connection = self._connection()
+        self._open.add(connection)
+        try:
+            return await asyncio.to_thread(_exchange, connection, method, target, headers)
+        except (OSError, HTTPException) as error:
+            raise ExchangeRestError(503, f"{method} {path}: {error or type(error).__name__}") from error
+        except ValueError as error:  # a header that HTTP cannot carry; its text would tell the header
+            raise ExchangeRestError(503, f"{method} {path}: {type(error).__name__}") from None
+        finally:
+            self._open.discard(connection)
+            _hang_up(connection)
 
     async def close(self) -> None:
         """Hang up on calls under way, so that their threads end; a later call opens a new connection."""
@@ -59,9 +68,9 @@ class RestClient:
         return HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
 
-def _exchange(connection: HTTPConnection, target: str) -> tuple[int, bytes]:
+def _exchange(connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
     try:
-        connection.request("GET", target, headers={"Accept": "application/json"})
+        connection.request(method, target, headers=dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

@@ -45,6 +45,27 @@ async def test_a_refusal_carries_its_status_and_text() -> None:
     assert "slow down" in refused.value.message
 
 
+async def test_any_method_with_headers_of_its_own_and_any_answer() -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 418 no\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server, base = await serve(answer)
+    async with server:
+        assert await RestClient(base).send("PUT", "/x", {"a": "1", "b": "2"}, {"X-KEY": "k"}) == (418, b"{}")
+        with pytest.raises(ExchangeRestError) as refused:
+            await RestClient(base).send("POST", "/x", {}, {"X-KEY": "secret\n"})
+    lines = asked[0].splitlines()
+    assert lines[0] == b"PUT /api/v4/x?a=1&b=2 HTTP/1.1"
+    assert b"X-KEY: k" in lines
+    assert refused.value.code == 503
+    assert "secret" not in str(refused.value)
+
+
 async def test_nobody_there_is_503() -> None:
     server, base = await serve(answering("200 OK", b"", []))
     server.close()
