@@ -1,7 +1,7 @@
-"""Typed public events, as the decoders make them and the callbacks of door `direct` get them.
+"""Typed events, as the decoders make them, and the callbacks of door `direct`, public and private.
 
-`symbol` is spelt as the exchange spells it. Prices and quantities are floats, times integer milliseconds of exchange
-time, levels `(price, quantity)` with quantity 0 for a removed level.
+A public event's `symbol` is spelt as the exchange spells it. Prices and quantities are floats, times integer
+milliseconds of exchange time, levels `(price, quantity)` with quantity 0 for a removed level.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from exchanges.structs.types import Balance, ConnectionState, Fill, Order, Position
+
 __all__ = [
     "BookTickerEvent",
     "BookUpdate",
     "Level",
+    "PrivateCallbacks",
     "PublicCallbacks",
     "SubscriptionEvent",
     "TickerEvent",
@@ -106,4 +109,19 @@ class PublicCallbacks(msgspec.Struct, gc=False):
     on_ticker: Callable[[TickerEvent], None] = _ignore
     on_subscription: Callable[[SubscriptionEvent], None] = _ignore
     on_error: Callable[[str, str], None] = _ignore_error
-    on_state: Callable[[Any], None] = _ignore
+    on_state: Callable[[ConnectionState], None] = _ignore
+
+
+class PrivateCallbacks(msgspec.Struct, gc=False):
+    """Plain functions, called from the frame itself: they must not block.
+
+    A list holds what one frame told, in its order; it is never empty. `on_error` and `on_state` as in PublicCallbacks.
+    """
+
+    on_orders: Callable[[list[Order]], None] = _ignore
+    on_fills: Callable[[list[Fill]], None] = _ignore
+    on_balances: Callable[[list[Balance]], None] = _ignore
+    on_positions: Callable[[list[Position]], None] = _ignore
+    on_subscription: Callable[[SubscriptionEvent], None] = _ignore
+    on_error: Callable[[str, str], None] = _ignore_error
+    on_state: Callable[[ConnectionState], None] = _ignore
