@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from exchanges.structs.errors import ExchangeRestError, TransportError
+from exchanges.structs.errors import AuthenticationError, ExchangeRestError, TransportError
 from exchanges.structs.types import (
     ConnectionState,
     ParsedMessage,
@@ -164,7 +164,7 @@ class BaseWebSocketInterface(ConnectionHooks):
                 return error
             await self._drop()
             self.logger.error("Connection failed (%s): %s", self.classify_error(error), error)
-            self._on_error("connect", error)
+            self._on_error("auth" if isinstance(error, AuthenticationError) else "connect", error)
             await self._set_state(ConnectionState.ERROR)
             return error
         assert self._reader_task is not None
@@ -178,8 +178,8 @@ class BaseWebSocketInterface(ConnectionHooks):
     async def _establish(self) -> None:
         websocket = self._websocket = await self.connect()
         self._reader_task = asyncio.create_task(self._message_reader(websocket))
-        if self.requires_authentication():
-            await self.authenticate()
+        if self.requires_authentication() and not await self.authenticate():
+            raise AuthenticationError("the exchange did not confirm who we are")
         self.connected_at = asyncio.get_running_loop().time()
         await self._set_state(ConnectionState.CONNECTED)
         self.logger.info("WebSocket connected: %s", self.config.url.partition("?")[0])

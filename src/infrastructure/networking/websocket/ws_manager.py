@@ -11,13 +11,14 @@ from typing import Any
 from exchanges.structs.types import (
     ConnectionState,
     PerformanceMetrics,
+    PrivateWebsocketChannelType,
     PublicWebsocketChannelType,
     Symbol,
     WebSocketConfig,
     WebSocketManagerConfig,
 )
 from infrastructure.networking.websocket.base_interface import ConnectionHandler, MessageHandler
-from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
+from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
 
 __all__ = ["ARCHITECTURE_VERSION", "WebSocketManager"]
 
@@ -32,7 +33,7 @@ class WebSocketManager:
     def __init__(
         self,
         config: WebSocketConfig,
-        strategies: PublicMessageHandler,
+        strategies: ConsumerMessageHandler[Any],
         message_handler: MessageHandler | None,
         connection_handler: ConnectionHandler | None = None,
         manager_config: WebSocketManagerConfig | None = None,
@@ -47,7 +48,7 @@ class WebSocketManager:
         self.start_time = time.time()
 
     @property
-    def handler(self) -> PublicMessageHandler:
+    def handler(self) -> ConsumerMessageHandler[Any]:
         """The handler of the new architecture."""
         return self.strategies
 
@@ -59,10 +60,10 @@ class WebSocketManager:
     async def initialize(
         self,
         symbols: Sequence[Symbol] | None = None,
-        default_channels: Sequence[PublicWebsocketChannelType] | None = None,
+        default_channels: Sequence[PublicWebsocketChannelType | PrivateWebsocketChannelType] | None = None,
     ) -> None:
         """Record symbols and channels (default: all) and start the tasks; returns before connected."""
-        channels = list(default_channels or PublicWebsocketChannelType)
+        channels = list(default_channels or self.handler.default_channels())
         self.logger.info("Initializing WebSocket manager: %d symbols, %d channels", len(symbols or ()), len(channels))
         self.start_time = time.time()
         await self.handler.initialize(list(symbols or ()), channels)

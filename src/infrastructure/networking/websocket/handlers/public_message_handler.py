@@ -6,20 +6,19 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from exchanges.structs.errors import DecodeError, SubscriptionError
 from exchanges.structs.events import (
     BookTickerEvent,
     BookUpdate,
     PublicCallbacks,
-    SubscriptionEvent,
     TradeEvent,
 )
-from exchanges.structs.types import ConnectionState, PublicWebsocketChannelType, Symbol
+from exchanges.structs.types import PublicWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSource
-from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS, BaseMessageHandler
+from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS
+from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
 from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
-from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionMixin
+from infrastructure.networking.websocket.mixins.subscription_mixin import Key
 
 __all__ = ["PublicMessageHandler"]
 
@@ -85,7 +84,7 @@ def each_route(parse: Callable[[Any], list[Any]], call_back: Callable[[Any], Non
     return take
 
 
-class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageHandler):
+class PublicMessageHandler(PublicWebSocketMixin, ConsumerMessageHandler[PublicWebsocketChannelType]):
     """Routes public frames. An exchange gives the four parsers, detection, and the control path.
 
     `rest` gives the snapshots that local books are built from; without it no books are kept.
@@ -133,6 +132,10 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
     def symbol_name(self, symbol: Symbol) -> str:
         """The exchange's spelling."""
 
+    def default_channels(self) -> list[PublicWebsocketChannelType]:
+        """All four."""
+        return list(PublicWebsocketChannelType)
+
     def book(self, symbol: Symbol) -> BookUpdate | None:
         """The whole local book now, best levels first; None while it is not synced."""
         return self._books.view(self.symbol_name(symbol))
@@ -168,23 +171,6 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         except Exception as error:  # noqa: BLE001 - the consumer's error never stops the books
             self._on_frame_error(error)
 
-    def _deliver_subscription(self, event: SubscriptionEvent) -> None:
-        if event.error is not None:
-            self._on_error("subscribe", SubscriptionError(event.error))
-        self._on_subscription(event)
-
-    def _on_frame_error(self, error: Exception) -> None:
-        super()._on_frame_error(error)
-        if isinstance(error, DecodeError):
-            self._report_unreadable(str(error))
-
-    def _on_error(self, kind: str, error: BaseException) -> None:
-        super()._on_error(kind, error)
-        self.callbacks.on_error(kind, str(error))
-
-    def _on_state(self, state: ConnectionState) -> None:
-        self.callbacks.on_state(state)
-
     def _on_subscribed(self, keys: list[Key]) -> None:
         self._books.start(self.symbol_name(symbol) for channel, symbol in keys if channel == ORDERBOOK)
 
@@ -192,7 +178,7 @@ class PublicMessageHandler(SubscriptionMixin, PublicWebSocketMixin, BaseMessageH
         self._books.stop(self.symbol_name(symbol) for channel, symbol in keys if channel == ORDERBOOK)
 
     def _on_disconnected(self) -> None:
-        self._reset_subscriptions()
+        super()._on_disconnected()
         self._books.reset()
 
     async def _release(self) -> None:

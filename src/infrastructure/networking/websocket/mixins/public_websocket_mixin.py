@@ -10,7 +10,6 @@ from exchanges.structs.events import (
     BookTickerEvent,
     BookUpdate,
     PublicCallbacks,
-    SubscriptionEvent,
     TickerEvent,
     TradeEvent,
 )
@@ -25,7 +24,7 @@ from exchanges.structs.types import (
     Ticker,
     Trade,
 )
-from infrastructure.networking.websocket.backlog import Backlog
+from infrastructure.networking.websocket.mixins.consumer_mixin import ConsumerMixin
 
 __all__ = ["PublicWebSocketMixin"]
 
@@ -36,18 +35,9 @@ ORDERBOOK, TRADES = MessageType.ORDERBOOK, MessageType.TRADES
 BOOK_TICKER, TICKER = MessageType.BOOK_TICKER, MessageType.TICKER
 
 
-def _discard(_: ParsedMessage) -> None:
-    """Where messages go that nobody asked for."""
+class PublicWebSocketMixin(ConsumerMixin, ABC):
+    """Where public events go; with a coroutine `message_handler` each event becomes a ParsedMessage in the backlog."""
 
-
-class PublicWebSocketMixin(ABC):
-    """Where public events go.
-
-    With a coroutine `message_handler` each event becomes a ParsedMessage in the backlog; the callbacks given are then
-    called for errors and states only.
-    """
-
-    _backlog: Backlog | None
     callbacks: PublicCallbacks
 
     def _init_public(self, callbacks: PublicCallbacks | None) -> None:
@@ -57,9 +47,7 @@ class PublicWebSocketMixin(ABC):
 
     def set_callbacks(self, callbacks: PublicCallbacks) -> None:
         """Replace the consumer's callbacks; with a coroutine consumer the events go on to it."""
-        self.callbacks = callbacks
-        has_consumer = self._backlog is not None
-        self._queue: Callable[[ParsedMessage], None] = self._backlog.put if self._backlog is not None else _discard
+        has_consumer = self._bind_consumer(callbacks)
         self._on_book: Callable[[BookUpdate], None] = self._queue_book if has_consumer else callbacks.on_book
         self._on_trades: Callable[[list[TradeEvent]], None] = (
             self._queue_trades if has_consumer else callbacks.on_trades
@@ -68,9 +56,6 @@ class PublicWebSocketMixin(ABC):
             self._queue_book_ticker if has_consumer else callbacks.on_book_ticker
         )
         self._on_ticker: Callable[[TickerEvent], None] = self._queue_ticker if has_consumer else callbacks.on_ticker
-        self._on_subscription: Callable[[SubscriptionEvent], None] = (
-            self._queue_subscription if has_consumer else callbacks.on_subscription
-        )
 
     @abstractmethod
     def symbol_of(self, name: str) -> Symbol:
@@ -136,14 +121,3 @@ class PublicWebSocketMixin(ABC):
             timestamp,
         )
         self._queue(ParsedMessage(TICKER, symbol, channel, [data], timestamp))
-
-    def _queue_subscription(self, event: SubscriptionEvent) -> None:
-        if event.error is None:
-            message = ParsedMessage(MessageType.SUBSCRIPTION_CONFIRM, None, event.channel, event.names)
-        else:
-            message = ParsedMessage(MessageType.SUBSCRIPTION_ERROR, None, event.channel, event.error)
-        self._queue(message)
-
-    def _report_unreadable(self, text: str) -> None:
-        """A frame that could not be read, as the coroutine consumer sees it."""
-        self._queue(ParsedMessage(MessageType.ERROR, data=text))

@@ -9,48 +9,71 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from exchanges.structs.errors import ExchangeRestError, TransportError
+from exchanges.structs.errors import ConfigurationError, ExchangeRestError, TransportError
 from exchanges.structs.events import SubscriptionEvent
-from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
+from exchanges.structs.types import (
+    PrivateWebsocketChannelType,
+    PublicWebsocketChannelType,
+    SubscriptionAction,
+    Symbol,
+)
 
-__all__ = ["Key", "SubscriptionMixin", "SubscriptionRequest"]
+__all__ = [
+    "ChannelT",
+    "Key",
+    "PrivateKey",
+    "PrivateSubscriptionRequest",
+    "Request",
+    "SubscriptionMixin",
+    "SubscriptionRequest",
+]
 
+ChannelT = TypeVar("ChannelT", PublicWebsocketChannelType, PrivateWebsocketChannelType)
 Key = tuple[PublicWebsocketChannelType, Symbol]
+PrivateKey = tuple[PrivateWebsocketChannelType, Symbol]
 
 
-class SubscriptionRequest(msgspec.Struct):
+class Request(msgspec.Struct, Generic[ChannelT]):
     """One frame to send: its id, text, and the keys it is about; `channel` and `names` as on the wire."""
 
     id: int
     text: str
-    keys: list[Key]
+    keys: list[tuple[ChannelT, Symbol]]
     channel: str | None
     names: list[str]
     action: SubscriptionAction = SubscriptionAction.SUBSCRIBE
 
 
-class SubscriptionMixin(ABC):
+SubscriptionRequest = Request[PublicWebsocketChannelType]
+PrivateSubscriptionRequest = Request[PrivateWebsocketChannelType]
+
+
+class SubscriptionMixin(ABC, Generic[ChannelT]):
     """Keeps the subscriptions of one connection; the exchange's subclass writes frames and reads answers."""
 
     logger: logging.Logger
     _is_confirmed: bool
 
     def _init_subscriptions(self) -> None:
-        self.channels: list[PublicWebsocketChannelType] = []
-        self._wanted: dict[Key, None] = {}
-        self._active: set[Key] = set()
-        self._asked: dict[int, SubscriptionRequest] = {}
+        self.channels: list[ChannelT] = []
+        self._wanted: dict[tuple[ChannelT, Symbol], None] = {}
+        self._active: set[tuple[ChannelT, Symbol]] = set()
+        self._asked: dict[int, Request[ChannelT]] = {}
         self._last_id = 0
 
     @abstractmethod
     def create_subscription_messages(
-        self, action: SubscriptionAction, keys: Sequence[Key]
-    ) -> list[SubscriptionRequest]:
+        self, action: SubscriptionAction, keys: Sequence[tuple[ChannelT, Symbol]]
+    ) -> list[Request[ChannelT]]:
         """The frames that (un)subscribe these keys."""
+
+    @abstractmethod
+    def default_channels(self) -> list[ChannelT]:
+        """All channels of this connection's scope and market, asked for where the caller names none."""
 
     if TYPE_CHECKING:  # the interface gives these; a body here would hide its own
 
@@ -62,11 +85,11 @@ class SubscriptionMixin(ABC):
     def _deliver_subscription(self, event: SubscriptionEvent) -> None:
         """Hand the exchange's answer to the consumer."""
 
-    def _on_subscribed(self, keys: list[Key]) -> None:
+    def _on_subscribed(self, keys: list[tuple[ChannelT, Symbol]]) -> None:
         """These keys were confirmed."""
         return
 
-    def _on_unsubscribed(self, keys: list[Key]) -> None:
+    def _on_unsubscribed(self, keys: list[tuple[ChannelT, Symbol]]) -> None:
         """Nobody wants these keys any more."""
         return
 
@@ -80,11 +103,16 @@ class SubscriptionMixin(ABC):
         """Symbols with at least one confirmed channel on this connection."""
         return {symbol for _, symbol in self._active}
 
-    def set_subscriptions(self, symbols: list[Symbol], channels: list[PublicWebsocketChannelType]) -> None:
-        """What the first connect asks for; also the channels of later subscribe calls. Checks the channels' type."""
-        self.channels = [PublicWebsocketChannelType(channel) for channel in channels] or list(
-            PublicWebsocketChannelType
-        )
+    def set_subscriptions(self, symbols: list[Symbol], channels: list[ChannelT]) -> None:
+        """What the first connect asks for; also the channels of later subscribe calls.
+
+        ValueError for what is no channel type, ConfigurationError for a channel that this connection does not have.
+        """
+        known = self.default_channels()
+        channel_type = type(known[0])
+        self.channels = [channel_type(channel) for channel in channels] or known
+        if foreign := [channel.name for channel in self.channels if channel not in known]:
+            raise ConfigurationError(f"this connection has no {', '.join(foreign)} channel")
         self._wanted.update(dict.fromkeys(self._keys_of(symbols)))
 
     async def subscribe(self, symbols: Sequence[Symbol]) -> None:
@@ -129,14 +157,14 @@ class SubscriptionMixin(ABC):
         self._active.clear()
         self._asked.clear()
 
-    async def _ask(self, action: SubscriptionAction, keys: list[Key]) -> None:
+    async def _ask(self, action: SubscriptionAction, keys: list[tuple[ChannelT, Symbol]]) -> None:
         if not keys:
             return
         for request in self.create_subscription_messages(action, keys):
             self._asked[request.id] = request
             await self._send(request.text)
 
-    def _log_subscribed(self, keys: list[Key]) -> None:
+    def _log_subscribed(self, keys: list[tuple[ChannelT, Symbol]]) -> None:
         if keys:
             self.logger.info("Subscribed to %d symbols", _count_symbols(keys))
 
@@ -144,10 +172,10 @@ class SubscriptionMixin(ABC):
         self._last_id += 1
         return self._last_id
 
-    def _confirm(self, request: SubscriptionRequest, keys: list[Key], names: list[str]) -> None:
+    def _confirm(self, request: Request[ChannelT], keys: list[tuple[ChannelT, Symbol]], names: list[str]) -> None:
         """The exchange accepted these keys of a request."""
         self._settle(request, keys)
-        accepted: list[Key] = []
+        accepted: list[tuple[ChannelT, Symbol]] = []
         if request.action is SubscriptionAction.SUBSCRIBE:
             accepted = [key for key in keys if key in self._wanted]
             self._active.update(accepted)
@@ -155,7 +183,9 @@ class SubscriptionMixin(ABC):
         self._deliver_subscription(SubscriptionEvent(request.channel, names, complete=is_complete))
         self._on_subscribed(accepted)
 
-    def _refuse(self, request: SubscriptionRequest, keys: list[Key], names: list[str], text: str) -> None:
+    def _refuse(
+        self, request: Request[ChannelT], keys: list[tuple[ChannelT, Symbol]], names: list[str], text: str
+    ) -> None:
         """The exchange refused these keys: they are given up and reported."""
         self._settle(request, keys)
         if request.action is SubscriptionAction.SUBSCRIBE:
@@ -170,20 +200,20 @@ class SubscriptionMixin(ABC):
         self._is_confirmed = self._is_confirmed or is_complete
         return is_complete
 
-    def _settle(self, request: SubscriptionRequest, keys: list[Key]) -> None:
+    def _settle(self, request: Request[ChannelT], keys: list[tuple[ChannelT, Symbol]]) -> None:
         """These keys are answered; a request is done when all its keys are."""
         request.keys = [key for key in request.keys if key not in keys]
         if not request.keys:
             self._asked.pop(request.id, None)
 
-    def _forget(self, keys: Iterable[Key]) -> None:
+    def _forget(self, keys: Iterable[tuple[ChannelT, Symbol]]) -> None:
         for key in keys:
             self._wanted.pop(key, None)
             self._active.discard(key)
 
-    def _keys_of(self, symbols: Iterable[Symbol]) -> list[Key]:
+    def _keys_of(self, symbols: Iterable[Symbol]) -> list[tuple[ChannelT, Symbol]]:
         return [(channel, symbol) for channel in self.channels for symbol in symbols]
 
 
-def _count_symbols(keys: Iterable[Key]) -> int:
+def _count_symbols(keys: Iterable[tuple[ChannelT, Symbol]]) -> int:
     return len({symbol for _, symbol in keys})
