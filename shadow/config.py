@@ -26,7 +26,6 @@ __all__ = [
     "DEFAULT_SYMBOLS",
     "SessionConfig",
     "channels_of",
-    "make_credentials",
     "own_subject",
     "seconds",
 ]
@@ -69,18 +68,6 @@ def channels_of(connection: str, asked: tuple[str, ...]) -> tuple[str, ...]:
     """The channels asked for that a connection has: those of its scope, positions on futures only."""
     _, market, scope = connection.split(".")
     return tuple(name for name in SCOPES[scope] if name in asked and (name != "position" or market == "futures"))
-
-
-def make_credentials() -> dict[str, dict[str, str]]:
-    """Key, secret and user id by exchange, made for one run; no exchange knows them."""
-    return {
-        "gateio": {
-            "key": secrets.token_hex(16),
-            "secret": secrets.token_hex(32),
-            "uid": str(10_000_000 + secrets.randbelow(90_000_000)),
-        },
-        "mexc": {"key": f"mx0{secrets.token_hex(9)}", "secret": secrets.token_hex(16)},
-    }
 
 
 def check_symbols(symbols: tuple[str, ...]) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import orjson
 
 from shadow.children import Child, ChildDied, Message
-from shadow.config import SessionConfig, channels_of, machine, make_credentials
+from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
 from shadow.plan import MIX, Leg, Plan, make_plan
 from shadow.subjects.protocol import ConnectionSpec
+from shadow.venue.credentials import make_credentials
 
 __all__ = ["Session", "run_session"]
 

@@ -18,10 +18,11 @@ import msgspec
 
 from shadow.capture.resources import Probe
 from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
-from shadow.config import CHANNELS, channels_of, make_credentials, own_subject
+from shadow.config import CHANNELS, channels_of, own_subject
 from shadow.errors import ShadowError, UsageError
 from shadow.soak_figures import MemorySample, Soaked
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line
+from shadow.venue.credentials import make_credentials
 
 __all__ = ["SoakConfig", "run_soak"]
 

@@ -95,7 +95,10 @@ class Account:
         return [(order.side, order.price, order.left) for orders in self._open.values() for order in orders]
 
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
-        """One action of one symbol and all that follows from it, in order; exchange time never goes back."""
+        """One action of one symbol and all that follows from it, in order.
+
+        Exchange time goes on by a millisecond at least, so that no two states of a thing are the same.
+        """
         self._now_ms = max(self._now_ms + 1, ts_ms)
         orders = self._open[symbol]
         draw = self._random.random()
@@ -216,8 +219,6 @@ class Account:
     def _move(self, asset: str, change: Decimal, locked: Decimal, reason: str, about: int) -> BalanceState:
         self.free[asset] += change
         self.locked[asset] += locked
-        # Two changes of one asset in one action differ in time, so that each push is one of a kind.
-        self._now_ms += 1
         return BalanceState(
             "", self._now_ms, asset, self.free[asset], self.locked[asset], change, locked, reason, about
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shadow.venue.credentials import make_credentials
 from shadow.venue.loop import fine_timed_loop
 from shadow.venue.options import VenueOptions
 from shadow.venue.pace import pace_forever
@@ -50,6 +50,7 @@ def run_alone(
         ws_port=ws_port,
         rest_port=rest_port,
         ledger_dir=ledger_dir,
+        credentials=make_credentials(),
     )
     with asyncio.Runner(loop_factory=fine_timed_loop) as runner:
         runner.run(serve_alone(options))
@@ -97,15 +98,7 @@ async def _feed(venue: Venue) -> None:
 def _ready_line(venue: Venue) -> dict[str, Any]:
     """The ready line that clients read; the credentials are made for this run alone."""
     (lane,) = venue.lanes.values()
-    key = secrets.token_hex
-    return {
-        "ready": True,
-        **lane.urls(),
-        "credentials": {
-            "gateio": {"key": key(16), "secret": key(32), "uid": str(10_000_000 + secrets.randbelow(90_000_000))},
-            "mexc": {"key": f"mx0{key(9)}", "secret": key(16)},
-        },
-    }
+    return {"ready": True, **lane.urls(), "credentials": venue.options.credentials}
 
 
 def _say(line: dict[str, Any]) -> None:

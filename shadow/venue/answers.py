@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from shadow.venue.faults import Fault
-from shadow.venue.wire import Persona, PersonaSession, Reply, RestAnswer
+from shadow.venue.wire import PersonaBase, PersonaSession, Reply, RestAnswer
 
 __all__ = ["RefuseSubscribe", "StaleBooks", "book_query"]
 
@@ -21,7 +21,7 @@ _BOOK_CALLS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
 class RefuseSubscribe:
     """Refuses the next `count` subscribe requests, of one event type only when the fault names it."""
 
-    def __init__(self, fault: Fault, persona: Persona, note: Callable[[tuple[str, ...]], None]) -> None:
+    def __init__(self, fault: Fault, persona: PersonaBase, note: Callable[[tuple[str, ...]], None]) -> None:
         self.kind = fault.kind
         self._left = fault.count or 1
         self._type = fault.type
@@ -47,7 +47,7 @@ class RefuseSubscribe:
 class StaleBooks:
     """Answers the next `count` calls for each symbol's book with the book as it was when the fault was made."""
 
-    def __init__(self, fault: Fault, persona: Persona, symbols: list[str]) -> None:
+    def __init__(self, fault: Fault, persona: PersonaBase, symbols: list[str]) -> None:
         self.kind = fault.kind
         self._answers: dict[str, RestAnswer] = {}
         self._left: dict[str, int] = {}
@@ -66,7 +66,7 @@ class StaleBooks:
         return old
 
 
-def book_query(persona: Persona, symbol: str) -> RestAnswer | None:
+def book_query(persona: PersonaBase, symbol: str) -> RestAnswer | None:
     """Ask the persona for a Gate.io-spelt symbol's book as clients do."""
     path, query = _BOOK_CALLS[f"{persona.exchange}.{persona.market}"]
     spelt = {name: value.format(persona.spell(symbol)) for name, value in query.items()}

@@ -12,7 +12,7 @@ from itertools import cycle, islice
 from typing import Final
 
 from shadow.venue.outlet import Outlet
-from shadow.venue.sources.synthetic import Keyed, Stream
+from shadow.venue.sources.synthetic import Feed, Keyed
 from shadow.venue.stage import Stage
 
 __all__ = ["BURST_FRAMES", "MIXED", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
@@ -65,7 +65,7 @@ async def _bursts(stage: Stage, seconds: float) -> int:
     return sent
 
 
-def make_burst(stream: Stream, channel: str, sides: list[Outlet], count: int) -> list[Keyed]:
+def make_burst(stream: Feed, channel: str, sides: list[Outlet], count: int) -> list[Keyed]:
     """`count` market steps of one type, the symbols in turn, or of the mix, for the keys that the sides have."""
     train: list[Keyed] = []
     if channel == MIXED:
@@ -103,17 +103,17 @@ def send_burst(stage: Stage, outlet: Outlet, train: list[Keyed], channel: str, *
     return is_sent
 
 
-def _turns(stage: Stage) -> Iterator[tuple[Stream, str, bool]]:
+def _turns(stage: Stage) -> Iterator[tuple[Feed, str, bool]]:
     streams = list(stage.source.streams.values())
-    singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.channels[place:][:1]]
+    singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.singles[place:][:1]]
     mixed = [(stream, MIXED) for stream in streams]
-    for place in cycle(range(0, len(singles), len(streams))):
+    for place in cycle(range(0, max(1, len(singles)), len(streams))):
         for stream, channel in (*mixed, *mixed, *mixed, *mixed, *singles[place : place + len(streams)]):
             yield stream, channel, False
             yield stream, channel, True
 
 
-def _types(stream: Stream, channel: str) -> tuple[str, ...]:
+def _types(stream: Feed, channel: str) -> tuple[str, ...]:
     return stream.channels if channel == MIXED else (channel,)
 
 

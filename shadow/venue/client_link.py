@@ -16,7 +16,7 @@ from websockets.protocol import OPEN
 
 from shadow.venue.ledger import Ledger
 from shadow.venue.outgoing import Frame
-from shadow.venue.wire import Persona, PersonaSession, Push, Reply
+from shadow.venue.wire import PersonaBase, PersonaSession, Push, Reply
 
 __all__ = ["ClientLink", "Owner"]
 
@@ -45,7 +45,7 @@ class ClientLink:
     def __init__(
         self,
         socket_side: ServerConnection,
-        persona: Persona,
+        persona: PersonaBase,
         session: PersonaSession,
         role: str,
         conn_no: int,

@@ -9,7 +9,7 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from shadow.venue.outlet import Outlet
-from shadow.venue.sources.synthetic import Stream
+from shadow.venue.sources.synthetic import Feed
 from shadow.venue.stage import Stage
 
 __all__ = ["connect_leg"]
@@ -33,7 +33,7 @@ async def connect_leg(stage: Stage, closes: int, seconds: float | None) -> dict[
     return {stream.connection: count for stream, count in zip(streams, counts, strict=True)}
 
 
-async def _one_connection(stage: Stage, stream: Stream, closes: int, end: float | None) -> dict[str, int]:
+async def _one_connection(stage: Stage, stream: Feed, closes: int, end: float | None) -> dict[str, int]:
     loop = asyncio.get_running_loop()
     connection = stream.connection
     done = dict.fromkeys(stage.pair, 0)
@@ -75,7 +75,7 @@ async def _force_close(stage: Stage, outlet: Outlet, code: int) -> int:
     return len(links)
 
 
-async def _send_data(stage: Stage, stream: Stream, symbol: str) -> None:
+async def _send_data(stage: Stage, stream: Feed, symbol: str) -> None:
     """One frame of each type to both sides, so that each event stream goes on."""
     for channel in stream.channels:
         sides = stage.sides(stream.connection)
@@ -84,6 +84,6 @@ async def _send_data(stage: Stage, stream: Stream, symbol: str) -> None:
     stage.tee.flush()
 
 
-def _symbols_in_turn(stream: Stream) -> Iterator[str]:
+def _symbols_in_turn(stream: Feed) -> Iterator[str]:
     while True:
         yield from stream.symbols

@@ -58,9 +58,9 @@ class Lane:
         self._rest_base = f"http://{host}:{await self._rest.open(host, rest_port)}"
 
     def urls(self) -> dict[str, dict[str, str]]:
-        """Addresses: ws by `<exchange>.<market>`, rest by exchange."""
+        """Addresses: ws by `<exchange>.<market>`, of private connections by their whole id; rest by exchange."""
         personas = [outlet.persona for outlet in self.outlets.values()]
-        ws = {f"{persona.exchange}.{persona.market}": self._ws_base + persona.ws_path for persona in personas}
+        ws = {_place(persona.id): self._ws_base + persona.ws_path for persona in personas}
         rest = {persona.exchange: self._rest_base + REST_PREFIX[persona.exchange] for persona in personas}
         return {"ws": ws, "rest": rest}
 
@@ -128,3 +128,7 @@ class Lane:
         link.opened()
         await link.wait_lost()
         self.links.discard(link)
+
+
+def _place(connection: str) -> str:
+    return connection.removesuffix(".public")

@@ -15,7 +15,10 @@ PROFILES: Final = ("default", "storm")
 
 
 class VenueOptions(msgspec.Struct):
-    """A venue's configuration. Symbols in the Gate.io spelling; rate in messages/s per subject; ports 0 = any free."""
+    """A venue's configuration. Symbols in the Gate.io spelling; rate in messages/s per subject; ports 0 = any free.
+
+    `credentials` by exchange: key, secret and, for Gate.io, uid of the one account that private connections know.
+    """
 
     roles: list[str]
     connections: list[str]
@@ -34,6 +37,7 @@ class VenueOptions(msgspec.Struct):
     ledger_fd: int | None = None
     ledger_dir: str | None = None
     host: str = "127.0.0.1"
+    credentials: dict[str, dict[str, str]] = {}
 
     def planned(self) -> list[Fault]:
         """The faults, parsed and checked against this session; raises UsageError."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shadow.venue.client_link import ClientLink
 from shadow.venue.outgoing import Frame
-from shadow.venue.wire import Persona, PersonaSession, Reply, RestAnswer
+from shadow.venue.wire import PersonaBase, PersonaSession, Reply, RestAnswer
 
 __all__ = ["BookFault", "Deliver", "FrameFault", "Outlet", "SubscribeFault"]
 
@@ -46,7 +46,7 @@ class Outlet:
     `on_change(outlet, what)` hears of every confirmed subscription ("subscribed") and every end ("closed").
     """
 
-    def __init__(self, role: str, persona: Persona, on_change: Callable[[Outlet, str], None]) -> None:
+    def __init__(self, role: str, persona: PersonaBase, on_change: Callable[[Outlet, str], None]) -> None:
         self.role = role
         self.connection = persona.id
         self.persona = persona

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadow.errors import UsageError
+from shadow.venue.account import Account
 from shadow.venue.incidents import Incidents
 from shadow.venue.lane import Lane
 from shadow.venue.ledger import Ledger
 from shadow.venue.options import VenueOptions
 from shadow.venue.outlet import Outlet
-from shadow.venue.personas.registry import PERSONAS
+from shadow.venue.personas.gateio_private_frames import first_order_id
+from shadow.venue.personas.registry import PERSONAS, PRIVATE
 from shadow.venue.schedule import MIX
 from shadow.venue.sinks import FolderSink, NullSink, PipeSink, Sink
+from shadow.venue.sources.account import CHANNELS, AccountStream
 from shadow.venue.sources.capture import Capture, load_capture
-from shadow.venue.sources.synthetic import Stream, SyntheticSource
+from shadow.venue.sources.synthetic import Feed, Stream, SyntheticSource
 from shadow.venue.stage import Emit, Stage
-from shadow.venue.wire import Persona
+from shadow.venue.wire import PersonaBase
 
 __all__ = ["Venue"]
 
@@ -100,7 +103,7 @@ class Venue:
             await lane.close()
         self.ledger.close()
 
-    def _build_feed(self) -> tuple[list[Persona], SyntheticSource]:
+    def _build_feed(self) -> tuple[list[PersonaBase], SyntheticSource]:
         kind, _, path = self.options.feed.partition(":")
         if kind == "capture":
             self.recording = load_capture(Path(path))
@@ -109,43 +112,62 @@ class Venue:
             raise UsageError(f"feed {self.options.feed!r} is not built; use sim or capture:PATH")
         return self._synthetic_feed()
 
-    def _recorded_feed(self, recording: Capture) -> tuple[list[Persona], SyntheticSource]:
+    def _recorded_feed(self, recording: Capture) -> tuple[list[PersonaBase], SyntheticSource]:
         options = self.options
         if set(options.connections) - set(recording.connections):
             raise UsageError(f"{options.feed}: this capture serves {', '.join(recording.connections)} only")
         options.symbols = list(recording.symbols)
         asked = recording.channels if options.channels is None else options.channels
         channels = [channel for channel in recording.channels if channel in asked]
-        personas = [PERSONAS[connection](recording.market) for connection in recording.connections]
+        personas: list[PersonaBase] = [PERSONAS[one](recording.market) for one in recording.connections]
         for persona in personas:
             self._wanted[persona.id] = {(channel, symbol) for channel in channels for symbol in options.symbols}
         return personas, SyntheticSource([])
 
-    def _synthetic_feed(self) -> tuple[list[Persona], SyntheticSource]:
+    def _synthetic_feed(self) -> tuple[list[PersonaBase], SyntheticSource]:
         from shadow.venue.market import market_for
 
         options = self.options
-        channels = list(MIX) if options.channels is None else options.channels
-        if not options.symbols or not set(channels) & set(MIX):
-            raise UsageError(f"a synthetic feed needs symbols, and channels out of {', '.join(MIX)}")
-        personas: list[Persona] = []
-        streams: list[Stream] = []
+        if not options.symbols or not options.connections:
+            raise UsageError("a synthetic feed needs connections and symbols")
+        start_ms = time.time_ns() // 1_000_000
         markets: dict[tuple[str, str], Any] = {}
+        built: list[tuple[PersonaBase, Feed]] = []
         for connection in options.connections:
-            if connection not in PERSONAS:
-                raise UsageError(f"connection {connection!r} is not built; built are {', '.join(PERSONAS)}")
-            exchange, market_name, _ = connection.split(".")
-            place = exchange, market_name
-            if place not in markets:
-                start_ms = time.time_ns() // 1_000_000
-                markets[place] = market_for(exchange, market_name, options.symbols, options.seed, start_ms)
-            persona = PERSONAS[connection](markets[place])
-            personas.append(persona)
-            streams.append(Stream(persona, markets[place], options.symbols, channels, options.seed))
-            self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
-        if not personas:
-            raise UsageError("a venue needs at least one connection")
-        return personas, SyntheticSource(streams)
+            exchange, kind, scope = connection.split(".")
+            if (exchange, kind) not in markets:
+                markets[exchange, kind] = market_for(exchange, kind, options.symbols, options.seed, start_ms)
+            make = self._private if scope == "private" else self._public
+            built.append(make(connection, markets[exchange, kind], start_ms))
+        return [persona for persona, _ in built], SyntheticSource([feed for _, feed in built])
+
+    def _public(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
+        options = self.options
+        if connection not in PERSONAS:
+            raise UsageError(f"connection {connection!r} is not built; built are {', '.join((*PERSONAS, *PRIVATE))}")
+        channels = [name for name in MIX if options.channels is None or name in options.channels]
+        if not channels:
+            raise UsageError(f"{connection} needs channels out of {', '.join(MIX)}")
+        persona = PERSONAS[connection](market)
+        self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
+        return persona, Stream(persona, market, options.symbols, channels, options.seed)
+
+    def _private(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
+        """The account and its frames; the market goes along where no public connection moves it."""
+        options = self.options
+        if connection not in PRIVATE:
+            raise UsageError(f"connection {connection!r} is not built; built are {', '.join((*PERSONAS, *PRIVATE))}")
+        exchange, kind, _ = connection.split(".")
+        channels = [name for name in CHANNELS if name != "position" or kind == "futures"]
+        channels = [name for name in channels if options.channels is None or name in options.channels]
+        if not channels:
+            raise UsageError(f"{connection} needs channels out of {', '.join(CHANNELS)}")
+        persona = PRIVATE[connection](market, 1.0, options.credentials.get(exchange))
+        first = first_order_id(kind) if exchange == "gateio" else 1
+        account = Account(market, kind, options.symbols, options.seed, start_ms, first)
+        self._wanted[connection] = {(channel, "") for channel in channels}
+        is_alone = f"{exchange}.{kind}.public" not in options.connections
+        return persona, AccountStream(persona, account, channels, market if is_alone else None)
 
     def _on_change(self, outlet: Outlet, what: str) -> None:
         if what == "closed":

@@ -15,6 +15,7 @@ __all__ = [
     "MarketEvent",
     "MarketView",
     "Persona",
+    "PersonaBase",
     "PersonaSession",
     "Push",
     "Refused",
@@ -137,7 +138,7 @@ class PersonaSession(Protocol):
         """Replies that time alone makes due: idle close, 24-hour close."""
 
 
-class Persona(Protocol):
+class PersonaBase(Protocol):
     """One exchange protocol. Gate.io and MEXC have a persona each per market and scope."""
 
     id: str
@@ -157,10 +158,14 @@ class Persona(Protocol):
     def default_variant(self, channel: str, symbol: str) -> str:
         """The key that the two stacks subscribe for an event type and Gate.io-spelt symbol."""
 
-    def encode(self, event: MarketEvent, key: str) -> Push | None:
-        """The frame for one subscription key; None when the key does not want this event."""
-
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
         """Answer a REST call of this exchange; None when the path is not this persona's."""
+
+
+class Persona(PersonaBase, Protocol):
+    """A persona of market data."""
+
+    def encode(self, event: MarketEvent, key: str) -> Push | None:
+        """The frame for one subscription key; None when the key does not want this event."""

@@ -1,10 +1,10 @@
-"""Which channels a connection is asked for, and the credentials of one run."""
+"""Which channels a connection is asked for."""
 
 from __future__ import annotations
 
 import pytest
 
-from shadow.config import CHANNELS, SessionConfig, channels_of, make_credentials
+from shadow.config import CHANNELS, SessionConfig, channels_of
 from shadow.errors import UsageError
 
 PUBLIC = ("book", "trade", "book_ticker", "ticker")
@@ -29,12 +29,3 @@ def test_channels_that_leave_a_connection_with_nothing_are_a_mistake() -> None:
     config = SessionConfig(connections=("gateio.futures.public",), channels=("position",))
     with pytest.raises(UsageError, match=r"nothing to ask of gateio\.futures\.public; it has book, trade"):
         config.validate()
-
-
-def test_credentials_are_made_anew_for_each_run() -> None:
-    one, other = make_credentials(), make_credentials()
-    for exchange in ("gateio", "mexc"):
-        for name in ("key", "secret"):
-            assert len(one[exchange][name]) >= 16
-            assert one[exchange][name] != other[exchange][name]
-    assert one["gateio"]["uid"].isdecimal()

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from shadow.venue.account_events import AccountEvent
 from shadow.venue.personas.gateio import GateioFuturesPublic, GateioSpotPublic
+from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
 from shadow.venue.personas.mexc import MexcSpotPublic
-from shadow.venue.wire import MarketView, Persona
+from shadow.venue.personas.mexc_private import MexcSpotPrivate
+from shadow.venue.wire import MarketView, Persona, PersonaBase, Push
 
-__all__ = ["PERSONAS", "PersonaFactory"]
+__all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePersona"]
+
+
+class PrivatePersona(PersonaBase, Protocol):
+    """A persona of an account; `accepts_auth` is False while a fault refuses everybody."""
+
+    accepts_auth: bool
+
+    def encode(self, event: AccountEvent, key: str) -> Push | None:
+        """The frame for one subscription key; None when the key does not want this event."""
 
 
 class PersonaFactory(Protocol):
@@ -18,9 +31,25 @@ class PersonaFactory(Protocol):
         """The persona."""
 
 
+class PrivateFactory(Protocol):
+    """Makes a private persona for the account that has these credentials."""
+
+    def __call__(
+        self, market: MarketView, time_scale: float = 1.0, credentials: Mapping[str, str] | None = None
+    ) -> PrivatePersona:
+        """The persona."""
+
+
 PERSONAS: dict[str, PersonaFactory] = {
     "gateio.spot.public": GateioSpotPublic,
     "gateio.futures.public": GateioFuturesPublic,
     "mexc.spot.public": MexcSpotPublic,
 }
-"""All that are built, by `<exchange>.<market>.<scope>`, in the order in which sessions list them."""
+"""All public ones, by `<exchange>.<market>.<scope>`, in the order in which sessions list them."""
+
+PRIVATE: dict[str, PrivateFactory] = {
+    "gateio.spot.private": GateioSpotPrivate,
+    "gateio.futures.private": GateioFuturesPrivate,
+    "mexc.spot.private": MexcSpotPrivate,
+}
+"""All private ones."""

@@ -11,7 +11,7 @@ from shadow.venue.outgoing import Frame
 from shadow.venue.schedule import MIX, Schedule
 from shadow.venue.wire import MarketEvent, Persona
 
-__all__ = ["Keyed", "Stream", "Subscribed", "SyntheticSource"]
+__all__ = ["Feed", "Keyed", "Stream", "Subscribed", "SyntheticSource"]
 
 Keyed = tuple[Frame, str]
 """A frame and the subscription key that it serves."""
@@ -31,6 +31,21 @@ class Subscribed(Protocol):
         """Subscription keys of an event type and Gate.io-spelt symbol."""
 
 
+class Feed(Protocol):
+    """One connection's part of the source; `singles` are the types that a train may hold alone."""
+
+    connection: str
+    symbols: tuple[str, ...]
+    channels: tuple[str, ...]
+    singles: tuple[str, ...]
+
+    def draw(self) -> tuple[str, str]:
+        """The next (event type, symbol)."""
+
+    def make(self, channel: str, symbol: str, audience: Sequence[Subscribed]) -> list[Keyed]:
+        """Move on one step; the frames for the keys that the audience has."""
+
+
 class Stream:
     """One connection's part: draws type and symbol, moves the market, encodes once per key that somebody has."""
 
@@ -40,6 +55,7 @@ class Stream:
         self.connection = persona.id
         self.symbols = tuple(symbols)
         self.channels = tuple(channel for channel in MIX if channel in set(channels))
+        self.singles = self.channels
         self._persona = persona
         self._market = market
         own_seed = Random(f"stream/{persona.id}/{seed}").getrandbits(32)
@@ -74,12 +90,12 @@ class Stream:
 class SyntheticSource:
     """All connections' streams; the rate is split evenly by taking turns."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
+    def __init__(self, streams: Sequence[Feed]) -> None:
         self.streams = {stream.connection: stream for stream in streams}
         self._order = list(self.streams.values())
         self._turn = 0
 
-    def next_stream(self) -> Stream:
+    def next_stream(self) -> Feed:
         """The connection whose turn it is."""
         self._turn = (self._turn + 1) % len(self._order)
         return self._order[self._turn]

@@ -1,0 +1,82 @@
+"""The private feed: whole actions, at the rate of its turns, to those who have the keys."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from shadow.venue.account import Account
+from shadow.venue.market import market_for
+from shadow.venue.personas.gateio_private import GateioSpotPrivate
+from shadow.venue.sources.account import AccountStream
+
+SYMBOLS = ("BTC_USDT", "ETH_USDT")
+NOW_MS = 1_790_000_000_000
+
+
+class Side:
+    """Somebody with these keys."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+
+    def keys(self, channel: str, symbol: str) -> list[str]:
+        assert symbol == ""
+        names = {"order": "spot.orders", "fill": "spot.usertrades", "balance": "spot.balances"}
+        return [key for key in self._keys if key.startswith(f"{names[channel]}|")]
+
+
+EVERYTHING = Side("spot.orders|!all", "spot.usertrades|!all", "spot.balances|")
+
+
+def stream(alone: bool = True) -> AccountStream:
+    market = market_for("gateio", "spot", SYMBOLS, 1, NOW_MS)
+    persona = GateioSpotPrivate(market, 1.0, {"key": "k", "secret": "s", "uid": "1"})
+    account = Account(market, "spot", SYMBOLS, 1, NOW_MS)
+    return AccountStream(persona, account, ("balance", "order", "fill"), market if alone else None)
+
+
+def test_as_many_frames_as_turns() -> None:
+    one, frames = stream(), 0
+    for _ in range(1000):
+        frames += len(one.make(*one.draw(), [EVERYTHING, EVERYTHING]))
+    assert 990 <= frames <= 1010
+    assert one.channels == ("order", "fill", "balance")
+    assert one.draw() == ("order", "")
+
+
+def test_each_frame_once_whoever_listens_and_both_symbols() -> None:
+    one, seen, symbols = stream(), Counter[bytes](), set()
+    for _ in range(400):
+        for frame, key in one.make("order", "", [EVERYTHING, Side("spot.orders|!all")]):
+            seen[frame.payload] += 1
+            if key.startswith("spot.orders"):
+                symbols.add(json.loads(frame.payload)["result"][0]["currency_pair"])
+    assert set(seen.values()) == {1}
+    assert symbols == set(SYMBOLS)
+
+
+def test_nobody_listening_is_no_frame_and_no_debt() -> None:
+    one = stream()
+    assert [one.make("order", "", [Side()]) for _ in range(5)] == [[]] * 5
+    assert one.make("order", "", [EVERYTHING])
+
+
+def test_fills_may_come_before_their_orders() -> None:
+    def first_types(fills_first: bool) -> list[list[str]]:
+        one = stream()
+        one.fills_first = fills_first
+        actions = [[frame.channel for frame, _ in one.make("order", "", [EVERYTHING])] for _ in range(300)]
+        return [action for action in actions if "fill" in action]
+
+    assert all(action[0] == "order" for action in first_types(False))
+    assert all(action[0] == "fill" for action in first_types(True))
+
+
+def test_the_market_moves_along_only_where_nobody_else_moves_it() -> None:
+    for alone in (True, False):
+        one = stream(alone)
+        before = one._account._market.live_top("BTC_USDT")[0]
+        for _ in range(50):
+            one.make("order", "", [EVERYTHING])
+        assert (one._account._market.live_top("BTC_USDT")[0] > before) is alone
