@@ -5,21 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import orjson
-
 from exchanges.integrations.mexc.endpoints import SPOT_CHANNELS
-from exchanges.integrations.mexc.frames import (
-    Control,
-    decode_control,
-    is_text,
-    parse,
-    read_book,
-    read_book_ticker,
-    read_ticker,
-    read_trades,
-    refused_channels,
-)
-from exchanges.structs.errors import UNREADABLE, DecodeError
+from exchanges.integrations.mexc.frames import read_book, read_book_ticker, read_ticker, read_trades
+from exchanges.integrations.mexc.ws.handlers.control import MexcControlMixin, channel_of
 from exchanges.structs.symbols import to_mexc
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
@@ -30,10 +18,10 @@ from infrastructure.networking.websocket.mixins.subscription_mixin import Key, S
 
 __all__ = ["MexcPublicHandler"]
 
-METHODS = {SubscriptionAction.SUBSCRIBE: "SUBSCRIPTION", SubscriptionAction.UNSUBSCRIBE: "UNSUBSCRIPTION"}
 
-
-class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
+class MexcPublicHandler(
+    MexcConnectionMixin, NoAuthMixin, MexcControlMixin[PublicWebsocketChannelType], PublicMessageHandler
+):
     """Books, trades, best bid/ask and tickers of MEXC spot."""
 
     # Checklist targets of one frame for protobuf: book 50 us, trade 30 us, tickers 20 us.
@@ -59,17 +47,15 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
     def create_subscription_messages(
         self, action: SubscriptionAction, keys: Sequence[Key]
     ) -> list[SubscriptionRequest]:
-        """One frame with all channel strings."""
-        params = [self._note_channel(channel, symbol) for channel, symbol in keys]
-        frame = {"method": METHODS[action], "params": params, "id": self._next_id()}
-        return [SubscriptionRequest(self._last_id, orjson.dumps(frame).decode(), list(keys), None, params, action)]
+        """One frame with all channel strings, which are noted for the pushes to come."""
+        for channel, symbol in keys:
+            name = to_mexc(symbol)
+            self._table[SPOT_CHANNELS[channel].format(name).encode()] = (int(channel), name)
+            self._symbols[name] = symbol
+        return super().create_subscription_messages(action, keys)
 
-    def _note_channel(self, channel: PublicWebsocketChannelType, symbol: Symbol) -> str:
-        name = to_mexc(symbol)
-        text = SPOT_CHANNELS[channel].format(name)
-        self._table[text.encode()] = (int(channel), name)
-        self._symbols[name] = symbol
-        return text
+    def _channel_text(self, key: Key) -> str:
+        return SPOT_CHANNELS[key[0]].format(to_mexc(key[1]))
 
     # Data
 
@@ -87,15 +73,10 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
     def _detect_slowly(self, raw_message: bytes | str) -> tuple[int, Any]:
         """Control text, a push with its fields in another order, or one that nobody asked for."""
         frame = raw_message.encode() if isinstance(raw_message, str) else raw_message
-        if is_text(frame):
+        channel = channel_of(frame)
+        if not channel:
             return CONTROL, frame
-        try:
-            channel = parse(frame).channel
-        except DecodeError:
-            channel = ""
-        if not channel:  # plain text may happen to parse, as unknown fields; a push has its channel
-            return CONTROL, frame
-        known = self._table.get(channel.encode())
+        known = self._table.get(channel)
         return (known[0], (frame, known[1])) if known is not None else (CONTROL, None)
 
     # The readers as they are: a method around each costs a tenth of a small frame.
@@ -103,48 +84,3 @@ class MexcPublicHandler(MexcConnectionMixin, NoAuthMixin, PublicMessageHandler):
     _parse_trades = staticmethod(read_trades)
     _parse_book_ticker = staticmethod(read_book_ticker)
     _parse_ticker = staticmethod(read_ticker)
-
-    # Everything else
-
-    def _handle_control(self, payload: bytes | None) -> None:
-        if payload is None:
-            return
-        try:
-            control = decode_control(payload)
-        except UNREADABLE as error:
-            raise DecodeError(f"unreadable frame: {payload[:80].decode(errors='replace')!r}") from error
-        if control.msg == "PONG":
-            self._keep_alive.note_pong()
-        elif (refused := refused_channels(control.msg)) is not None:
-            self._on_refused(control, refused)
-        else:
-            self._on_accepted(control)
-
-    def _on_accepted(self, control: Control) -> None:
-        """Only an answer that repeats the channels that were sent is a success."""
-        request = self._find_request(control.msg.split(","), control.id)
-        if request is None:
-            raise DecodeError(f"answer to nothing that was asked: {control.msg!r}")
-        accepted = control.msg.split(",")
-        keys = [key for name, key in self._names(request) if name in accepted]
-        if keys:
-            self._confirm(request, keys, accepted)
-        else:
-            self._refuse(request, list(request.keys), request.names, control.msg)
-
-    def _on_refused(self, control: Control, refused: list[str]) -> None:
-        request = self._find_request(refused, control.id)
-        if request is None:
-            raise DecodeError(f"refusal of nothing that was asked: {control.msg!r}")
-        keys = [key for name, key in self._names(request) if name in refused] or list(request.keys)
-        self._refuse(request, keys, refused, control.msg)
-
-    def _find_request(self, names: list[str], request_id: int) -> SubscriptionRequest | None:
-        """By the channels named, else by the id, which is 0 where the exchange does not echo it."""
-        for request in self._asked.values():
-            if names and set(names) <= {name for name, _ in self._names(request)}:
-                return request
-        return self._asked.get(request_id)
-
-    def _names(self, request: SubscriptionRequest) -> list[tuple[str, Key]]:
-        return [(self.channel_name(key[0], to_mexc(key[1])), key) for key in request.keys]
