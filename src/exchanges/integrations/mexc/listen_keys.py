@@ -40,7 +40,8 @@ class MexcListenKeys:
     """Creates, lists, extends and deletes listen keys below `base_url`; `now` gives seconds since the epoch.
 
     Each call raises AuthenticationError for refused credentials, else ExchangeRestError: 503 without an answer, the
-    HTTP status of a refusal. No text of these errors holds the API key, the secret or a listen key.
+    HTTP status of a refusal, 502 for an answer of another kind. No text of these errors holds the API key, the secret
+    or a listen key.
     """
 
     def __init__(self, base_url: str, credentials: ExchangeCredentials, now: Callable[[], float] = time.time) -> None:
@@ -83,7 +84,7 @@ class MexcListenKeys:
         try:
             answer = decode_answer(body)
         except UNREADABLE:
-            raise ExchangeRestError(status if status >= 300 else 400, f"{method} {PATH}: no JSON answer") from None
+            raise ExchangeRestError(status if status >= 300 else 502, f"{method} {PATH}: no JSON answer") from None
         if status < 300 and not answer.code:
             return answer
         text = f"{method} {PATH}: {answer.code} {self._redact(answer.msg, key)[:200]}"

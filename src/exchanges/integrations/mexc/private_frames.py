@@ -24,13 +24,13 @@ KINDS = {2: "post_only", 3: "ioc", 4: "fok", 5: "market"}
 _from_string = PushDataV3ApiWrapper.FromString
 
 
-def read_orders(frame: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -> list[Order]:
+def read_orders(payload: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -> list[Order]:
     """`private.orders`: one state of one order; empty without a body, DecodeError for what cannot be read.
 
     Unknown order types count as limit orders (stop-limit, OCO); `timestamp` is when it was sent, else created.
     """
     try:
-        wrapper = _from_string(frame)
+        wrapper = _from_string(payload)
         body = wrapper.privateOrders
         if not (order_id := body.id):
             _check_absent(wrapper, "privateOrders", "id")
@@ -51,13 +51,13 @@ def read_orders(frame: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) ->
             )
         ]
     except (ValueError, KeyError, ProtobufError) as error:
-        _unreadable("order", frame, error)
+        _unreadable("order", payload, error)
 
 
-def read_fills(frame: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -> list[Fill]:
+def read_fills(payload: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -> list[Fill]:
     """`private.deals`: one own trade; empty without a body, DecodeError for what cannot be read."""
     try:
-        wrapper = _from_string(frame)
+        wrapper = _from_string(payload)
         body = wrapper.privateDeals
         if not (trade_id := body.tradeId):
             _check_absent(wrapper, "privateDeals", "tradeId")
@@ -81,20 +81,20 @@ def read_fills(frame: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -> 
             )
         ]
     except (ValueError, KeyError, ProtobufError) as error:
-        _unreadable("fill", frame, error)
+        _unreadable("fill", payload, error)
 
 
-def read_balances(frame: bytes) -> list[Balance]:
+def read_balances(payload: bytes) -> list[Balance]:
     """`private.account`: one asset after a change; empty without a body, DecodeError for what cannot be read."""
     try:
-        wrapper = _from_string(frame)
+        wrapper = _from_string(payload)
         body = wrapper.privateAccount
         if not (asset := body.vcoinName):
             _check_absent(wrapper, "privateAccount", "vcoinName")
             return []
         return [Balance(asset, float(body.balanceAmount or 0), float(body.frozenAmount or 0), body.time)]
     except (ValueError, ProtobufError) as error:
-        _unreadable("balance", frame, error)
+        _unreadable("balance", payload, error)
 
 
 def _check_absent(wrapper: PushDataV3ApiWrapper, body: str, lacking: str) -> None:
@@ -103,7 +103,7 @@ def _check_absent(wrapper: PushDataV3ApiWrapper, body: str, lacking: str) -> Non
         raise ValueError(f"no {lacking}")
 
 
-def _unreadable(what: str, frame: bytes, error: Exception) -> NoReturn:
+def _unreadable(what: str, payload: bytes, error: Exception) -> NoReturn:
     if isinstance(error, KeyError):
         error = ValueError(f"unknown value {error}")
-    raise DecodeError(f"unreadable {what} in a frame of {len(frame)} bytes: {error}") from error
+    raise DecodeError(f"unreadable {what} in a frame of {len(payload)} bytes: {error}") from error

@@ -121,8 +121,8 @@ async def test_refused_credentials(
         (web.json_response({"code": 429, "msg": "Too many requests"}, status=429), 429, "Too many requests"),
         (web.json_response({"code": -1, "msg": f"{KEY} {SECRET} listen"}), 400, r"-1 \*\*\* \*\*\* \*\*\*"),
         (web.Response(text="<html>", status=502), 502, "no JSON"),
-        (web.Response(text="<html>"), 400, "no JSON"),
-        (web.Response(body=b"\xff"), 400, "no JSON"),
+        (web.Response(text="<html>"), 502, "no JSON"),
+        (web.Response(body=b"\xff"), 502, "no JSON"),
     ],
 )
 async def test_other_errors(exchange: Exchange, answer: web.Response, code: int, says: str) -> None:
