@@ -121,6 +121,15 @@ class ClientLink:
         else:
             self._answer(self._session.on_message(data, time.time()), "venue")
 
+    def holds(self, session: PersonaSession) -> bool:
+        """Whether this is the link of a session."""
+        return self._session is session
+
+    def answer(self, replies: Sequence[Reply], cause: str) -> None:
+        """Carry out replies later than their question; nothing happens on a connection that is not open."""
+        if self.is_open:
+            self._answer(replies, cause)
+
     def on_control(self, kind: str, payload: bytes) -> None:
         """Note a protocol ping or pong; the library has answered it."""
         self._ledger.request(self.role, self.connection, self.conn_no, kind, payload)
@@ -135,6 +144,13 @@ class ClientLink:
         self._answer(self._session.due(now_s), "venue")
 
     # Ends
+
+    def expire(self) -> None:
+        """What lets this connection in is over; the session says so at once."""
+        expire = getattr(self._session, "expire", None)
+        if expire is not None and self.is_open:
+            expire()
+            self._answer(self._session.due(time.time()), "fault:expire-key")
 
     async def close(self, code: int, cause: str, reason: str = "") -> None:
         """Close orderly; 1006 drops the TCP connection. Returns when the connection is gone."""
@@ -209,7 +225,8 @@ class ClientLink:
         if reply.payload:
             self.write(Frame.of_reply(self.connection, reply))
         if reply.kind == "close":
-            cause = "planned" if "life" in reply.close_reason else "idle"
+            if not cause.startswith("fault:"):
+                cause = "planned" if "life" in reply.close_reason else "idle"
             code = reply.close_code or CloseCode.ABNORMAL_CLOSURE
             self._closing = asyncio.get_running_loop().create_task(self.close(code, cause, reply.close_reason))
         elif reply.kind == "refused":
@@ -253,6 +270,7 @@ class ClientLink:
         if self._close_told:
             return
         self._close_told = True
+        self._session.ended()
         self._owner.gone(self)
         self._ledger.connection(
             self.role, self.connection, self.conn_no, "close", code=code, cause=cause, detail=reason

@@ -21,7 +21,7 @@ _CHUNK_FRAMES, _CHUNK_S = 128, 0.05
 
 
 class Alteration:
-    """Hits single frames: drop, duplicate, swap, corrupt and empty-body.
+    """Hits single frames: drop, duplicate, twin-fill, swap, corrupt and empty-body.
 
     `wanted(frame)` says which frames the fault is for; `count` how many it hits, None = all.
     """
@@ -35,6 +35,7 @@ class Alteration:
         self._act = {
             "drop": self._drop,
             "duplicate": self._duplicate,
+            "twin-fill": self._duplicate,
             "swap": self._swap,
             "corrupt": self._corrupt,
             "empty-body": self._empty,

@@ -31,8 +31,8 @@ CLOSE_CODES: Final = (1000, 1001, 1006, 1008, 1011, 1012, 1013)
 class Fault(msgspec.Struct, frozen=True):
     """One planned disturbance. Times in seconds; `role` None means both sides.
 
-    `at_s` counts from the begin of the leg's first measured phase (0 of refuse-subscribe and stale-rest: from the leg's
-    begin). `count` is how many frames, closes or answers it hits, None = all within `for_s`.
+    `at_s` counts from the begin of the leg's first measured phase (0 of refuse-subscribe, refuse-auth, late-auth and
+    stale-rest: from the leg's begin). `count` is how many frames, closes or answers it hits, None = all within `for_s`.
     """
 
     kind: str
@@ -71,8 +71,8 @@ KINDS: Final[dict[str, Kind]] = {
     "corrupt": _kind("at for count type symbol"),
     "close": _kind("at count every code", code=1006, count=1),
     "halfopen": _kind("at for", for_s=10.0),
-    "refuse-auth": _kind("at count", private=True, count=1),
-    "late-auth": _kind("at by count", private=True, by_s=1.0, count=1),
+    "refuse-auth": _kind("at count", private=True, at_s=0.0, count=1),
+    "late-auth": _kind("at by count", private=True, at_s=0.0, by_s=1.0, count=1),
     "refuse-subscribe": _kind("at count type", at_s=0.0, count=1),
     "slow": _kind("at for by", for_s=5.0, by_s=0.2),
     "stall": _kind("at for", for_s=2.0),
@@ -112,6 +112,8 @@ def parse_fault(text: str) -> Fault:
     if role is not None and role not in SIDES:
         raise UsageError(f"fault {text!r}: unknown side {role!r}; write /legacy or /new, or no side for both")
     _check_place(text, name, kind, connection)
+    if name == "fill-first" and role is not None:
+        raise UsageError(f"fault {text!r}: the account's feed is one for both sides; leave the side out")
     values = _values(text, name, kind, match["keys"])
     if name in FRAME_KINDS and kind.keys >= {"count"} and values.get("for_s") is None:
         values.setdefault("count", 1)

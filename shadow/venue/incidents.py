@@ -7,12 +7,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from shadow.venue.answers import RefuseSubscribe, StaleBooks
+from shadow.venue.auth_faults import LateAuth, RefuseAuth
 from shadow.venue.bursts import make_burst, send_burst
 from shadow.venue.client_link import ClientLink
 from shadow.venue.disturb import Alteration, Hold
 from shadow.venue.faults import FRAME_KINDS, Fault
 from shadow.venue.outgoing import Frame
-from shadow.venue.outlet import Outlet
+from shadow.venue.outlet import Outlet, SubscribeFault
+from shadow.venue.sources.account import AccountStream
 from shadow.venue.sources.synthetic import Keyed
 from shadow.venue.stage import Stage
 
@@ -22,6 +24,8 @@ UNDISTURBED_LEGS: Final = frozenset({"aa1", "aa2", "control"})
 """Calibration compares the legacy with itself; a fault there would tell nothing about the new side."""
 _SPACING_S: Final = 0.0005
 _GLANCE_S: Final = 0.001
+EARLY: Final = ("refuse-subscribe", "stale-rest", "refuse-auth", "late-auth")
+"""Kinds that wait for a question of the client's; without a time of their own they wait from the leg's begin."""
 _CAUSES: Final = {"day-close": "planned"}
 
 
@@ -78,8 +82,12 @@ class Incidents:
     def _strike(self, fault: Fault) -> None:
         if fault.kind in ("burst", "burst-close"):
             self._spawn(self._burst(fault))
-        elif fault.kind in FRAME_KINDS or fault.kind in ("refuse-subscribe", "stale-rest"):
+        elif fault.kind == "fill-first":
+            self._fill_first(fault)
+        elif fault.kind in FRAME_KINDS or fault.kind in EARLY or fault.kind == "twin-fill":
             self._for_sides(fault, self._arm)
+        elif fault.kind == "expire-key":
+            self._for_sides(fault, self._expire)
         else:
             self._for_sides(fault, self._begin_treating)
 
@@ -94,12 +102,37 @@ class Incidents:
             stale = StaleBooks(fault, outlet.persona, list(self._stage.options.symbols))
             outlet.book_faults.append(stale)
             self._until(fault, lambda: _remove(outlet.book_faults, stale))
+        elif fault.kind in ("refuse-auth", "late-auth"):
+            self._arm_auth(fault, outlet)
         else:
             self._arm_frames(fault, outlet)
 
+    def _arm_auth(self, fault: Fault, outlet: Outlet) -> None:
+        def note() -> None:
+            self._mark(fault, outlet)
+
+        proof: SubscribeFault
+        proof = RefuseAuth(fault, note) if fault.kind == "refuse-auth" else LateAuth(fault, lambda: outlet.links, note)
+        outlet.subscribe_faults.append(proof)
+        self._until(fault, lambda: _remove(outlet.subscribe_faults, proof))
+
+    def _fill_first(self, fault: Fault) -> None:
+        """The account's feed is one for both sides, so this fault is, too."""
+        stream = self._stage.source.streams[fault.connection]
+        assert isinstance(stream, AccountStream)
+        stream.fills_first += fault.count or 1
+        for outlet in self._stage.sides(fault.connection):
+            self._mark(fault, outlet)
+
+    def _expire(self, fault: Fault, outlet: Outlet) -> None:
+        """The listen keys of this side's connections are over; the exchange says so and closes."""
+        self._mark(fault, outlet, conn_no=[link.conn_no for link in outlet.links])
+        for link in tuple(outlet.links):
+            link.expire()
+
     def _arm_frames(self, fault: Fault, outlet: Outlet) -> None:
         symbol = None if fault.symbol is None else outlet.persona.spell(fault.symbol)
-        channel = fault.type or ("book" if fault.kind == "empty-body" else None)
+        channel = fault.type or {"empty-body": "book", "twin-fill": "fill"}.get(fault.kind)
 
         def wanted(frame: Frame) -> bool:
             return (channel is None or frame.channel == channel) and (symbol is None or frame.symbol == symbol)
@@ -236,7 +269,7 @@ class Incidents:
 
 
 def _is_early(fault: Fault) -> bool:
-    return fault.kind in ("refuse-subscribe", "stale-rest") and not fault.at_s
+    return fault.kind in EARLY and not fault.at_s
 
 
 def _remove(standing: list[Any], fault: object) -> None:

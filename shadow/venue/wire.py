@@ -137,6 +137,9 @@ class PersonaSession(Protocol):
     def due(self, now_s: float) -> list[Reply]:
         """Replies that time alone makes due: idle close, 24-hour close."""
 
+    def ended(self) -> None:
+        """The connection is gone, whoever ended it."""
+
 
 class PersonaBase(Protocol):
     """One exchange protocol. Gate.io and MEXC have a persona each per market and scope."""

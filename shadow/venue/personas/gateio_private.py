@@ -57,8 +57,6 @@ class GateioPrivate:
         self.view = market
         self.time_scale = time_scale
         self.credentials = dict(credentials or {"key": "", "secret": "", "uid": "0"})
-        self.accepts_auth = True
-        """False while a fault refuses every login and signature."""
         self._numbers = count(1)
 
     @property
@@ -103,7 +101,7 @@ class GateioPrivate:
     def is_signed(self, text: str, signature: object) -> bool:
         """Whether the signature is this account's over the text."""
         made = hmac.new(self.credentials["secret"].encode(), text.encode(), hashlib.sha512).hexdigest()
-        return self.accepts_auth and isinstance(signature, str) and hmac.compare_digest(made, signature)
+        return isinstance(signature, str) and hmac.compare_digest(made, signature)
 
 
 class GateioSpotPrivate(GateioPrivate):
@@ -139,6 +137,17 @@ class GateioPrivateSession(TimedSession):
     def refuse(self, data: str | bytes, now_s: float) -> list[Reply]:
         """Refuse a subscribe as if it were not signed; other frames as usual."""
         return self._answer(data, now_s, is_barred=True)
+
+    def deny(self, data: str | bytes, now_s: float) -> list[Reply] | None:
+        """What a client hears whose proof is not accepted; None when the frame proves nothing."""
+        try:
+            request = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if request.event == "api":
+            self._now_s = now_s
+            return [self._api_answer(request, "400", "AUTHENTICATION_FAILED", "authentication failed")]
+        return self.refuse(data, now_s) if request.event == "subscribe" else None
 
     def opening(self, variant: str) -> list[Push]:
         """Nothing is owed behind an ack."""

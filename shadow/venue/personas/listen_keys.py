@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -28,10 +28,9 @@ class _Key(msgspec.Struct):
 
 
 class ListenKeys:
-    """The keys of one account; `time_scale` shortens their hour. `on_gone` hears of each key that ends."""
+    """The keys of one account; `time_scale` shortens their hour."""
 
     def __init__(self, credentials: Mapping[str, str], time_scale: float = 1.0) -> None:
-        self.on_gone: Callable[[str], None] = lambda key: None
         self._credentials = credentials
         self._valid_s = VALID_S / time_scale
         self._keys: dict[str, _Key] = {}
@@ -56,11 +55,14 @@ class ListenKeys:
         self.expire(now_s)
         return key in self._keys
 
-    def expire(self, now_s: float, everything: bool = False) -> None:
-        """Forget what is over, or with `everything` all keys, as the fault expire-key does."""
-        for key in [key for key, held in self._keys.items() if everything or held.until_s <= now_s]:
-            del self._keys[key]
-            self.on_gone(key)
+    def expire(self, now_s: float) -> None:
+        """Forget what is over."""
+        for key in [key for key, held in self._keys.items() if held.until_s <= now_s]:
+            self.forget(key)
+
+    def forget(self, key: str) -> None:
+        """A key is over now."""
+        self._keys.pop(key, None)
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
@@ -84,8 +86,7 @@ class ListenKeys:
         if method == "PUT":
             self._keys[key].until_s = now_s + self._valid_s
         else:
-            del self._keys[key]
-            self.on_gone(key)
+            self.forget(key)
         return _json({"listenKey": key})
 
     def _create(self, now_s: float) -> RestAnswer:

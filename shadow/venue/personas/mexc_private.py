@@ -43,8 +43,6 @@ class MexcSpotPrivate:
     ) -> None:
         self.view = market
         self.time_scale = time_scale
-        self.accepts_auth = True
-        """False while a fault refuses every listen key."""
         self.keys = ListenKeys(dict(credentials or {"key": "", "secret": ""}), time_scale)
 
     def spell(self, symbol: str) -> str:
@@ -57,7 +55,7 @@ class MexcSpotPrivate:
         if path.rstrip("/") != self.ws_path:
             raise Refused(404, f"no private MEXC spot socket at {path}")
         key = parse_qs(query).get("listenKey", [""])[0]
-        return MexcPrivateSession(self, key, self.accepts_auth and self.keys.admits(key, now_s), now_s)
+        return MexcPrivateSession(self, key, self.keys.admits(key, now_s), now_s)
 
     def variant(self, key: str) -> tuple[str, str]:
         """(event type, "") of a subscription string: a private subscription covers every symbol."""
@@ -87,7 +85,7 @@ class MexcPrivateSession(TimedSession):
         super().__init__(_LIFETIME, now_s, persona.time_scale)
         self._persona = persona
         self._key = key
-        self._is_admitted = is_admitted
+        self._is_admitted = self._holds_place = is_admitted
         if is_admitted:
             persona.keys.opened(key)
 
@@ -108,19 +106,30 @@ class MexcPrivateSession(TimedSession):
         if self._is_closed:
             return []
         if not self._is_admitted or not self._persona.keys.holds(self._key, now_s):
-            return [Reply("refused", INVALID_KEY), self.close(1008, "listen key")]
+            return self._turned_away()
         return super().due(now_s)
 
-    def close(self, code: int, reason: str) -> Reply:
-        """Give the key's place back."""
-        if self._is_admitted:
+    def ended(self) -> None:
+        """Give the key's place back, once."""
+        if self._holds_place:
             self._persona.keys.closed(self._key)
-            self._is_admitted = False
-        return super().close(code, reason)
+        self._holds_place = False
+
+    def deny(self, data: str | bytes, now_s: float) -> list[Reply] | None:
+        """What a client hears whose key is not accepted, whatever it asks."""
+        self._is_admitted = False
+        return self._turned_away()
+
+    def expire(self) -> None:
+        """The listen key is over now."""
+        self._persona.keys.forget(self._key)
+
+    def _turned_away(self) -> list[Reply]:
+        return [Reply("refused", INVALID_KEY), self.close(1008, "listen key")]
 
     def _answer(self, data: str | bytes, now_s: float, *, is_barred: bool) -> list[Reply]:
         if not self._is_admitted or not self._persona.keys.holds(self._key, now_s):
-            return [Reply("refused", INVALID_KEY), self.close(1008, "listen key")]
+            return self._turned_away()
         self.heard(now_s)
         try:
             request = _decode(data)

@@ -16,9 +16,7 @@ __all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePe
 
 
 class PrivatePersona(PersonaBase, Protocol):
-    """A persona of an account; `accepts_auth` is False while a fault refuses everybody."""
-
-    accepts_auth: bool
+    """A persona of an account."""
 
     def encode(self, event: AccountEvent, key: str) -> Push | None:
         """The frame for one subscription key; None when the key does not want this event."""

@@ -59,6 +59,10 @@ class TimedSession:
             return [self.close(self._lifetime.idle_code, "no data")]
         return []
 
+    def ended(self) -> None:
+        """The connection is gone; a session that holds something gives it back."""
+        return
+
     def close(self, code: int, reason: str) -> Reply:
         """A close reply; later calls of `due` have nothing more to say."""
         self._is_closed = True

@@ -57,8 +57,8 @@ class AccountStream:
         self.connection = persona.id
         asked = set(channels)
         self.channels = tuple(channel for channel in CHANNELS if channel in asked)
-        self.fills_first = False
-        """Whether a fill leaves before the order update that it belongs to."""
+        self.fills_first = 0
+        """In how many actions to come a fill leaves before the order update that it belongs to."""
         self._persona = persona
         self._account = account
         self._market = market
@@ -84,7 +84,8 @@ class AccountStream:
         if self._market is not None:
             self._market.step("book", name, now_ms)
         events = self._account.step(name, now_ms)
-        if self.fills_first:
+        if self.fills_first and any(event.type == "fill" for event in events):
+            self.fills_first -= 1
             events = sorted(events, key=lambda event: event.type != "fill")
         return [keyed for event in events if event.type in self.channels for keyed in self._keyed(event, audience)]
 

@@ -58,6 +58,7 @@ def test_keys_and_defaults(text: str, field: str, value: object) -> None:
         ("empty-body@gateio.spot.public", "mexc only"),
         ("refuse-auth@gateio.spot.public", "needs a private connection"),
         ("late-auth@gateio.futures.public", "needs a private connection"),
+        ("fill-first@gateio.spot.private/new", "leave the side out"),
         ("expire-key@mexc.spot.public", "needs a private connection"),
         ("expire-key@gateio.spot.private", "mexc only"),
         ("twin-fill@mexc.spot.public", "needs a private connection"),

@@ -161,13 +161,14 @@ def test_orders_are_never_taken_and_nonsense_is_refused(kind: str, session: Gate
     assert (pong.kind, json.loads(pong.payload)["channel"]) == ("pong", f"{kind}.pong")
 
 
-def test_while_a_fault_refuses_nobody_gets_in(kind: str, persona: GateioPrivate, session: GateioPrivateSession) -> None:
-    persona.accepts_auth = False
-    assert say(session, login(kind))[0].kind == "refused"
-    assert say(session, signed(f"{kind}.orders", payload(kind, "!all")))[1]["error"]["code"] == 4
-    persona.accepts_auth = True
-    (barred,) = session.refuse(json.dumps(signed(f"{kind}.orders", payload(kind, "!all"))), NOW_S)
-    assert json.loads(barred.payload)["error"]["code"] == 4
+def test_a_denied_proof_is_answered_in_the_exchanges_words(kind: str, session: GateioPrivateSession) -> None:
+    (told,) = session.deny(json.dumps(login(kind)), NOW_S) or []
+    assert json.loads(told.payload)["data"]["errs"]["label"] == "AUTHENTICATION_FAILED"
+    (refused,) = session.deny(json.dumps(signed(f"{kind}.orders", payload(kind, "!all"))), NOW_S) or []
+    assert json.loads(refused.payload)["error"]["code"] == 4
+    assert session.deny(json.dumps({"channel": f"{kind}.ping"}), NOW_S) is None
+    assert session.deny(b"\xff", NOW_S) is None
+    assert not session.subscriptions
 
 
 def test_another_path_is_refused(persona: GateioPrivate) -> None:
