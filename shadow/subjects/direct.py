@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from time import perf_counter_ns
 from typing import Any
 
-from exchanges.structs import ConnectionState, ExchangeConfig
+from exchanges.structs import Balance, ConnectionState, ExchangeConfig, Fill, Order, Position, Symbol
 from exchanges.structs.events import (
     BookTickerEvent,
     BookUpdate,
+    PrivateCallbacks,
     PublicCallbacks,
     SubscriptionEvent,
     TickerEvent,
     TradeEvent,
 )
 from shadow.subjects.emit import Emitter
+from shadow.subjects.private_events import balance_line, fill_line, order_line, position_line
 
-__all__ = ["DirectDoor", "typed_callbacks"]
+__all__ = ["DirectDoor", "typed_callbacks", "typed_private_callbacks"]
 
 
 class DirectDoor:
     """A connection behind the same four calls as a manager's."""
 
-    def __init__(self, exchange: str, config: ExchangeConfig, callbacks: PublicCallbacks) -> None:
+    def __init__(
+        self, exchange: str, config: ExchangeConfig, callbacks: PublicCallbacks | PrivateCallbacks, is_private: bool
+    ) -> None:
         builder = import_module(f"exchanges.integrations.{exchange}.builder")
-        self._connection = builder.build_direct(config, callbacks)
+        self._connection = builder.build_direct(config, callbacks, is_private)
 
     async def initialize(self, symbols: Sequence[Any], channels: Sequence[Any]) -> None:
         """Connect and subscribe in the background."""
@@ -82,6 +86,58 @@ def typed_callbacks(
         volumes = {"base_volume": ticker.base_volume, "quote_volume": ticker.quote_volume}
         put(head(t, "ticker", ticker.symbol) | prices | volumes | {"ts": ticker.timestamp})
 
+    on_subscription, on_error, on_state = _reporting(put, connection, state)
+    return PublicCallbacks(on_book, on_trades, on_book_ticker, on_ticker, on_subscription, on_error, on_state)
+
+
+def typed_private_callbacks(
+    emitter: Emitter,
+    connection: str,
+    names: Mapping[Symbol, str],
+    burn: Callable[[], None] | None,
+    state: Callable[[str], None],
+) -> PrivateCallbacks:
+    """As `typed_callbacks`, for an account; `names` gives the start line's spelling of a symbol."""
+    put = emitter.put
+
+    def now() -> int:
+        if burn is not None:
+            burn()
+        return perf_counter_ns()
+
+    def spelt(symbol: Symbol) -> str:
+        return names.get(symbol) or f"{symbol.base}_{symbol.quote}"
+
+    def on_orders(orders: list[Order]) -> None:
+        t = now()
+        for order in orders:
+            order_line(put, connection, t, spelt(order.symbol), order)
+
+    def on_fills(fills: list[Fill]) -> None:
+        t = now()
+        for fill in fills:
+            fill_line(put, connection, t, spelt(fill.symbol), fill)
+
+    def on_balances(balances: list[Balance]) -> None:
+        t = now()
+        for balance in balances:
+            balance_line(put, connection, t, None, balance)
+
+    def on_positions(positions: list[Position]) -> None:
+        t = now()
+        for position in positions:
+            position_line(put, connection, t, spelt(position.symbol), position)
+
+    on_subscription, on_error, on_state = _reporting(put, connection, state)
+    return PrivateCallbacks(on_orders, on_fills, on_balances, on_positions, on_subscription, on_error, on_state)
+
+
+Reporting = tuple[Callable[[SubscriptionEvent], None], Callable[[str, str], None], Callable[[ConnectionState], None]]
+
+
+def _reporting(put: Callable[[dict[str, Any]], None], connection: str, state: Callable[[str], None]) -> Reporting:
+    """What both scopes tell besides their data: confirmations, errors, states."""
+
     def on_subscription(event: SubscriptionEvent) -> None:
         if event.error is None:
             state("subscribed")
@@ -92,4 +148,4 @@ def typed_callbacks(
     def on_state(new_state: ConnectionState) -> None:
         state("closed" if new_state is ConnectionState.CLOSING else new_state.value)
 
-    return PublicCallbacks(on_book, on_trades, on_book_ticker, on_ticker, on_subscription, on_error, on_state)
+    return on_subscription, on_error, on_state

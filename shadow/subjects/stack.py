@@ -107,9 +107,7 @@ class StackSubject:
         state = self._state_writer(spec.id)
         burn = burn_of(self._start.options, spec.id)
         if self._architecture == "new" and self._start.options.get("door") == "direct":
-            from shadow.subjects.direct import DirectDoor, typed_callbacks
-
-            return DirectDoor(spec.exchange, config, typed_callbacks(self._emitter, spec.id, burn, state))
+            return self._direct_door(spec, config, burn, state)
         sink = message_sink(
             self._emitter,
             spec.id,
@@ -126,6 +124,18 @@ class StackSubject:
         if given != self._architecture:
             raise RuntimeError(f"asked for the {self._architecture} stack, the factory gave {given}")
         return manager
+
+    def _direct_door(
+        self, spec: ConnectionSpec, config: Any, burn: Callable[[], None] | None, state: Callable[[str], None]
+    ) -> Any:
+        from shadow.subjects.direct import DirectDoor, typed_callbacks, typed_private_callbacks
+
+        if spec.scope == "public":
+            return DirectDoor(spec.exchange, config, typed_callbacks(self._emitter, spec.id, burn, state), False)
+        names = {symbol: name for name, symbol in self._symbols[spec.id].items()}
+        return DirectDoor(
+            spec.exchange, config, typed_private_callbacks(self._emitter, spec.id, names, burn, state), True
+        )
 
     def _state_writer(self, connection: str) -> Callable[[str], None]:
         last = ""
