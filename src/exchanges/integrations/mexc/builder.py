@@ -7,10 +7,12 @@ import random
 from typing import Any
 
 from exchanges.integrations.mexc.endpoints import REST_URL, SPOT_URL
+from exchanges.integrations.mexc.listen_keys import MexcListenKeys
 from exchanges.integrations.mexc.rest import MexcRest
+from exchanges.integrations.mexc.ws.handlers.private_handler import MexcPrivateHandler
 from exchanges.integrations.mexc.ws.handlers.public_handler import MexcPublicHandler
 from exchanges.structs.errors import ConfigurationError
-from exchanges.structs.events import PublicCallbacks
+from exchanges.structs.events import PrivateCallbacks, PublicCallbacks
 from exchanges.structs.types import ExchangeConfig, WebSocketConfig, WebSocketManagerConfig
 from infrastructure.networking.websocket.base_interface import ConnectionHandler, MessageHandler
 from infrastructure.networking.websocket.direct import DirectConnection
@@ -19,7 +21,7 @@ from infrastructure.networking.websocket.ws_manager import WebSocketManager
 
 __all__ = ["build", "build_direct", "build_handler"]
 
-HANDLERS = {("MEXC_SPOT", False): MexcPublicHandler}
+Handler = MexcPublicHandler | MexcPrivateHandler
 
 
 def build(
@@ -30,7 +32,7 @@ def build(
     *,
     manager_config: WebSocketManagerConfig | None = None,
     logger: logging.Logger | None = None,
-    callbacks: PublicCallbacks | None = None,
+    callbacks: PublicCallbacks | PrivateCallbacks | None = None,
     transport: str | Opener | None = None,
     random_source: random.Random | None = None,
     **unknown: Any,
@@ -54,7 +56,7 @@ def build(
 
 def build_direct(
     exchange_config: ExchangeConfig,
-    callbacks: PublicCallbacks,
+    callbacks: PublicCallbacks | PrivateCallbacks,
     is_private: bool = False,
     **options: Any,
 ) -> DirectConnection:
@@ -62,14 +64,18 @@ def build_direct(
     return DirectConnection(build_handler(exchange_config, is_private, callbacks=callbacks, **options))
 
 
-def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> MexcPublicHandler:
-    """The handler of this exchange, market and scope; ConfigurationError where none exists."""
-    handler_type = HANDLERS.get((exchange_config.name.upper(), is_private))
-    if handler_type is None:
-        scope = "private" if is_private else "public"
+def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> Handler:
+    """The handler of this exchange, market and scope; ConfigurationError where none exists or credentials lack."""
+    scope = "private" if is_private else "public"
+    if exchange_config.name.upper() != "MEXC_SPOT":
         raise ConfigurationError(f"the new stack has no {scope} connection for {exchange_config.name}")
     url = exchange_config.websocket_url or SPOT_URL
     config = (exchange_config.websocket or WebSocketConfig(url)).with_url(url)
-    options["logger"] = options.get("logger") or logging.getLogger("websocket.mexc.spot.public")
+    options["logger"] = options.get("logger") or logging.getLogger(f"websocket.mexc.spot.{scope}")
     options["transport"] = options.get("transport") or exchange_config.transport
-    return handler_type(config, rest=MexcRest(exchange_config.base_url or REST_URL), **options)
+    base_url = exchange_config.base_url or REST_URL
+    if not is_private:
+        return MexcPublicHandler(config, rest=MexcRest(base_url), **options)
+    if exchange_config.credentials is None or not exchange_config.has_credentials():
+        raise ConfigurationError(f"{exchange_config.name}: a private connection needs credentials")
+    return MexcPrivateHandler(config, keys=MexcListenKeys(base_url, exchange_config.credentials), **options)
