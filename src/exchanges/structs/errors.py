@@ -69,7 +69,14 @@ class HalfOpenError(TransportError):
 
 
 class AuthenticationError(ExchangeError):
-    """The server refused the credentials."""
+    """The server refused the credentials; `label` and `status` are its own words for why, empty where it gave none."""
+
+    def __init__(self, message: str, *, label: str = "", status: str = "") -> None:
+        words = " ".join(word for word in (status, label) if word)
+        super().__init__(f"{words}: {message}" if words else message)
+        self.label = label
+        self.status = status
+        self.message = message
 
 
 class AuthenticationTimeout(AuthenticationError):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from exchanges.structs.types import PublicWebsocketChannelType
+from exchanges.structs.types import PrivateWebsocketChannelType, PublicWebsocketChannelType
 
 __all__ = [
     "BOOK_DEPTH",
     "FUTURES_BOOK_OPTIONS",
     "FUTURES_CHANNELS",
+    "FUTURES_PRIVATE_CHANNELS",
     "FUTURES_URL",
     "REST_URL",
     "SPOT_BOOK_OPTIONS",
     "SPOT_CHANNELS",
+    "SPOT_PRIVATE_CHANNELS",
     "SPOT_URL",
 ]
 
@@ -35,3 +37,15 @@ FUTURES_CHANNELS: dict[PublicWebsocketChannelType, str] = {
     PublicWebsocketChannelType.TICKER: "futures.tickers",
 }
 FUTURES_BOOK_OPTIONS = ("100ms", str(BOOK_DEPTH))
+
+SPOT_PRIVATE_CHANNELS: dict[PrivateWebsocketChannelType, str] = {
+    PrivateWebsocketChannelType.ORDER: "spot.orders",
+    PrivateWebsocketChannelType.TRADE: "spot.usertrades",
+    PrivateWebsocketChannelType.BALANCE: "spot.balances",
+}
+FUTURES_PRIVATE_CHANNELS: dict[PrivateWebsocketChannelType, str] = {
+    PrivateWebsocketChannelType.ORDER: "futures.orders",
+    PrivateWebsocketChannelType.TRADE: "futures.usertrades",
+    PrivateWebsocketChannelType.BALANCE: "futures.balances",
+    PrivateWebsocketChannelType.POSITION: "futures.positions",
+}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 
 from exchanges.integrations.gateio.frames import Envelope, decode_envelope
+from exchanges.integrations.gateio.ws.handlers.answers import GateioAnswersMixin
 from exchanges.structs.errors import UNREADABLE, DecodeError
 from exchanges.structs.symbols import from_gateio, to_gateio
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
@@ -25,7 +26,9 @@ __all__ = ["GateioPublicHandler"]
 ORDERBOOK = PublicWebsocketChannelType.ORDERBOOK
 
 
-class GateioPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageHandler):
+class GateioPublicHandler(
+    GateioConnectionMixin, NoAuthMixin, GateioAnswersMixin[PublicWebsocketChannelType], PublicMessageHandler
+):
     """Requests, answers and odd frames, the same on both markets; a market gives its channels and its decoder.
 
     `LOOSE` reads, by channel type, frames in a form that the decoder does not take; each gives a list of events.
@@ -119,24 +122,3 @@ class GateioPublicHandler(GateioConnectionMixin, NoAuthMixin, PublicMessageHandl
         call_back = self._on_ticker if kind is PublicWebsocketChannelType.TICKER else self._on_book_ticker
         for event in events:
             call_back(event)
-
-    def _on_accepted(self, envelope: Envelope) -> None:
-        request = self._find_request(envelope)
-        if request is not None:
-            self._confirm(request, request.keys, request.names)
-
-    def _on_refused(self, envelope: Envelope, text: str) -> None:
-        request = self._find_request(envelope)
-        if request is None:
-            raise DecodeError(f"error without a request: {text}")
-        self._refuse(request, request.keys, request.names, text)
-
-    def _find_request(self, envelope: Envelope) -> SubscriptionRequest | None:
-        """By the id echoed, else (old frames) the oldest of that channel and event, by payload where it is echoed."""
-        if envelope.id is not None:
-            return self._asked.get(envelope.id)
-        for request in self._asked.values():
-            same = request.channel == envelope.channel and request.action.name.lower() == envelope.event
-            if same and envelope.payload in (None, request.names):
-                return request
-        return None
