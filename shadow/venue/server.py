@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from shadow.errors import UsageError
 from shadow.venue.account import Account
+from shadow.venue.credentials import make_credentials
 from shadow.venue.incidents import Incidents
 from shadow.venue.lane import Lane
 from shadow.venue.ledger import Ledger
@@ -36,6 +37,9 @@ class Venue:
 
     def __init__(self, options: VenueOptions, emit: Emit) -> None:
         self.options = options
+        if not options.credentials:
+            # Without them anybody's empty key and empty secret would be the account's.
+            options.credentials = make_credentials()
         planned = options.planned()
         self._emit = emit
         self.recording: Capture | None = None

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from shadow.capture.tables import LEDGER_TABLES
+from shadow.capture.tables import COLUMNS, LEDGER_TABLES
 
 __all__ = ["CAP_BYTES", "FolderSink", "NullSink", "PipeSink", "Row", "Sink"]
 
@@ -20,6 +20,7 @@ CAP_BYTES: Final = 64 << 20
 PIPE_BYTES: Final = 1 << 20
 END_S: Final = 5.0
 _F_SETPIPE_SZ: Final = 1031
+_KIND: Final = COLUMNS["frames"].index("kind")
 
 
 class Sink(Protocol):
@@ -153,7 +154,10 @@ class PipeSink:
 
 
 class FolderSink:
-    """Arrow segments in a folder, for a venue that runs alone; what clients sent is redacted, as the recorder does."""
+    """Arrow segments in a folder, for a venue that runs alone; redacted as the recorder does.
+
+    Only what the feed pushed is kept as it is; answers, of REST and of logins, may name a key.
+    """
 
     def __init__(self, folder: str) -> None:
         from shadow.capture.redact import Redactor
@@ -164,10 +168,11 @@ class FolderSink:
 
     def append(self, table: str, row: Row) -> None:
         """Give the row to its table's writer."""
-        if table == "requests":
-            *kept, payload = row
+        if table == "requests" or (table == "frames" and row[_KIND] != "ws"):
+            place = COLUMNS[table].index("payload")
+            payload = row[place]
             assert isinstance(payload, bytes)
-            row = (*kept, self._redact(payload))
+            row = (*row[:place], self._redact(payload), *row[place + 1 :])
         self._writers[table].append(row)
 
     def flush(self) -> None:

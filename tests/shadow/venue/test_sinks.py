@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from shadow.capture.tables import COLUMNS
 from shadow.venue import sinks
 from shadow.venue.ledger import Ledger
 from shadow.venue.outgoing import Frame
-from shadow.venue.sinks import PipeSink
+from shadow.venue.sinks import FolderSink, PipeSink
 
 
 def records(data: bytes) -> list[list[Any]]:
@@ -58,3 +59,17 @@ async def test_a_reader_that_does_not_read_blocks_nothing_and_losses_are_told(mo
     (mark,) = [row for row in rows if row[0] == "marks"]
     assert mark[4] == "harness-drops"
     assert msgspec.json.decode(mark[5])["count"] == 80 - kept > 0
+
+
+def test_a_folder_keeps_no_key_that_an_answer_names(tmp_path: Path) -> None:
+    answers = {"control": b'{"data":{"result":{"api_key":"a1b2c3d4","uid":"7"}}}', "rest": b'{"listenKey":"e5f6a7b8"}'}
+    sink = FolderSink(str(tmp_path))
+    for kind, payload in (*answers.items(), ("ws", b'{"result":"c9d0e1f2"}')):
+        row = dict.fromkeys(COLUMNS["frames"])
+        row |= {"frame_no": 1, "leg": "alone", "connection": "c", "kind": kind, "channel": "", "symbol": ""}
+        row |= {"payload": payload, "is_text": True, "fault": ""}
+        sink.append("frames", tuple(row.values()))
+    sink.settle()
+    sink.close()
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert (b"a1b2c3d4" in kept, b"e5f6a7b8" in kept, b"c9d0e1f2" in kept) == (False, False, True)
