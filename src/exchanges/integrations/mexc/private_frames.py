@@ -59,11 +59,9 @@ def read_fills(payload: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -
     try:
         wrapper = _from_string(payload)
         body = wrapper.privateDeals
-        if not (trade_id := body.tradeId):
-            _check_absent(wrapper, "privateDeals", "tradeId")
-            return []
-        if not (order_id := body.orderId):
-            _check_absent(wrapper, "privateDeals", "orderId")
+        trade_id, order_id = body.tradeId, body.orderId
+        if not trade_id or not order_id:
+            _check_absent(wrapper, "privateDeals", "orderId" if trade_id else "tradeId")
             return []
         fee = body.feeAmount
         return [

@@ -142,8 +142,11 @@ def test_a_reconnect_keeps_an_accepted_key_and_when_it_is_due() -> None:
         assert stage.handler.is_connected()
         await asyncio.sleep(HALF_HOUR)
         assert stage.keys.extended == [(began + HALF_HOUR, "key1")]
+        stage.server.socket.end(1001)
+        await asyncio.sleep(HALF_HOUR)
+        assert stage.keys.extended == [(began + HALF_HOUR, "key1"), (began + 2 * HALF_HOUR, "key1")]
 
-    assert play(scene).urls == ["ws://x?listenKey=key1"] * 2
+    assert play(scene).urls == ["ws://x?listenKey=key1"] * 3
 
 
 @pytest.mark.checklist("1.3.13", "2.3.9")
