@@ -45,11 +45,12 @@ def test_private_without_credentials_is_a_value_error(name: str) -> None:
         create_websocket_manager(ExchangeConfig(name, websocket_url=URL), is_private=True)
 
 
-@pytest.mark.parametrize(("name", "is_private"), [("GATEIO_FUTURES", True), ("MEXC_SPOT", True), ("GATEIO_SPOT", True)])
-def test_connections_that_are_not_there_are_named(name: str, is_private: bool) -> None:
+@pytest.mark.parametrize("name", ["GATEIO_FUTURES", "MEXC_SPOT", "GATEIO_SPOT"])
+def test_private_is_built_with_credentials(name: str) -> None:
     config = ExchangeConfig(name, ExchangeCredentials("key", "secret"), websocket_url=URL)
-    with pytest.raises(ValueError, match=name):
-        create_websocket_manager(config, is_private)
+    manager = create_websocket_manager(config, True)
+    assert "Private" in type(manager.strategies.connection_strategy).__name__
+    assert manager.logger.name.endswith(".private")
 
 
 def test_an_unknown_exchange_and_a_missing_address() -> None:

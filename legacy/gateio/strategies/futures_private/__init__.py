@@ -1,0 +1,1 @@
+"""Gate.io futures account data."""

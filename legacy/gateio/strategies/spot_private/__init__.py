@@ -1,0 +1,1 @@
+"""Gate.io spot account data."""
