@@ -149,10 +149,7 @@ def _spot_balance(item: SpotBalance) -> Balance:
 
 def _futures_order(item: FuturesOrder) -> Order:
     size, left, price = _exact(item.size), _exact(item.left), _optional(item.price)
-    if item.status == "finished":
-        status = _ended(left, item.finish_as)
-    else:
-        status = "open" if left == size else "partial"
+    status = _ended(left, item.finish_as) if item.status == "finished" else "open" if left == size else "partial"
     return Order(
         symbol=from_gateio(item.contract, True),
         id=str(item.id),
