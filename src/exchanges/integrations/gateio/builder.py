@@ -89,6 +89,9 @@ def build_handler(
     name = exchange_config.name.upper()
     if name not in PUBLIC:
         raise ConfigurationError(f"the new stack has no connection for {exchange_config.name}")
+    expected = PrivateCallbacks if is_private else PublicCallbacks
+    if not isinstance(options.get("callbacks") or expected(), expected):
+        raise ConfigurationError(f"{name}: this connection takes {expected.__name__}")
     if is_private:
         return _build_private(exchange_config, *PRIVATE[name], options)
     if "auth_timeout_s" in options:

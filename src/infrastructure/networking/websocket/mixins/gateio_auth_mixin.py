@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
-from exchanges.structs.errors import AuthenticationError, AuthenticationTimeout, ConfigurationError, TransportError
+from exchanges.structs.errors import (
+    AuthenticationError,
+    AuthenticationTimeout,
+    ConfigurationError,
+    ExchangeError,
+    TransportError,
+)
 from exchanges.structs.types import ExchangeCredentials
 from infrastructure.networking.websocket.mixins.auth_mixin import AuthMixin
 
@@ -45,7 +51,7 @@ class GateioAuthMixin(AuthMixin):
         self._credentials = credentials
         self._auth_timeout_s = auth_timeout_s
         self._login_numbers = count(1)
-        self._login: tuple[str, asyncio.Future[str | AuthenticationError]] | None = None
+        self._login: tuple[str, asyncio.Future[str | ExchangeError]] | None = None
 
     def requires_authentication(self) -> bool:
         """Always."""
@@ -71,11 +77,11 @@ class GateioAuthMixin(AuthMixin):
     async def authenticate(self) -> bool:
         """Log in and wait for the server's answer.
 
-        AuthenticationError when it refuses, AuthenticationTimeout when it does not answer within `auth_timeout_s`, and
-        the connection's own end when it ends first.
+        AuthenticationError when it refuses, AuthenticationTimeout when it does not answer within `auth_timeout_s`,
+        TransportError when it puts the login off, and the connection's own end when that comes first.
         """
         message = self.create_auth_message()
-        answer: asyncio.Future[str | AuthenticationError] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[str | ExchangeError] = asyncio.get_running_loop().create_future()
         self._login = message["payload"]["req_id"], answer
         started = perf_counter_ns()
         try:
@@ -84,7 +90,7 @@ class GateioAuthMixin(AuthMixin):
         finally:
             self._login = None
         self.auth_ns = perf_counter_ns() - started
-        if isinstance(outcome, AuthenticationError):
+        if isinstance(outcome, ExchangeError):
             raise outcome
         self.uid = outcome or self.uid
         return True
@@ -94,7 +100,7 @@ class GateioAuthMixin(AuthMixin):
         signature = self._hmac(f"channel={channel}&event={event}&time={timestamp}")
         return {"method": "api_key", "KEY": self._credentials.api_key, "SIGN": signature}
 
-    async def _wait_for(self, answer: asyncio.Future[str | AuthenticationError]) -> str | AuthenticationError:
+    async def _wait_for(self, answer: asyncio.Future[str | ExchangeError]) -> str | ExchangeError:
         waiting: set[asyncio.Future[Any]] = {answer}
         reader = self._reader_task
         if reader is not None:
@@ -111,11 +117,14 @@ class GateioAuthMixin(AuthMixin):
         self._settle_login(request_id, uid)
 
     def _refuse_login(self, request_id: str, label: str, status: str, message: str) -> None:
-        """The server refused, in its own words."""
-        refusal = AuthenticationError(self._conceal(message or "login refused"), label=label, status=status)
-        self._settle_login(request_id, refusal)
+        """The server refused, in its own words; too many requests or its own failure say nothing of credentials."""
+        text = self._conceal(message or "login refused")
+        if status == "429" or (len(status) == 3 and status.startswith("5")):
+            self._settle_login(request_id, TransportError(f"login put off: {status} {label}: {text}"))
+        else:
+            self._settle_login(request_id, AuthenticationError(text, label=label, status=status))
 
-    def _settle_login(self, request_id: str, outcome: str | AuthenticationError) -> None:
+    def _settle_login(self, request_id: str, outcome: str | ExchangeError) -> None:
         if self._login is not None and self._login[0] == request_id and not self._login[1].done():
             self._login[1].set_result(outcome)
 

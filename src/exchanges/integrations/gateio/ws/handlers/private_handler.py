@@ -36,6 +36,10 @@ class GateioPrivateHandler(
         """All that the market has."""
         return list(self.CHANNELS)
 
+    def handler_metrics(self) -> dict[str, Any]:
+        """As of every private handler, with the time that the last login took."""
+        return super().handler_metrics() | {"auth_ms": self.auth_ns / 1e6}
+
     def payload_of(self, channel: PrivateWebsocketChannelType) -> list[str] | None:
         """What a request names: every symbol; None where the channel takes no payload."""
         return None if channel is PrivateWebsocketChannelType.BALANCE else ["!all"]
