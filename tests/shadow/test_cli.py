@@ -23,7 +23,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     ("words", "says"),
     [
         (["run", "--connections", "binance.spot.public"], "binance.spot.public"),
-        (["run", "--connections", "gateio.futures.private"], "not built yet"),
+        (["run", "--connections", "gateio.futures.private", "--channels", "trade"], "nothing to ask"),
         (["run", "--connections", "mexc.spot.public", "--fault", "close@gateio.spot.public"], "not among"),
         (["venue", "--ws-port", "99999"], "99999"),
         (["venue", "--rest-port", "-1"], "-1"),
@@ -48,7 +48,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["judge", "nowhere"], "nowhere"),
         (["report", "nowhere"], "nowhere"),
         (["soak", "--subjects", "no-such-program"], "no-such-program"),
-        (["soak", "--connections", "gateio.spot.private"], "not built yet"),
+        (["soak", "--connections", "gateio.spot"], "unknown connection"),
         (["soak", "--rate", "max"], "number"),
         (["flip", "gateio.spot.book.BTC_USDT", "live"], "not built yet"),
         ([], "--help"),

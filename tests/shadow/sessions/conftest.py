@@ -129,6 +129,19 @@ reason = "one trade is left out on purpose"
 expires = {expires}
 """
 CLOSE_BEHIND = "burst-close@{}:at=2s"
+ACCOUNTS = "gateio.spot.private,gateio.futures.private,mexc.spot.private"
+AUTH_FAULTS = (
+    *("--fault", "refuse-auth@mexc.spot.private/new"),
+    *("--fault", "late-auth@gateio.spot.private:by=500ms"),
+    *("--fault", "expire-key@mexc.spot.private:at=1s"),
+    *("--fault", "close@gateio.futures.private:at=1s"),
+)
+FILL_FAULTS = (
+    *("--fault", "twin-fill@gateio.spot.private:at=1s,count=3"),
+    *("--fault", "twin-fill@mexc.spot.private:at=1s,count=3"),
+    *("--fault", "fill-first@gateio.futures.private:at=1s,count=3"),
+    *("--fault", "duplicate@gateio.futures.private:at=1s,count=2,type=order"),
+)
 LIVE = {
     "cannot be imported": ("--new", script("import a_stack_that_does_not_exist")),
     "exits at once": ("--new", script("raise SystemExit(0)")),
@@ -146,6 +159,10 @@ LIVE = {
     "leaves a child": ("--new", relay("leaves-a-child")),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
+    "an account": ("--connections", ACCOUNTS, "--new", relay("spy={folder}/credentials.json")),
+    "an account by the direct door": ("--connections", ACCOUNTS, "--new", relay("door=direct")),
+    "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
+    "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
     "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
 }
@@ -160,7 +177,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Outc
 
     def run(name: str) -> tuple[Path, Outcome]:
         out = folder / name.replace(" ", "-")
-        return out, shadow_run(out, "--no-calibration", "--duration", "4s", *LIVE[name])
+        words = [word.replace("{folder}", str(folder)) for word in LIVE[name]]
+        return out, shadow_run(out, "--no-calibration", "--duration", "4s", *words)
 
     with ThreadPoolExecutor(3) as pool:
         return dict(zip(LIVE, pool.map(run, LIVE), strict=True))
