@@ -6,6 +6,7 @@ a faster library goes in by adding a line, or by giving such a coroutine instead
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -34,6 +35,10 @@ __all__ = [
 ]
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+# The library's log. At DEBUG it tells addresses and frames, and these hold listen keys, API keys and signatures.
+library_logger = logging.getLogger("websocket.library")
+library_logger.setLevel(logging.INFO)
 
 
 class ConnectionEnded(TransportError):
@@ -182,6 +187,7 @@ async def open_websockets(settings: TransportSettings) -> Transport:
             close_timeout=settings.close_timeout,
             ping_interval=None,
             max_size=settings.max_message_size,
+            logger=library_logger,
             create_connection=partial(FramedConnection, **limits),  # type: ignore[arg-type]  # any wrapper will do
             **options,
         )

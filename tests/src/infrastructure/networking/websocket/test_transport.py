@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -79,6 +81,21 @@ async def test_sends_receives_bytes_and_closes(opener: Opener) -> None:
             with pytest.raises(ConnectionEnded) as caught:
                 await call
             assert caught.value.code == 1000
+
+
+async def test_a_library_logs_neither_addresses_nor_frames(opener: Opener, caplog: pytest.LogCaptureFixture) -> None:
+    """They hold listen keys and signatures. The test's own server logs what it hears, under a name of its own."""
+    with caplog.at_level(logging.DEBUG):
+        async with exchange(echo) as (url, _):
+            connection = await opener(TransportSettings(f"{url}?listenKey=very-secret"))
+            got, reading = reader(connection)
+            await connection.send(json.dumps({"SIGN": "very-secret"}))
+            assert b"very-secret" in await got.get()
+            await connection.close()
+            with pytest.raises(ConnectionEnded):
+                await reading
+    ours = [record for record in caplog.records if record.name != "websockets.server"]
+    assert [record.getMessage() for record in ours if "very-secret" in record.getMessage()] == []
 
 
 @pytest.mark.parametrize("code", [1001, 1012, 4000])
