@@ -174,6 +174,8 @@ async def test_a_wrong_secret_is_refused_once_for_all(exchange: Exchange, caplog
 
 @pytest.mark.checklist("2.3.14", "3.2.5", "3.2.6", "3.2.7")
 def test_the_handlers_have_all_parts_and_each_scope_its_callbacks() -> None:
+    with pytest.raises(ConfigurationError, match="no connection for GATEIO_OPTIONS"):
+        build_direct(ExchangeConfig("GATEIO_OPTIONS"), PrivateCallbacks(), True)
     for market in PERSONAS:
         config = ExchangeConfig(f"GATEIO_{market.upper()}", ExchangeCredentials(KEY, SECRET))
         handler = build_direct(config, PrivateCallbacks(), True, auth_timeout_s=2.0).handler

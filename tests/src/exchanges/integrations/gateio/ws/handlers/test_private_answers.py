@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -95,6 +96,18 @@ def test_a_login_may_be_refused_in_several_forms(frame: dict[str, Any], text: st
         await stage.feed({"request_id": stage.sent[0]["payload"]["req_id"]} | frame)
         assert stage.errors == [("auth", text)]
         assert stage.handler.connection_state is ConnectionState.ERROR
+
+    play("spot", scene)
+
+
+def test_a_close_does_not_wait_for_the_answer_to_a_login() -> None:
+    async def scene(stage: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        await stage.connection.close()
+        assert loop.time() - before < 0.1
+        assert stage.handler.connection_state is ConnectionState.CLOSED
+        assert stage.errors == []
 
     play("spot", scene)
 
