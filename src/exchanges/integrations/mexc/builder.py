@@ -23,6 +23,8 @@ __all__ = ["build", "build_direct", "build_handler"]
 
 Handler = MexcPublicHandler | MexcPrivateHandler
 
+PRIVATE_OPTIONS = {"auth_timeout_s", "extend_every_s"}
+
 
 def build(
     exchange_config: ExchangeConfig,
@@ -35,11 +37,14 @@ def build(
     callbacks: PublicCallbacks | PrivateCallbacks | None = None,
     transport: str | Opener | None = None,
     random_source: random.Random | None = None,
+    auth_timeout_s: float | None = None,
+    extend_every_s: float | None = None,
     **unknown: Any,
 ) -> WebSocketManager:
     """A manager with the public API that callers know; ConfigurationError for options that do not exist."""
     if unknown:
         raise ConfigurationError(f"unknown options: {', '.join(sorted(unknown))}")
+    private_options = {"auth_timeout_s": auth_timeout_s, "extend_every_s": extend_every_s}
     handler = build_handler(
         exchange_config,
         is_private,
@@ -50,6 +55,7 @@ def build(
         callbacks=callbacks,
         transport=transport,
         random_source=random_source,
+        **{name: seconds for name, seconds in private_options.items() if seconds is not None},
     )
     return WebSocketManager(handler.config, handler, message_handler, connection_handler, manager_config)
 
@@ -65,7 +71,11 @@ def build_direct(
 
 
 def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> Handler:
-    """The handler of this exchange, market and scope; ConfigurationError where none exists or credentials lack."""
+    """The handler of this exchange, market and scope; ConfigurationError where none exists or credentials lack.
+
+    A private one takes `auth_timeout_s`, seconds until the first answer must have come (10), and `extend_every_s`,
+    seconds between extensions of its listen key (1800).
+    """
     scope = "private" if is_private else "public"
     if exchange_config.name.upper() != "MEXC_SPOT":
         raise ConfigurationError(f"the new stack has no {scope} connection for {exchange_config.name}")
@@ -75,6 +85,8 @@ def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: 
     options["transport"] = options.get("transport") or exchange_config.transport
     base_url = exchange_config.base_url or REST_URL
     if not is_private:
+        if foreign := sorted(PRIVATE_OPTIONS & options.keys()):
+            raise ConfigurationError(f"options of private connections only: {', '.join(foreign)}")
         return MexcPublicHandler(config, rest=MexcRest(base_url), **options)
     if exchange_config.credentials is None or not exchange_config.has_credentials():
         raise ConfigurationError(f"{exchange_config.name}: a private connection needs credentials")

@@ -323,6 +323,8 @@ def test_builders() -> None:
         build_direct(ExchangeConfig("MEXC_SPOT"), PrivateCallbacks(), is_private=True)
     with pytest.raises(ConfigurationError, match="private connection for MEXC_FUTURES"):
         build_handler(ExchangeConfig("MEXC_FUTURES"), True)
+    with pytest.raises(ConfigurationError, match="private connections only: auth_timeout_s"):
+        build_handler(CONFIG, False, auth_timeout_s=1.0)
 
     async def main() -> None:
         got: list[ParsedMessage] = []
@@ -331,7 +333,8 @@ def test_builders() -> None:
             got.append(message)
 
         server = Server()
-        manager = build(CONFIG, True, take, transport=server.open)
+        manager = build(CONFIG, True, take, transport=server.open, auth_timeout_s=3.0, extend_every_s=60.0)
+        assert (manager.handler._auth_timeout_s, manager.handler._extend_every_s) == (3.0, 60.0)  # type: ignore[attr-defined]
         assert manager.logger.name == "websocket.mexc.spot.private"
         manager.handler._keys = FakeKeys()  # type: ignore[attr-defined]
         await manager.initialize([BTC])
