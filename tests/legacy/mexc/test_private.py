@@ -48,6 +48,7 @@ class Desk:
         self.url = ""
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.answer: dict[str, Any] = {"listenKey": "key-1"}
+        self.status = 200
 
     async def handle(self, request: web.Request) -> web.Response:
         query = dict(parse_qsl(request.query_string))
@@ -56,7 +57,7 @@ class Desk:
         assert request.headers["X-MEXC-APIKEY"] == "mx0-the-key"
         assert abs(int(query["timestamp"]) - time.time() * 1000) < 5000
         self.calls.append((request.method, query))
-        return web.json_response(self.answer)
+        return web.json_response(self.answer, status=self.status)
 
 
 @pytest.fixture
@@ -112,7 +113,9 @@ async def test_the_key_is_kept_and_extended_each_half_hour(
     assert strategy.get_reconnection_policy() == ReconnectionPolicy(10, 1.0, 2.0, 60.0, True)
 
 
-async def test_no_key_is_an_authentication_error_without_the_secret(desk: Desk) -> None:
+@pytest.mark.parametrize("status", [200, 400])
+async def test_no_key_is_an_authentication_error_without_the_secret(desk: Desk, status: int) -> None:
+    desk.status = status
     desk.answer = {"code": 700002, "msg": "Signature for this request is not valid."}
     with pytest.raises(AuthenticationError, match="700002") as caught:
         await create_listen_key(desk.url, CREDENTIALS)

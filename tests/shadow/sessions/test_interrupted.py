@@ -58,7 +58,8 @@ def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: b
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: len(list(run.glob("events/new/*.arrows"))) >= 1 and len(list(run.glob("sends/*"))) >= 1, 20)
-    wait_until(lambda: sum(p.stat().st_size for p in run.glob("events/new/*.arrows")) > 100_000, 20)
+    for role in ("legacy", "new"):
+        wait_until(lambda role=role: sum(p.stat().st_size for p in run.glob(f"events/{role}/*.arrows")) > 100_000, 20)
     if whole_harness:
         for pid in processes_of(run):
             os.kill(pid, signal.SIGKILL)
