@@ -41,7 +41,9 @@ def parser() -> Parser:
 
 
 def _add_feed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all that are built")
+    parser.add_argument(
+        "--connections", type=_listed, metavar="LIST", help="default: the two public spot ones; venue: all"
+    )
     parser.add_argument(
         "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
     )
@@ -60,7 +62,7 @@ def _add_feed(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_feed(parser)
     parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
-    parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: book,trade,book_ticker,ticker")
+    parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: all of each connection's scope")
     parser.add_argument("--duration", default="65s", metavar="TIME", help="sum of the measured phases, default 65s")
     parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")

@@ -17,11 +17,3 @@ def captures() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no captures at {folder}; set WS_SHADOW_CAPTURES to a folder of recorded frames")
     return folder
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole sessions first and all on one worker, since they share recorded runs; other files are shared out."""
-    for item in items:
-        is_session = "sessions" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("sessions" if is_session else str(item.path)))
-    items.sort(key=lambda item: "sessions" not in item.path.parts)
