@@ -65,7 +65,10 @@ def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: b
             os.kill(pid, signal.SIGKILL)
     session.send_signal(signal.SIGKILL)
     session.wait()
-    wait_until(lambda: not processes_of(run), 20)
+    deadline = time.monotonic() + 20
+    while (left := processes_of(run)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in left]
     answer = judge(run)
     assert answer.returncode == 11, answer.stderr
     verdict = json.loads(answer.stdout)
