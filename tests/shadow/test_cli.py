@@ -119,3 +119,35 @@ def test_the_environment_of_a_subject_finds_our_interpreter() -> None:
     from shadow.children import subject_environment
 
     assert subject_environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+CHURN = """
+import resource
+def churn():
+    for _ in range(200):
+        blocks = [bytes(300_000) for _ in range(4)]
+        del blocks
+churn()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+churn()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_a_subjects_allocator_keeps_the_end_of_its_heap() -> None:
+    from shadow.children import ALLOCATOR, subject_environment
+
+    def faults(environment: dict[str, str]) -> int:
+        argv = [sys.executable, "-c", CHURN]
+        return int(subprocess.run(argv, env=environment, capture_output=True, timeout=50, check=True).stdout)
+
+    ours = subject_environment()
+    without = {name: value for name, value in ours.items() if name not in ALLOCATOR}
+    assert faults(ours) < 200 < faults(without)
+
+
+def test_an_allocator_setting_of_the_caller_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    from shadow.children import subject_environment
+
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "12345")
+    assert subject_environment()["MALLOC_TRIM_THRESHOLD_"] == "12345"
