@@ -271,7 +271,7 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
         ("Latency, CPU", "interval of the mean of block values, studentised, t with effective n"),
         ("Service", "ln(new / legacy) of each pair of bursts; mean of their middle half, t (Tukey & McLaughlin 1963)"),
         ("Quantiles", "ratio by write order, each block's common level divided out, interval by resampling blocks"),
-        ("Processes", "same hash seed and allocator thresholds for all, same address layout where the system allows it"),
+        ("Processes", "same hash seed and allocator thresholds; same address layout where the system allows it"),
         ("Memory", "fires above +20 % and 8 MiB; the slope is judged from ten minutes on"),
         ("Uptime", "fires above 1 % own-caused downtime, or 100 ms more than legacy"),
         ("Facts", "no test: every event is compared with what was sent; one serious difference of new decides"),

@@ -22,9 +22,9 @@ Message = dict[str, Any]
 LINE_LIMIT = 16 * 1024 * 1024
 PATIENCE_S = 3.0
 ADDR_NO_RANDOMIZE = 0x0040000
-# glibc gives the end of the heap back when enough of it is free. A stack that reads into 256 KiB at a time then sits, by
-# chance and for as long as its heap keeps its shape, on a threshold that costs it two page faults a message: half of its
-# CPU time again. Bounds well above keep every process in the cheap state.
+# glibc gives the end of the heap back when enough of it is free. A stack that reads into 256 KiB at a time then sits,
+# by chance and for as long as its heap keeps its shape, on a threshold that costs it two page faults a message: half of
+# its CPU time again. Bounds well above keep every process in the cheap state.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(16 << 20)}
 # Looked up before any fork: a child may not import.
 _libc = ctypes.CDLL(None)
