@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Final, Protocol
@@ -45,8 +46,8 @@ class Encodes(Protocol):
 class AccountStream:
     """One private connection's part; looks like a `Stream`, with one topic a channel and no symbol.
 
-    An action gives several frames; the next turns are then left out, so that the connection keeps the rate of its
-    turns. With `market` the market is moved along, because no public connection does it.
+    An action gives several frames, one a turn: written together, they would wait for each other at the subject, and
+    half of their copies would meet. With `market` the market is moved along, because no public connection does it.
     """
 
     symbols: tuple[str, ...] = ("",)
@@ -63,7 +64,7 @@ class AccountStream:
         self._account = account
         self._market = market
         self._turns = cycle(account.symbols)
-        self._owed = 0
+        self._coming: deque[AccountEvent] = deque()
         self._last_ms = 0
 
     def draw(self) -> tuple[str, str]:
@@ -71,15 +72,12 @@ class AccountStream:
         return self.channels[0], ""
 
     def make(self, channel: str, symbol: str, audience: Sequence[Subscribed]) -> list[Keyed]:
-        """The frames of one action, none on a turn that an earlier action has used up."""
-        if self._owed > 0:
-            self._owed -= 1
-            return []
-        frames = self._act(audience)
-        self._owed += max(0, len(frames) - 1)
-        return frames
+        """The frames of one event: the next one of the action begun, or the first of another."""
+        if not self._coming:
+            self._coming.extend(self._act())
+        return self._keyed(self._coming.popleft(), audience) if self._coming else []
 
-    def _act(self, audience: Sequence[Subscribed]) -> list[Keyed]:
+    def _act(self) -> list[AccountEvent]:
         name, now_ms = next(self._turns), self._now_ms()
         if self._market is not None:
             self._market.step("book", name, now_ms)
@@ -87,7 +85,7 @@ class AccountStream:
         if self.fills_first and any(event.type == "fill" for event in events):
             self.fills_first -= 1
             events = sorted(events, key=lambda event: event.type != "fill")
-        return [keyed for event in events if event.type in self.channels for keyed in self._keyed(event, audience)]
+        return [event for event in events if event.type in self.channels]
 
     def _keyed(self, event: AccountEvent, audience: Sequence[Subscribed]) -> list[Keyed]:
         frames: list[Keyed] = []

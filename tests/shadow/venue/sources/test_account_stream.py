@@ -1,9 +1,10 @@
-"""The private feed: whole actions, at the rate of its turns, to those who have the keys."""
+"""The private feed: one frame a turn, the frames of an action in order, to those who have the keys."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 
 from shadow.venue.account import Account
 from shadow.venue.market import market_for
@@ -36,11 +37,9 @@ def stream(alone: bool = True) -> AccountStream:
     return AccountStream(persona, account, ("balance", "order", "fill"), market if alone else None)
 
 
-def test_as_many_frames_as_turns() -> None:
-    one, frames = stream(), 0
-    for _ in range(1000):
-        frames += len(one.make(*one.draw(), [EVERYTHING, EVERYTHING]))
-    assert 990 <= frames <= 1010
+def test_one_frame_a_turn() -> None:
+    one = stream()
+    assert [len(one.make(*one.draw(), [EVERYTHING, EVERYTHING])) for _ in range(1000)] == [1] * 1000
     assert one.channels == ("order", "fill", "balance")
     assert one.draw() == ("order", "")
 
@@ -63,15 +62,17 @@ def test_nobody_listening_is_no_frame_and_no_debt() -> None:
 
 
 def test_fills_may_come_before_their_orders() -> None:
-    def first_types(fills_first: int) -> list[list[str]]:
+    def early_fills(fills_first: int) -> int:
         one = stream()
         one.fills_first = fills_first
-        actions = [[frame.channel for frame, _ in one.make("order", "", [EVERYTHING])] for _ in range(300)]
-        return [action for action in actions if "fill" in action]
+        sent = [frame for _ in range(600) for frame, _ in one.make("order", "", [EVERYTHING])]
+        told = [(frame.channel, json.loads(frame.payload)["result"][0]) for frame in sent]
+        pairs = [(fill, order) for (kind, fill), (_, order) in pairwise(told) if kind == "fill"]
+        assert len(pairs) > 20
+        return sum(order.get("id") == fill["order_id"] for fill, order in pairs)
 
-    assert all(action[0] == "order" for action in first_types(0))
-    actions = first_types(3)
-    assert [action[0] for action in actions[:4]] == ["fill", "fill", "fill", "order"]
+    assert early_fills(0) == 0
+    assert early_fills(3) == 3
 
 
 def test_the_market_moves_along_only_where_nobody_else_moves_it() -> None:
