@@ -17,6 +17,8 @@ from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 
 __all__ = ["RestClient"]
 
+Answer = tuple[int, bytes]
+
 
 class RestClient:
     """Calls below one base address, http or https; `timeout_s` bounds each wait for the server."""
@@ -29,7 +31,7 @@ class RestClient:
         self._is_tls = parts.scheme == "https"
         self._prefix = parts.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._open: set[HTTPConnection] = set()
+        self._calls: dict[asyncio.Future[Answer], _Call] = {}
 
     async def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 2xx answer; ExchangeRestError with the HTTP status, or 503 when there was no answer."""
@@ -40,26 +42,35 @@ class RestClient:
 
     async def send(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
-    ) -> tuple[int, bytes]:
+    ) -> Answer:
         """HTTP status and body of any answer; ExchangeRestError 503, which tells no query or header, without one."""
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", **(headers or {})}
-        connection = self._connection()
-        self._open.add(connection)
+        call = _Call(self._connection())
+        running = asyncio.get_running_loop().run_in_executor(None, call.run, method, target, headers)
+        self._calls[running] = call
+        running.add_done_callback(self._on_ended)
         try:
-            return await asyncio.to_thread(_exchange, connection, method, target, headers)
+            return await asyncio.shield(running)
         except (OSError, HTTPException) as error:
             raise ExchangeRestError(503, f"{method} {path}: {error or type(error).__name__}") from error
         except ValueError as error:  # a header that HTTP cannot carry; its text would tell the header
             raise ExchangeRestError(503, f"{method} {path}: {type(error).__name__}") from None
         finally:
-            self._open.discard(connection)
-            _hang_up(connection)
+            call.give_up()
 
     async def close(self) -> None:
-        """Hang up on calls under way, so that their threads end; a later call opens a new connection."""
-        for connection in tuple(self._open):
-            _hang_up(connection)
+        """Hang up on calls under way and wait for their threads to end; a later call opens a new connection."""
+        for call in self._calls.values():
+            call.give_up()
+        if self._calls:
+            await asyncio.wait(tuple(self._calls))
+
+    def _on_ended(self, running: asyncio.Future[Answer]) -> None:
+        del self._calls[running]
+        if not running.cancelled():
+            # Nobody may be waiting any more; an error that nobody looked at would be logged by the loop.
+            running.exception()
 
     def _connection(self) -> HTTPConnection:
         if self._is_tls:
@@ -68,18 +79,33 @@ class RestClient:
         return HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
 
-def _exchange(connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    try:
-        connection.request(method, target, headers=dict(headers))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+class _Call:
+    """One call, run in a thread; it can be given up at any moment, before its thread started or connected too."""
 
+    def __init__(self, connection: HTTPConnection) -> None:
+        self._connection = connection
+        self._is_given_up = False
 
-def _hang_up(connection: HTTPConnection) -> None:
-    """Wake a thread that waits on this connection's socket."""
-    sock = connection.sock
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    def run(self, method: str, target: str, headers: Mapping[str, str]) -> Answer:
+        """HTTP status and body; ConnectionAbortedError where it was given up."""
+        try:
+            self._go_on()
+            self._connection.connect()
+            self._go_on()
+            self._connection.request(method, target, headers=dict(headers))
+            answer = self._connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            self._connection.close()
+
+    def give_up(self) -> None:
+        """Wake the thread if it waits on its socket, and let it go no further."""
+        self._is_given_up = True
+        sock = self._connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _go_on(self) -> None:
+        if self._is_given_up:
+            raise ConnectionAbortedError("given up")

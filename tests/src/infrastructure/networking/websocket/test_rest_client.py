@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from http.client import HTTPConnection
 
 import pytest
 
@@ -110,6 +112,38 @@ async def test_close_hangs_up_on_a_server_that_never_answers() -> None:
             await call
         await gone.wait()
         assert time.monotonic() - began < 5.0
+
+
+async def test_a_call_given_up_while_it_connects_asks_nothing_and_close_waits_for_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bytes] = []
+    connecting, may_connect, connects = threading.Event(), threading.Event(), []
+    really_connect = HTTPConnection.connect
+
+    def connect(connection: HTTPConnection) -> None:
+        connecting.set()
+        assert may_connect.wait(5.0)
+        really_connect(connection)
+        connects.append(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect)
+    server, base = await serve(answering("200 OK", b"{}", asked))
+    async with server:
+        client = RestClient(base)
+        call = asyncio.ensure_future(client.get("/x", {}))
+        await asyncio.to_thread(connecting.wait, 5.0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        closing = asyncio.ensure_future(client.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        may_connect.set()
+        await closing
+    assert len(connects) == 1
+    assert connects[0].sock is None
+    assert asked == []
 
 
 def test_an_address_without_a_host_is_a_configuration_error() -> None:
