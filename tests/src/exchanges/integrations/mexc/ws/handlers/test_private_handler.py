@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from time import perf_counter_ns
 from typing import Any
 
 import pytest
@@ -302,19 +301,17 @@ def test_no_frame_ends_the_stack_and_each_is_counted(frames: list[bytes]) -> Non
 
 
 @pytest.mark.checklist("3.1.13", "3.1.21")
-def test_frames_keep_their_targets() -> None:
+def test_frames_keep_their_targets(stopwatch: Any) -> None:
     handler = build_handler(CONFIG, True)
     for frame in (order(1), fill(1), BALANCE):
-        whole = detection = 10**9
+        whole, detection = stopwatch(), stopwatch()
         for _ in range(50):
-            started = perf_counter_ns()
-            handler._on_raw_message(frame)
-            whole = min(whole, perf_counter_ns() - started)
-            started = perf_counter_ns()
-            kind, _ = handler._detect_message_type(frame)
-            detection = min(detection, perf_counter_ns() - started)
-        assert whole < handler.TARGETS_NS[kind] <= 100_000
-        assert detection < 10_000
+            with whole.round():
+                handler._on_raw_message(frame)
+            with detection.round():
+                kind, _ = handler._detect_message_type(frame)
+        assert whole.best_ns < handler.TARGETS_NS[kind] <= 100_000
+        assert detection.best_ns < 10_000
     assert handler.decode_errors == handler.callback_errors == 0
 
 
