@@ -13,6 +13,8 @@ __all__ = ["pace", "pace_forever"]
 
 PROGRESS_S: Final = 0.5
 CHUNK_S: Final = 10.0
+# The least distance of frames that are late, as a share of the mean one: a delay of ours must not turn into a burst.
+CATCH_UP: Final = 0.5
 # Behind schedule the loop still has to read its sockets now and then.
 YIELD_EVERY: Final = 16
 
@@ -21,13 +23,13 @@ async def pace(stage: Stage, phase: str, seconds: float, rate: float) -> int:
     """Send `rate` frames/s per subject for `seconds`; return how many were sent."""
     with stage.phase(phase):
         offsets = _moments(stage, rate, seconds)
-        return await _play(stage, offsets)
+        return await _play(stage, offsets, rate)
 
 
 async def pace_forever(stage: Stage, rate: float) -> None:
     """Send frames until cancelled."""
     while True:
-        await _play(stage, _moments(stage, rate, CHUNK_S))
+        await _play(stage, _moments(stage, rate, CHUNK_S), rate)
 
 
 def _moments(stage: Stage, rate: float, seconds: float) -> Iterable[float]:
@@ -36,13 +38,15 @@ def _moments(stage: Stage, rate: float, seconds: float) -> Iterable[float]:
     return arrivals(rate, seconds, seed=options.seed * 1000 + stage.paces, profile=options.profile)
 
 
-async def _play(stage: Stage, offsets: Iterable[float]) -> int:
+async def _play(stage: Stage, offsets: Iterable[float], rate: float) -> int:
+    """Send at the moments of the plan, or, where that is past, soon after the frame before."""
     loop = asyncio.get_running_loop()
-    begin = loop.time()
-    told, told_frames, sent, since_yield = begin, 0, 0, 0
+    begin = last = loop.time()
+    told, told_frames, sent, since_yield, planned = begin, 0, 0, 0, 0.0
     for offset in offsets:
         _, frames = stage.ready = stage.next_frames()
-        delay = begin + offset - loop.time()
+        apart, planned = min(offset - planned, CATCH_UP / rate), offset
+        delay = max(begin + offset, last + apart) - loop.time()
         if delay > 0:
             await asyncio.sleep(delay)
             since_yield = 0
@@ -52,6 +56,7 @@ async def _play(stage: Stage, offsets: Iterable[float]) -> int:
                 await asyncio.sleep(0)
                 since_yield = 0
         stage.send_ready()
+        last = loop.time()
         sent += len(frames)
         now = loop.time()
         if now - told >= PROGRESS_S:

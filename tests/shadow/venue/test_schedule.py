@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadow.venue.schedule import MIX, Schedule, arrivals
+from shadow.venue.schedule import APART, MIX, Schedule, arrivals
 
 SYMBOLS = ("BTC_USDT", "ETH_USDT")
 
@@ -41,18 +41,28 @@ def test_the_default_profile_never_holds_more_than_300_frames_in_50_ms(rate: flo
 
 def test_the_default_profile_bursts_and_pauses_a_little() -> None:
     moments = list(arrivals(600, 20, seed=1))
-    assert 40 <= most_within(moments, 0.05) <= 90
+    assert 70 <= most_within(moments, 0.05) <= 110
     gaps = [after - before for before, after in pairwise(moments)]
     assert sum(gap > 0.09 for gap in gaps) >= 15
+
+
+@pytest.mark.parametrize("rate", [100, 600, 2000])
+def test_frames_outside_of_bursts_keep_apart(rate: float) -> None:
+    moments = list(arrivals(rate, 20, seed=2))
+    gaps = [after - before for before, after in pairwise(moments)]
+    close = sum(gap < 0.85 * APART / rate for gap in gaps)
+    assert 0.015 * len(moments) <= close <= 0.05 * len(moments)
+    assert len({round(gap, 9) for gap in gaps}) > 0.3 * len(gaps)
 
 
 def test_a_storm_bursts_hard() -> None:
     assert most_within(list(arrivals(600, 20, seed=1, profile="storm")), 0.051) >= 1500
 
 
-def test_each_second_has_its_share() -> None:
+def test_each_block_has_its_share_and_each_second_nearly() -> None:
     moments = list(arrivals(600, 10, seed=4))
-    assert set(Counter(int(moment) for moment in moments).values()) == {600}
+    assert Counter(int(moment / 5) for moment in moments) == {0: 3000, 1: 3000}
+    assert all(450 <= count <= 700 for count in Counter(int(moment) for moment in moments).values())
 
 
 def test_the_mix_is_exact_and_symbols_are_even() -> None:
