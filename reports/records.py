@@ -174,6 +174,7 @@ class Session(msgspec.Struct):
     commands: dict[str, Any] | None = None
     calibration: bool | None = None
     plan: Plan | None = None
+    cores: str | None = None
     known: str | None = None
     versions: dict[str, Any] | None = None
     machine: dict[str, Any] | None = None

@@ -261,6 +261,7 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
     gap = f"{plan.gap_us:g} µs" if plan and plan.gap_us is not None else NO_DATA
     legs = ", ".join(leg.leg for leg in plan.legs) if plan and plan.legs else NO_DATA
     planned = sum(p.seconds or 0 for leg in plan.legs for p in leg.phases) if plan else 0
+    cores = "both subjects share a core of their own" if data.session.cores == "shared" else "free to use any core"
     return [
         ("Legs", f"{legs}; {seconds(planned)} planned" if planned else legs),
         (
@@ -271,7 +272,7 @@ def method(data: ReportInput) -> list[tuple[str, str]]:
         ("Latency, CPU", "interval of the mean of block values, studentised, t with effective n"),
         ("Service", "ln(new / legacy) of each pair of bursts; mean of their middle half, t (Tukey & McLaughlin 1963)"),
         ("Quantiles", "ratio by write order, each block's common level divided out, interval by resampling blocks"),
-        ("Processes", "same hash seed and allocator thresholds; same address layout where the system allows it"),
+        ("Processes", f"same hash seed, allocator thresholds and, if the system allows it, address layout; {cores}"),
         ("Memory", "fires above +20 % and 8 MiB; the slope is judged from ten minutes on"),
         ("Uptime", "fires above 1 % own-caused downtime, or 100 ms more than legacy"),
         ("Facts", "no test: every event is compared with what was sent; one serious difference of new decides"),

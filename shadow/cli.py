@@ -68,13 +68,11 @@ def _run(options: argparse.Namespace) -> int:
 def _measure_and_judge(config: Any, *, as_json: bool) -> int:
     import shutil
 
-    from shadow.plan import make_plan
     from shadow.progress import Progress
     from shadow.session import run_session
 
     folder = config.out_dir()
-    plan = make_plan(config.duration_s, calibration=config.calibration, replay=config.is_replay)
-    with Progress(plan.measured_s) as progress:
+    with Progress(config.plan().measured_s) as progress:
         progress.note(f"run directory {folder}")
         try:
             run_session(config, folder, progress)

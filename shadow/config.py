@@ -16,7 +16,7 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import make_plan
+from shadow.plan import Plan, make_plan, replay_plan
 
 __all__ = [
     "BUILT",
@@ -125,6 +125,12 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """Who plays both sides of the positive control: our own legacy subject when the legacy is foreign."""
         return shlex.split(own_subject("legacy"))
 
+    def plan(self) -> Plan:
+        """The legs and phases of this session."""
+        if self.is_replay:
+            return replay_plan()
+        return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
+
     def validate(self) -> None:
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
         self._check_feed()
@@ -191,9 +197,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
         faults = [parse_fault(spec) for spec in self.faults]
         check_faults(faults, self.connections, ("legacy", "new"))
-        leg_s = max(
-            leg.measured_s for leg in make_plan(self.duration_s, calibration=self.calibration, replay=False).legs
-        )
+        leg_s = max(leg.measured_s for leg in self.plan().legs)
         for fault, spec in zip(faults, self.faults, strict=True):
             if fault.at_s >= leg_s:
                 raise UsageError(

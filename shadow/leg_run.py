@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any, Protocol
 
@@ -71,7 +70,7 @@ class LegRun:
         run: str,
         rate: int,
         listener: Listener,
-        folder: Path,
+        settle: Callable[[], None],
     ) -> None:
         self.leg = leg
         self._venue = venue
@@ -83,7 +82,7 @@ class LegRun:
         self._run = run
         self._rate = rate
         self._listener = listener
-        self._folder = folder
+        self._settle = settle
         self.subjects: dict[str, Subject] = {}
         self._changed = asyncio.Condition()
         self._watchers: list[asyncio.Task[None]] = []
@@ -145,7 +144,7 @@ class LegRun:
                 stderr=stderr,
                 start_new_session=True,
                 env=subject_environment(),
-                preexec_fn=same_layout,
+                preexec_fn=self._before_program,
             )
         except OSError as error:
             subject = Subject(role, None)
@@ -162,6 +161,10 @@ class LegRun:
         line = StartLine(1, self._run, role, tuple(self._specs[role]), self._options.get(role, {}))
         await _write(process, line)
         return subject
+
+    def _before_program(self) -> None:
+        same_layout()
+        self._settle()
 
     async def _await_exit(self, subject: Subject) -> None:
         assert subject.process is not None

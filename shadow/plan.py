@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["BLOCK_S", "CLOSES", "GAP_US", "MIX", "WARM_UP_S", "Leg", "Phase", "Plan", "make_plan"]
+__all__ = ["BLOCK_S", "CLOSES", "GAP_US", "MIX", "WARM_UP_S", "Leg", "Phase", "Plan", "make_plan", "replay_plan"]
 
 MIX = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
 BLOCK_S = 0.5
@@ -18,15 +18,22 @@ GAP_US = 300
 CLOSES = 20
 WARM_UP_S = 1.2
 
-_CALIBRATED = {
-    "aa1": {"paired": 12.0, "burst": 5.25},
-    "main": {"paired": 15.5, "burst": 8.5, "connect": 3.0},
-    "aa2": {"paired": 12.0, "burst": 5.25},
+_FEW = {
+    "aa1": {"paired": 10.0, "burst": 7.5},
+    "main": {"paired": 13.0, "burst": 10.5, "connect": 3.0},
+    "aa2": {"paired": 10.0, "burst": 7.5},
     "control": {"burst": 3.5},
 }
+# Bursts go to one connection at a time: many connections need more of them, and share the paired frames anyway.
+_MANY = {
+    "aa1": {"paired": 7.0, "burst": 10.5},
+    "main": {"paired": 12.0, "burst": 11.5, "connect": 3.0},
+    "aa2": {"paired": 7.0, "burst": 10.5},
+    "control": {"burst": 3.5},
+}
+_MANY_FROM = 3
 _ROLES = {"main": ("legacy", "new")}
 _AA_ROLES = ("legacy", "legacy2")
-QUICK_S = sum(sum(phases.values()) for phases in _CALIBRATED.values())
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -67,21 +74,24 @@ class Plan(msgspec.Struct, frozen=True):
         return built
 
 
-def make_plan(duration_s: float, *, calibration: bool, replay: bool) -> Plan:
-    """The plan of a quick session of duration_s measured seconds; shorter ones shrink all phases alike.
+def make_plan(duration_s: float, *, calibration: bool, connections: int) -> Plan:
+    """The plan of a quick session of duration_s measured seconds; another duration stretches all phases alike.
 
-    Without calibration its time goes to the paired phase; a replay has one leg and ends with its capture.
+    Without calibration its time goes to the paired phase.
     """
-    if replay:
-        return Plan((Leg("main", _ROLES["main"], (Phase("replay", 0.0),)),))
-    scale = duration_s / QUICK_S
-    lengths = {leg: dict(phases) for leg, phases in _CALIBRATED.items()}
+    lengths = {leg: dict(phases) for leg, phases in (_MANY if connections >= _MANY_FROM else _FEW).items()}
     if not calibration:
         spare = sum(sum(phases.values()) for leg, phases in lengths.items() if leg != "main")
         lengths = {"main": {**lengths["main"], "paired": lengths["main"]["paired"] + spare}}
+    scale = duration_s / sum(sum(phases.values()) for phases in lengths.values())
     return Plan(
         tuple(
             Leg(leg, _ROLES.get(leg, _AA_ROLES), tuple(Phase(name, round(s * scale, 3)) for name, s in phases.items()))
             for leg, phases in lengths.items()
         )
     )
+
+
+def replay_plan() -> Plan:
+    """One leg that ends with its capture."""
+    return Plan((Leg("main", _ROLES["main"], (Phase("replay", 0.0),)),))

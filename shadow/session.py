@@ -18,7 +18,8 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
-from shadow.plan import MIX, Leg, Plan, make_plan
+from shadow.placement import choose_placement
+from shadow.plan import MIX, Leg, Plan
 from shadow.subjects.protocol import ConnectionSpec
 from shadow.venue.credentials import make_credentials
 
@@ -39,7 +40,8 @@ class Session:
         self.config = config
         self.folder = folder
         self._listener = listener
-        self.plan: Plan = make_plan(config.duration_s, calibration=config.calibration, replay=config.is_replay)
+        self.plan: Plan = config.plan()
+        self._placement = choose_placement(config.rate, unpaced=config.unpaced)
         self._venue: Child | None = None
         self._recorder: Child | None = None
         self._leg: LegRun | None = None
@@ -49,6 +51,10 @@ class Session:
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
+        with self._placement.harness():
+            return await self._run()
+
+    async def _run(self) -> str | None:
         self._keep_known_list()
         self._write_session_json()
         pipes = self._open_pipes()
@@ -153,7 +159,7 @@ class Session:
             run=self.folder.name,
             rate=self.config.rate,
             listener=self._listener,
-            folder=self.folder,
+            settle=self._placement.settle_subject,
         )
         try:
             await self._leg.run()
@@ -262,6 +268,7 @@ class Session:
             "calibration": config.calibration and not config.is_replay,
             "mix": MIX,
             "plan": self.plan.as_json(),
+            "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},
             "machine": machine(),

@@ -15,23 +15,22 @@ from shadow.venue.outlet import Outlet
 from shadow.venue.sources.synthetic import Feed, Keyed
 from shadow.venue.stage import Stage
 
-__all__ = ["BURST_FRAMES", "MIXED", "PARTNER_S", "SPACING_S", "burst_leg", "make_burst", "send_burst"]
+__all__ = ["BURST_FRAMES", "MIXED", "STEP_S", "burst_leg", "make_burst", "send_burst"]
 
 BURST_FRAMES: Final = 256
 """Under the legacy stack's queue."""
 MIXED: Final = "mixed"
 """Stands for the type of a train that holds all types of its connection in their mix."""
-SPACING_S: Final = 0.052
-"""Between two bursts to the same side: at most 300 frames in 50 ms."""
-PARTNER_S: Final = 0.020
-"""Between the two bursts of a pair, which go to different sides: the first side is through with its own by then."""
+STEP_S: Final = 0.026
+"""From a burst to the next, which goes to the other side: the first side is through with its own by then, and a side
+gets at most 300 frames in 50 ms."""
 # What the harness itself has to do (ledger, encoding, recording) waits until the subject is through with its burst and
 # is over before the next one, so that it does not compete with it.
-_REST_S: Final = 0.02
+_REST_S: Final = 0.013
 
 
 async def burst_leg(stage: Stage, seconds: float, phase: str) -> int:
-    """Bursts in order L N N L for each connection and type in turn; return how many were sent.
+    """Bursts in order L N, later N L, for each connection and type in turn; return how many were sent.
 
     Both sides get the same frames: one train for L N, another for N L.
     """
@@ -43,9 +42,11 @@ async def _bursts(stage: Stage, seconds: float) -> int:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     due, sent = loop.time(), 0
-    for stream, channel, is_reversed in _turns(stage):
+    for stream, channel, is_reversed, is_turning in _turns(stage):
+        # Where the order changes, the side that came last comes first: it needs its time.
+        due += STEP_S if is_turning else 0.0
         # Two bursts belong together: a train that only one side got would tell nothing.
-        if due + PARTNER_S + SPACING_S > end:
+        if due + 2 * STEP_S > end:
             return sent
         sides = stage.sides(stream.connection)
         if not any(
@@ -55,13 +56,13 @@ async def _bursts(stage: Stage, seconds: float) -> int:
                 await asyncio.sleep(max(0.0, end - loop.time()))
                 return sent
             continue
-        await asyncio.sleep(max(0.0, due - SPACING_S + _REST_S - loop.time()))
+        await asyncio.sleep(max(0.0, due - STEP_S + _REST_S - loop.time()))
         stage.ledger.flush()
         train = make_burst(stream, channel, sides, BURST_FRAMES)
         for place, outlet in enumerate(reversed(sides) if is_reversed else sides):
             await asyncio.sleep(max(0.0, due - loop.time()))
             sent += send_burst(stage, outlet, train, channel, first=place == 0)
-            due = max(due, loop.time()) + (PARTNER_S if place == 0 else SPACING_S)
+            due = max(due, loop.time()) + STEP_S
     return sent
 
 
@@ -103,14 +104,19 @@ def send_burst(stage: Stage, outlet: Outlet, train: list[Keyed], channel: str, *
     return is_sent
 
 
-def _turns(stage: Stage) -> Iterator[tuple[Feed, str, bool]]:
+def _turns(stage: Stage) -> Iterator[tuple[Feed, str, bool, bool]]:
+    """Pairs of bursts without end: stream, type, whether the second side goes first, whether that has just changed.
+
+    All connections in one order, then all in the other: each change of order costs a step.
+    """
     streams = list(stage.source.streams.values())
     singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.singles[place:][:1]]
     mixed = [(stream, MIXED) for stream in streams]
     for place in cycle(range(0, max(1, len(singles)), len(streams))):
-        for stream, channel in (*mixed, *mixed, *mixed, *mixed, *singles[place : place + len(streams)]):
-            yield stream, channel, False
-            yield stream, channel, True
+        for group in (mixed, mixed, mixed, mixed, singles[place : place + len(streams)]):
+            for is_reversed in (False, True):
+                for number, (stream, channel) in enumerate(group):
+                    yield stream, channel, is_reversed, number == 0
 
 
 def _types(stream: Feed, channel: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ class Session(msgspec.Struct, frozen=True):
     pairs_per_block: int
     declared_blocks: int
     declared_aa_blocks: int
+    declared_p90_pairs: int
     tail_events: int
     resamples: int
     block_share: float

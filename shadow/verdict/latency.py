@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,6 @@ from shadow.verdict.series import TYPES, Pairs
 __all__ = ["QUANTILES", "latency_metrics", "percentile_curve", "series_id", "typical_blocks"]
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
-_DECLARED = ("p50", "p90")
 
 
 def series_id(family: str, connection: str, name: str | None) -> str:
@@ -60,7 +60,8 @@ def _series(
         f"{base}.typical", "ns", *_medians(pairs), estimate_mean(blocks.y), len(pairs.legacy), len(blocks.y),
         pairs.declared, declared, weight, note=_overlap_note(pairs, limits.session.pairs_per_block),
     )  # fmt: skip
-    return [typical, *_quantiles(pairs, base, blocks, declared, weight, plan.seed, limits)]
+    quantiles = {"p50": declared, "p90": declared and plan.declares_p90(connection, name, limits)}
+    return [typical, *_quantiles(pairs, base, blocks, quantiles, weight, plan.seed, limits)]
 
 
 def _medians(pairs: Pairs) -> tuple[float | None, float | None]:
@@ -80,12 +81,18 @@ def _overlap_note(pairs: Pairs, min_pairs: int) -> str:
 
 
 def _quantiles(
-    pairs: Pairs, base: str, blocks: Blocks, declared: bool, weight: str, seed: int, limits: Checklist
+    pairs: Pairs,
+    base: str,
+    blocks: Blocks,
+    declared: Mapping[str, bool],
+    weight: str,
+    seed: int,
+    limits: Checklist,
 ) -> list[Measured]:
     n, judged = len(pairs.legacy), len(blocks.y)
     if judged < 3:
         nothing = Measured("", "ns", None, None, n=n, blocks=judged, blocks_declared=pairs.declared)
-        return [_named(nothing, f"{base}.{q}", declared and q in _DECLARED, weight) for q in QUANTILES]
+        return [_named(nothing, f"{base}.{q}", declared.get(q, False), weight) for q in QUANTILES]
     strata = _like_with_like(_levelled(pairs), blocks)
     weights = resample_weights(judged, limits.session.resamples, zlib.crc32(f"{seed}/{judged}".encode()))
     ratios = quantile_ratio(strata, weights, tuple(QUANTILES.values()), overlap_df(judged))
@@ -93,7 +100,7 @@ def _quantiles(
     for (q, p), (legacy, new, estimate) in zip(QUANTILES.items(), ratios, strict=True):
         seen = n * (1 - p) >= limits.session.tail_events
         figure = Measured("", "ns", legacy, new, estimate if seen else None, n, judged, pairs.declared)
-        out.append(_named(figure, f"{base}.{q}", declared and q in _DECLARED, weight))
+        out.append(_named(figure, f"{base}.{q}", declared.get(q, False), weight))
     return out
 
 

@@ -69,9 +69,7 @@ class PlanView:
 
     def declares_type(self, connection: str, name: str, limits: Checklist) -> bool:
         """Whether the plan gives a single type enough pairs in each of enough blocks, in its calibration as well."""
-        if not isinstance(self.rate, (int, float)) or isinstance(self.rate, bool) or not self.connections:
-            return False
-        pairs = self.rate / len(self.connections) * self.mix(connection).get(name, 0.0) * self.block_s
+        pairs = self._pairs_per_s(connection, name) * self.block_s
         enough = limits.session
         calibration = self.blocks("aa1") + self.blocks("aa2") if self.calibrated else enough.declared_aa_blocks
         return (
@@ -79,3 +77,20 @@ class PlanView:
             and self.blocks("main") >= enough.declared_blocks
             and calibration >= enough.declared_aa_blocks
         )
+
+    def declares_p90(self, connection: str, name: str | None, limits: Checklist) -> bool:
+        """Whether the plan's calibration gives a connection's p90, or a type's, the pairs that its A/A gate takes.
+
+        Its error falls with the pairs: with fewer, legacy against itself leaves half the margin by chance.
+        """
+        if not self.calibrated:
+            return True
+        seconds = self.seconds("aa1", "paired") + self.seconds("aa2", "paired")
+        return self._pairs_per_s(connection, name) * seconds >= limits.session.declared_p90_pairs
+
+    def _pairs_per_s(self, connection: str, name: str | None) -> float:
+        """Planned pairs of a connection, or of one of its types; 0 where no rate was declared."""
+        if not isinstance(self.rate, (int, float)) or isinstance(self.rate, bool) or not self.connections:
+            return 0.0
+        share = 1.0 if name is None else self.mix(connection).get(name, 0.0)
+        return self.rate / len(self.connections) * share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -22,13 +23,14 @@ Edit = Callable[[list[bytes]], list[bytes]]
 Outcome = tuple[int, dict[str, Any], str]
 
 
-def shadow_run(out: Path, *words: str, timeout_s: float = 110) -> Outcome:
-    """`shadow run`; exit code, verdict and what it said."""
+def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "free") -> Outcome:
+    """`shadow run`; exit code, verdict and what it said. Sessions that run beside others leave the cores to all."""
     answer = subprocess.run(
         [sys.executable, "-m", "shadow.cli", "run", "--json", "--out", str(out), *words],
         capture_output=True,
         text=True,
         cwd=out.parent,
+        env={**os.environ, "WS_SHADOW_CORES": cores},
         timeout=timeout_s,
         check=False,
     )

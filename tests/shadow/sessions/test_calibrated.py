@@ -64,7 +64,7 @@ def test_legacy_against_itself_is_never_rolled_back(run_session: Run, tmp_path: 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_whole_session_of_legacy_against_itself(run_session: Run, tmp_path: Path, seed: int) -> None:
     words = ("--new", own_subject("legacy"), "--seed", str(seed))
-    check_against_itself(run_session(tmp_path / "run", *words, timeout_s=200)[1])
+    check_against_itself(run_session(tmp_path / "run", *words, timeout_s=200, cores="shared")[1])
 
 
 @pytest.mark.long
@@ -97,5 +97,5 @@ def test_five_per_cent_is_never_rolled_back(tmp_path: Path) -> None:
 @pytest.mark.checklist("S.1")
 @pytest.mark.timeout(240)
 def test_the_new_stack_ships(run_session: Run, tmp_path: Path) -> None:
-    code, verdict, _ = run_session(tmp_path / "run", timeout_s=200)
+    code, verdict, _ = run_session(tmp_path / "run", timeout_s=200, cores="shared")
     assert (code, verdict["verdict"]) == (0, "SHIP"), verdict["reason"]

@@ -118,6 +118,21 @@ def test_a_type_is_declared_by_the_plan_and_never_by_what_came() -> None:
     assert found["latency.x.y.public.typical"].blocks_declared == 40
 
 
+@pytest.mark.parametrize(("connections", "declared"), [(2, True), (6, False)])
+def test_a_p90_is_declared_where_the_plan_gives_its_gate_the_pairs(connections: int, declared: bool) -> None:
+    names = [f"x{n}.y.public" for n in range(connections)]
+    paired = {"phases": [{"phase": "paired", "seconds": 10.0}]}
+    legs = [{"leg": leg, "roles": ["legacy", "legacy2"]} | paired for leg in ("aa1", "main", "aa2")]
+    session = {"connections": names, "rate": 600, "calibration": True, "plan": {"block_s": 0.5, "legs": legs}}
+    plan, limits = PlanView(session), load_checklist()
+    found = {m.id: m for m in latency_metrics(Pairs.none(20), [], plan, limits)}
+    assert found["latency.x0.y.public.typical"].declared
+    assert found["latency.x0.y.public.p50"].declared
+    assert found["latency.x0.y.public.p90"].declared is declared
+    assert not found["latency.x0.y.public.p99"].declared
+    assert PlanView(session | {"calibration": False}).declares_p90("x0.y.public", None, limits)
+
+
 def test_cpu_per_event_in_blocks_of_a_second() -> None:
     s = 1_000_000_000
     t = np.arange(0, 4 * s, s // 10)
