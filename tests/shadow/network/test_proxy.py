@@ -45,6 +45,8 @@ async def echo() -> AsyncIterator[tuple[Echo, int]]:
     listening = await asyncio.start_server(server.attend, "127.0.0.1", 0)
     yield server, listening.sockets[0].getsockname()[1]
     listening.close()
+    while accepted := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(accepted)
 
 
 async def through(port: int, conditions: Conditions, seed: int = 1) -> tuple[TcpProxy, Any, Any]:

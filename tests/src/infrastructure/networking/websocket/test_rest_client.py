@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -15,14 +15,20 @@ from infrastructure.networking.websocket.rest_client import RestClient
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def serve(answer: Serve) -> tuple[asyncio.Server, str]:
+@asynccontextmanager
+async def serving(answer: Serve) -> AsyncIterator[str]:
+    """A server's base address; every connection it accepted has ended when the block has."""
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):  # a client that hung up without asking
             await answer(reader, writer)
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v4"
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v4"
+    while accepted := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(accepted)
 
 
 def answering(status: str, body: bytes, asked: list[bytes]) -> Serve:
@@ -37,15 +43,13 @@ def answering(status: str, body: bytes, asked: list[bytes]) -> Serve:
 
 async def test_the_path_goes_below_the_base_with_its_query() -> None:
     asked: list[bytes] = []
-    server, base = await serve(answering("200 OK", b'{"id":1}', asked))
-    async with server:
+    async with serving(answering("200 OK", b'{"id":1}', asked)) as base:
         assert await RestClient(base).get("/spot/order_book", {"currency_pair": "A_B"}) == b'{"id":1}'
     assert asked == [b"GET /api/v4/spot/order_book?currency_pair=A_B HTTP/1.1"]
 
 
 async def test_a_refusal_carries_its_status_and_text() -> None:
-    server, base = await serve(answering("429 Too Many Requests", b"slow down", []))
-    async with server:
+    async with serving(answering("429 Too Many Requests", b"slow down", [])) as base:
         with pytest.raises(ExchangeRestError) as refused:
             await RestClient(base).get("/x", {})
     assert refused.value.code == 429
@@ -60,8 +64,7 @@ async def test_any_method_with_headers_of_its_own_and_any_answer() -> None:
         writer.write(b"HTTP/1.1 418 no\r\nContent-Length: 2\r\n\r\n{}")
         await writer.drain()
 
-    server, base = await serve(answer)
-    async with server:
+    async with serving(answer) as base:
         assert await RestClient(base).send("PUT", "/x", {"a": "1", "b": "2"}, {"X-KEY": "k"}) == (418, b"{}")
         with pytest.raises(ExchangeRestError) as refused:
             await RestClient(base).send("POST", "/x", {}, {"X-KEY": "secret\n"})
@@ -73,9 +76,8 @@ async def test_any_method_with_headers_of_its_own_and_any_answer() -> None:
 
 
 async def test_nobody_there_is_503() -> None:
-    server, base = await serve(answering("200 OK", b"", []))
-    server.close()
-    await server.wait_closed()
+    async with serving(answering("200 OK", b"", [])) as base:
+        pass
     with pytest.raises(ExchangeRestError) as refused:
         await RestClient(base).get("/x", {})
     assert refused.value.code == 503
@@ -86,8 +88,7 @@ async def test_an_answer_that_is_no_http_is_503() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"what?\r\n\r\n")
 
-    server, base = await serve(nonsense)
-    async with server:
+    async with serving(nonsense) as base:
         with pytest.raises(ExchangeRestError) as refused:
             await RestClient(base).get("/x", {})
     assert refused.value.code == 503
@@ -103,8 +104,7 @@ async def test_close_hangs_up_on_a_server_that_never_answers() -> None:
         await reader.read()
         gone.set()
 
-    server, base = await serve(mute)
-    async with server:
+    async with serving(mute) as base:
         client = RestClient(base, timeout_s=30.0)
         call = asyncio.ensure_future(client.get("/x", {}))
         await asked.wait()
@@ -130,8 +130,7 @@ async def test_a_call_given_up_while_it_connects_asks_nothing_and_close_waits_fo
         connects.append(connection)
 
     monkeypatch.setattr(HTTPConnection, "connect", connect)
-    server, base = await serve(answering("200 OK", b"{}", asked))
-    async with server:
+    async with serving(answering("200 OK", b"{}", asked)) as base:
         client = RestClient(base)
         call = asyncio.ensure_future(client.get("/x", {}))
         await asyncio.to_thread(connecting.wait, 5.0)

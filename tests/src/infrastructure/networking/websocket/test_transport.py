@@ -294,9 +294,13 @@ async def raw_server(behind_handshake: bytes, answer: bool = True) -> AsyncItera
             writer.write(f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode() + behind_handshake)
             await reader.read()
         writer.close()
+        await writer.wait_closed()
+        ended.set()
 
+    ended = asyncio.Event()
     async with await asyncio.start_server(serve_raw, "127.0.0.1", 0) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await ended.wait()
 
 
 async def test_a_server_that_says_goodbye_but_does_not_hang_up(opener: Opener) -> None:
