@@ -20,7 +20,7 @@ shadow-run: $(STAMP)  ## run both stacks on one feed, end with a verdict and a r
 
 test: $(STAMP)        ## everything that CI runs: lint, types, imports, tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python tests/halves.py $(ARGS)
+	@$(BIN)/python tests/parts.py $(ARGS)
 	@$(BIN)/coverage json -q -o .coverage.json && $(BIN)/python tests/coverage_floor.py .coverage.json
 
 test-long: $(STAMP)   ## the tests that take minutes

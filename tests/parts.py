@@ -1,7 +1,8 @@
-"""`make test`: whole sessions in one process, all other tests in another, at the same time; fails if either does.
+"""`make test` in three parts: whole sessions beside the stacks' tests (measured for coverage) and then the harness's.
 
-Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. Options
-go to both; a path given runs alone, in one process.
+Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. What
+traces lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go
+to all parts; a path given runs alone, in one process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SESSIONS = "tests/shadow/sessions"
+STACKS = ("tests/src", "tests/conformance")
+OTHERS = ("tests", *(f"--ignore={path}" for path in (SESSIONS, *STACKS)))
 COVERAGE = ["--cov=src", "--cov-branch", "--cov-report="]
 NOTHING_COLLECTED = 5
 
@@ -28,15 +31,16 @@ def main(words: list[str]) -> int:
         with subprocess.Popen(pytest(SESSIONS, *words), cwd=ROOT, stdout=said, stderr=said) as sessions:
             sys.stdout.write("whole sessions run beside the tests below; what they say comes last\n")
             sys.stdout.flush()
-            others = subprocess.call(pytest(f"--ignore={SESSIONS}", *COVERAGE, *words), cwd=ROOT)
-            codes = (others, sessions.wait())
+            stacks = subprocess.call(pytest(*STACKS, *COVERAGE, *words), cwd=ROOT)
+            harness = subprocess.call(pytest(*OTHERS, *words), cwd=ROOT)
+            codes = (stacks, harness, sessions.wait())
         said.seek(0)
         sys.stdout.write(said.read().decode(errors="replace"))
     return verdict(codes)
 
 
 def verdict(codes: tuple[int, ...]) -> int:
-    """0 when every half passed; a half in which a filter left nothing does not count unless both are so."""
+    """0 when every part passed; a part in which a filter left nothing does not count unless all are so."""
     counted = [code for code in codes if code != NOTHING_COLLECTED] or list(codes)
     return 1 if any(counted) else 0
 
