@@ -34,11 +34,11 @@ def _rate(text: str | None) -> tuple[int, bool]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from shadow.config import CHANNELS, DEFAULT_CONNECTIONS, DEFAULT_SYMBOLS, SessionConfig, seconds
+    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, SessionConfig, seconds
 
     rate, unpaced = _rate(options.rate)
     config = SessionConfig(
-        connections=options.connections if options.connections is not None else DEFAULT_CONNECTIONS,
+        connections=options.connections if options.connections is not None else CONNECTIONS,
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
         channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,
@@ -160,10 +160,10 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _venue(options: argparse.Namespace) -> int:
-    from shadow.config import BUILT, check_connections
+    from shadow.config import CONNECTIONS, check_connections
     from shadow.venue.alone import run_alone
 
-    connections = options.connections if options.connections is not None else BUILT
+    connections = options.connections if options.connections is not None else CONNECTIONS
     check_connections(connections)
     for name, port in (("--ws-port", options.ws_port), ("--rest-port", options.rest_port)):
         if not 0 <= port <= 65535:
@@ -196,11 +196,11 @@ def _say(text: str) -> None:
 
 
 def _soak(options: argparse.Namespace) -> int:
-    from shadow.config import DEFAULT_CONNECTIONS, DEFAULT_SYMBOLS, check_connections, check_symbols, seconds
+    from shadow.config import CONNECTIONS, DEFAULT_SYMBOLS, check_connections, check_symbols, seconds
     from shadow.soak import SoakConfig, run_soak
     from shadow.soak_figures import as_json, complaints, summary
 
-    connections = options.connections if options.connections is not None else DEFAULT_CONNECTIONS
+    connections = options.connections if options.connections is not None else CONNECTIONS
     symbols = options.symbols if options.symbols is not None else DEFAULT_SYMBOLS
     check_connections(connections)
     check_symbols(symbols)

@@ -19,9 +19,8 @@ from shadow.errors import UsageError
 from shadow.plan import Plan, make_plan, replay_plan
 
 __all__ = [
-    "BUILT",
     "CHANNELS",
-    "DEFAULT_CONNECTIONS",
+    "CONNECTIONS",
     "DEFAULT_RATE",
     "DEFAULT_SYMBOLS",
     "SessionConfig",
@@ -30,7 +29,7 @@ __all__ = [
     "seconds",
 ]
 
-BUILT = (
+CONNECTIONS = (
     "gateio.spot.public",
     "gateio.spot.private",
     "gateio.futures.public",
@@ -38,8 +37,6 @@ BUILT = (
     "mexc.spot.public",
     "mexc.spot.private",
 )
-# Six connections share the default rate; until a quick session has the power to judge that, it compares these two.
-DEFAULT_CONNECTIONS = ("gateio.spot.public", "mexc.spot.public")
 SCOPES = {"public": ("book", "trade", "book_ticker", "ticker"), "private": ("order", "fill", "balance", "position")}
 CHANNELS = SCOPES["public"] + SCOPES["private"]
 DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
@@ -64,8 +61,8 @@ def own_subject(architecture: str) -> str:
 def check_connections(connections: tuple[str, ...]) -> None:
     """UsageError for a connection that is unknown."""
     for connection in connections:
-        if connection not in BUILT:
-            raise UsageError(f"unknown connection {connection!r}; built are {', '.join(BUILT)}")
+        if connection not in CONNECTIONS:
+            raise UsageError(f"unknown connection {connection!r}; built are {', '.join(CONNECTIONS)}")
 
 
 def channels_of(connection: str, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,7 +90,7 @@ class Burn(msgspec.Struct, frozen=True):
 class SessionConfig(msgspec.Struct, kw_only=True):
     """Everything a session needs to know; `validate` must have passed."""
 
-    connections: tuple[str, ...] = DEFAULT_CONNECTIONS
+    connections: tuple[str, ...] = CONNECTIONS
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     channels: tuple[str, ...] = CHANNELS
     feed: str = "sim"

@@ -1,4 +1,4 @@
-"""The burst leg: trains of frames to ONE side at a time, each encoded before and written at once.
+"""The burst leg: trains of frames to ONE side at a time, each encoded before and written at once, in fours: L N N L.
 
 Four of five trains hold the connection's own mix of types, every fifth one type alone.
 """
@@ -15,22 +15,24 @@ from shadow.venue.outlet import Outlet
 from shadow.venue.sources.synthetic import Feed, Keyed
 from shadow.venue.stage import Stage
 
-__all__ = ["BURST_FRAMES", "MIXED", "STEP_S", "burst_leg", "make_burst", "send_burst"]
+__all__ = ["BURST_FRAMES", "MIXED", "PERIOD_S", "STEP_S", "burst_leg", "make_burst", "send_burst"]
 
-BURST_FRAMES: Final = 256
-"""Under the legacy stack's queue."""
+BURST_FRAMES: Final = 128
+"""Four bursts give each side 256 frames, under the legacy stack's queue. Half of that at a time brings the two sides so
+close that most spells of a shared machine hit both."""
 MIXED: Final = "mixed"
 """Stands for the type of a train that holds all types of its connection in their mix."""
-STEP_S: Final = 0.026
-"""From a burst to the next, which goes to the other side: the first side is through with its own by then, and a side
-gets at most 300 frames in 50 ms."""
+STEP_S: Final = 0.011
+"""From a burst to the next of the same four: the side before is through with its own by then."""
+PERIOD_S: Final = 0.052
+"""From four bursts to the next four: a side gets at most 300 frames in 50 ms."""
 # What the harness itself has to do (ledger, encoding, recording) waits until the subject is through with its burst and
 # is over before the next one, so that it does not compete with it.
-_REST_S: Final = 0.013
+_REST_S: Final = 0.008
 
 
 async def burst_leg(stage: Stage, seconds: float, phase: str) -> int:
-    """Bursts in order L N, later N L, for each connection and type in turn; return how many were sent.
+    """Bursts in order L N N L for each connection and type in turn; return how many were sent.
 
     Both sides get the same frames: one train for L N, another for N L.
     """
@@ -42,11 +44,9 @@ async def _bursts(stage: Stage, seconds: float) -> int:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     due, sent = loop.time(), 0
-    for stream, channel, is_reversed, is_turning in _turns(stage):
-        # Where the order changes, the side that came last comes first: it needs its time.
-        due += STEP_S if is_turning else 0.0
-        # Two bursts belong together: a train that only one side got would tell nothing.
-        if due + 2 * STEP_S > end:
+    for stream, channel in _turns(stage):
+        # Four bursts belong together: a train that only one side got would tell nothing.
+        if due + 4 * STEP_S > end:
             return sent
         sides = stage.sides(stream.connection)
         if not any(
@@ -56,13 +56,15 @@ async def _bursts(stage: Stage, seconds: float) -> int:
                 await asyncio.sleep(max(0.0, end - loop.time()))
                 return sent
             continue
-        await asyncio.sleep(max(0.0, due - STEP_S + _REST_S - loop.time()))
+        await asyncio.sleep(max(0.0, due - PERIOD_S + 3 * STEP_S + _REST_S - loop.time()))
         stage.ledger.flush()
-        train = make_burst(stream, channel, sides, BURST_FRAMES)
-        for place, outlet in enumerate(reversed(sides) if is_reversed else sides):
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            sent += send_burst(stage, outlet, train, channel, first=place == 0)
-            due = max(due, loop.time()) + STEP_S
+        trains = [make_burst(stream, channel, sides, BURST_FRAMES) for _ in range(2)]
+        for train, order in zip(trains, (sides, sides[::-1]), strict=True):
+            for place, outlet in enumerate(order):
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                sent += send_burst(stage, outlet, train, channel, first=place == 0)
+                due = max(due, loop.time()) + STEP_S
+        due += PERIOD_S - 4 * STEP_S
     return sent
 
 
@@ -104,19 +106,12 @@ def send_burst(stage: Stage, outlet: Outlet, train: list[Keyed], channel: str, *
     return is_sent
 
 
-def _turns(stage: Stage) -> Iterator[tuple[Feed, str, bool, bool]]:
-    """Pairs of bursts without end: stream, type, whether the second side goes first, whether that has just changed.
-
-    All connections in one order, then all in the other: each change of order costs a step.
-    """
+def _turns(stage: Stage) -> Iterator[tuple[Feed, str]]:
     streams = list(stage.source.streams.values())
     singles = [(stream, channel) for place in range(4) for stream in streams for channel in stream.singles[place:][:1]]
     mixed = [(stream, MIXED) for stream in streams]
     for place in cycle(range(0, max(1, len(singles)), len(streams))):
-        for group in (mixed, mixed, mixed, mixed, singles[place : place + len(streams)]):
-            for is_reversed in (False, True):
-                for number, (stream, channel) in enumerate(group):
-                    yield stream, channel, is_reversed, number == 0
+        yield from (*mixed, *mixed, *mixed, *mixed, *singles[place : place + len(streams)])
 
 
 def _types(stream: Feed, channel: str) -> tuple[str, ...]:

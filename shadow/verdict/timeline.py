@@ -98,7 +98,7 @@ def read_marks(rows: Iterable[Mapping[str, Any]]) -> Timeline:
             if key in open_phases:
                 line.phases.append(Phase(*key, open_phases.pop(key), t))
         elif name == "burst":
-            burst = Burst(detail["burst"], role, detail["connection"], detail["type"], detail.get("frames", 256), t)
+            burst = Burst(detail["burst"], role, detail["connection"], detail["type"], detail["frames"], t)
             line.bursts.setdefault(leg, []).append(burst)
         else:
             _note(line, t, leg, role, name, detail)

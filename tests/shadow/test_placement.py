@@ -45,9 +45,7 @@ def test_processes_run_where_they_are_put_and_this_one_is_let_go_again() -> None
     show = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"]
     with placement.harness():
         harness = subprocess.run(show, capture_output=True, text=True, check=True)
-        subject = subprocess.run(
-            show, capture_output=True, text=True, check=True, preexec_fn=placement.settle_subject
-        )
+        subject = subprocess.run(show, capture_output=True, text=True, check=True, preexec_fn=placement.settle_subject)
     assert harness.stdout.strip() == str(sorted(before - {max(before)}))
     assert subject.stdout.strip() == str([max(before)])
     assert os.sched_getaffinity(0) == before

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 Event = dict[str, Any]
 Edit = Callable[[list[bytes]], list[bytes]]
 Outcome = tuple[int, dict[str, Any], str]
+SPOT = ("--connections", "gateio.spot.public,mexc.spot.public")
 
 
 def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "free") -> Outcome:
@@ -41,12 +42,12 @@ def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "fre
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean run of both stacks over both exchanges, six measured seconds, no calibration.
+    """A clean run of both stacks over the two public spot connections, six measured seconds, no calibration.
 
     Damage is done in its first third: a hole there is not healed by the snapshots of the connect leg.
     """
     out = tmp_path_factory.mktemp("recorded") / "run"
-    shadow_run(out, "--no-calibration", "--duration", "6s", "--seed", "11")
+    shadow_run(out, *SPOT, "--no-calibration", "--duration", "6s", "--seed", "11")
     return out
 
 
@@ -179,7 +180,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Outc
 
     def run(name: str) -> tuple[Path, Outcome]:
         out = folder / name.replace(" ", "-")
-        words = [word.replace("{folder}", str(folder)) for word in LIVE[name]]
+        words = [word.replace("{folder}", str(folder)) for word in (*SPOT, *LIVE[name])]
         return out, shadow_run(out, "--no-calibration", "--duration", "4s", *words)
 
     with ThreadPoolExecutor(3) as pool:

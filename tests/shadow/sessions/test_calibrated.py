@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from shadow.config import Burn, SessionConfig, own_subject
+from shadow.config import CONNECTIONS, Burn, SessionConfig, own_subject
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
+SPOT = ("gateio.spot.public", "mexc.spot.public")
+both_sizes = pytest.mark.parametrize("connections", [CONNECTIONS, SPOT], ids=["six", "two"])
 
 
 class Quiet:
@@ -27,7 +29,7 @@ class Quiet:
         """Nothing to show."""
 
 
-def burned(folder: Path, share: float, duration_s: float, seed: int) -> dict[str, Any]:
+def burned(folder: Path, connections: tuple[str, ...], share: float, seed: int) -> dict[str, Any]:
     """Legacy against legacy, one of them burning a share of the service time that this session measured."""
     from shadow.capture.reader import RunData
     from shadow.session import run_session
@@ -35,7 +37,7 @@ def burned(folder: Path, share: float, duration_s: float, seed: int) -> dict[str
 
     folder.mkdir()
     config = SessionConfig(
-        duration_s=duration_s, seed=seed, new=own_subject("legacy"), burn=Burn(role="new", share=share)
+        connections=connections, seed=seed, new=own_subject("legacy"), burn=Burn(role="new", share=share)
     )
     config.validate()
     assert run_session(config, folder, Quiet()) is None
@@ -53,9 +55,12 @@ def check_against_itself(verdict: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_legacy_against_itself_is_never_rolled_back(run_session: Run, tmp_path: Path, seed: int) -> None:
-    words = ("--new", own_subject("legacy"), "--seed", str(seed), "--duration", "10s")
+@pytest.mark.parametrize(("seed", "connections"), [(1, SPOT), (2, SPOT), (3, CONNECTIONS)])
+def test_legacy_against_itself_is_never_rolled_back(
+    run_session: Run, tmp_path: Path, seed: int, connections: tuple[str, ...]
+) -> None:
+    asked = ("--connections", ",".join(connections))
+    words = (*asked, "--new", own_subject("legacy"), "--seed", str(seed), "--duration", "10s")
     check_against_itself(run_session(tmp_path / "run", *words)[1])
 
 
@@ -71,8 +76,9 @@ def test_a_whole_session_of_legacy_against_itself(run_session: Run, tmp_path: Pa
 @pytest.mark.checklist("R.1")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("share", [0.20, 0.50])
-def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, share: float) -> None:
-    verdict = burned(tmp_path / "run", share, 65.0, seed=5)
+@both_sizes
+def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, connections: tuple[str, ...], share: float) -> None:
+    verdict = burned(tmp_path / "run", connections, share, seed=5)
     assert verdict["verdict"] == "ROLL_BACK", verdict["reason"]
     assert verdict["decided_by"] == "performance"
     slow = {m["id"] for m in verdict["metrics"] if m["verdict"] == "REGRESSION"}
@@ -81,21 +87,25 @@ def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, share: float)
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_twelve_per_cent_is_never_shipped(tmp_path: Path) -> None:
-    verdict = burned(tmp_path / "run", 0.12, 65.0, seed=6)
+@both_sizes
+def test_twelve_per_cent_is_never_shipped(tmp_path: Path, connections: tuple[str, ...]) -> None:
+    verdict = burned(tmp_path / "run", connections, 0.12, seed=6)
     assert verdict["verdict"] != "SHIP"
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_five_per_cent_is_never_rolled_back(tmp_path: Path) -> None:
-    verdict = burned(tmp_path / "run", 0.05, 65.0, seed=7)
+@both_sizes
+def test_five_per_cent_is_never_rolled_back(tmp_path: Path, connections: tuple[str, ...]) -> None:
+    verdict = burned(tmp_path / "run", connections, 0.05, seed=7)
     assert verdict["verdict"] != "ROLL_BACK", verdict["reason"]
 
 
 @pytest.mark.long
 @pytest.mark.checklist("S.1")
 @pytest.mark.timeout(240)
-def test_the_new_stack_ships(run_session: Run, tmp_path: Path) -> None:
-    code, verdict, _ = run_session(tmp_path / "run", timeout_s=200, cores="shared")
+@both_sizes
+def test_the_new_stack_ships(run_session: Run, tmp_path: Path, connections: tuple[str, ...]) -> None:
+    words = ("--connections", ",".join(connections))
+    code, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=200, cores="shared")
     assert (code, verdict["verdict"]) == (0, "SHIP"), verdict["reason"]

@@ -20,6 +20,7 @@ Run = Callable[..., Outcome]
 Live = dict[str, tuple[Path, Outcome]]
 LOST = {"MISSING", "STALE"}
 WRONG = {"FIELD", "STATE"}
+SPOT = ("--connections", "gateio.spot.public,mexc.spot.public")
 
 QUICK = {
     "the_handlers_cannot_be_constructed": {"EXC"},
@@ -64,13 +65,13 @@ def test_a_migration_that_was_called_finished(live: Live, fault: str) -> None:
 @pytest.mark.checklist("R.4")
 @pytest.mark.parametrize("fault", SLOW)
 def test_faults_of_real_migrations(run_session: Run, tmp_path: Path, fault: str) -> None:
-    words = ("--new", faulty(fault), "--no-calibration", "--duration", "4s")
+    words = (*SPOT, "--new", faulty(fault), "--no-calibration", "--duration", "4s")
     check(run_session(tmp_path / "run", *words), SLOW[fault])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_warning_for_each_message_is_found_by_its_cost(run_session: Run, tmp_path: Path) -> None:
-    words = ("--new", faulty("one_warning_for_each_message"))
+    words = (*SPOT, "--new", faulty("one_warning_for_each_message"))
     code, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=200)
     assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "performance"), verdict["reason"]

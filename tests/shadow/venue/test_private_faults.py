@@ -161,7 +161,7 @@ async def test_both_sides_see_the_same_account(begin: Begin, connection: str) ->
     assert CREDENTIALS["mexc"]["secret"] not in text
 
 
-async def test_bursts_hold_about_256_frames_of_whole_actions(begin: Begin) -> None:
+async def test_bursts_hold_about_128_frames_of_whole_actions(begin: Begin) -> None:
     venue, clients = await begin(GATEIO)
     for client in clients:
         await client.subscribe()
@@ -171,7 +171,7 @@ async def test_bursts_hold_about_256_frames_of_whole_actions(begin: Begin) -> No
     ledger = dict(await venue.end())
     bursts = [json.loads(row["detail"]) for row in ledger["marks"] if row["name"] == "burst"]
     assert len(bursts) >= 4
-    assert all(240 <= burst["frames"] <= 262 and burst["type"] == "mixed" for burst in bursts)
+    assert all(112 <= burst["frames"] <= 134 and burst["type"] == "mixed" for burst in bursts)
 
 
 async def test_a_refused_proof_is_refused_once(begin: Begin) -> None:
