@@ -45,7 +45,12 @@ def _add_feed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
     )
-    parser.add_argument("--rate", default=None, metavar="N|max", help="messages per second per subject, default 600")
+    parser.add_argument(
+        "--rate",
+        default=None,
+        metavar="N|max",
+        help="messages per second per subject, default 600; max: how much each side keeps up with",
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
     parser.add_argument("--profile", choices=("default", "storm"), default="default")
     parser.add_argument(
@@ -61,7 +66,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_feed(parser)
     parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
     parser.add_argument("--channels", type=_listed, metavar="LIST", help="default: all of each connection's scope")
-    parser.add_argument("--duration", default="65s", metavar="TIME", help="sum of the measured phases, default 65s")
+    parser.add_argument(
+        "--duration", default="", metavar="TIME", help="sum of the measured phases, default 65s (12s with --rate max)"
+    )
     parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")

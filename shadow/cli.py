@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
         channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,
         profile=options.profile,
-        duration_s=seconds(options.duration),
+        duration_s=seconds(options.duration) if options.duration else None,
         rate=rate,
         unpaced=unpaced,
         seed=options.seed,
@@ -57,10 +57,6 @@ def _run(options: argparse.Namespace) -> int:
     )
     if options.direct:
         raise UsageError("--direct goes with --feed live, which is not built yet")
-    if unpaced and not config.is_replay:
-        raise UsageError(
-            "--rate max is not built yet for the synthetic feed; give a number, or use --feed capture:PATH"
-        )
     config.validate()
     return _measure_and_judge(config, as_json=options.json)
 

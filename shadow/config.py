@@ -16,7 +16,7 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import Plan, make_plan, replay_plan
+from shadow.plan import CAPACITY_S, Plan, capacity_plan, make_plan, replay_plan
 
 __all__ = [
     "CHANNELS",
@@ -95,7 +95,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     channels: tuple[str, ...] = CHANNELS
     feed: str = "sim"
     profile: str = "default"
-    duration_s: float = QUICK_S
+    duration_s: float | None = None
     rate: int = DEFAULT_RATE
     unpaced: bool = False
     seed: int = 1
@@ -113,6 +113,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """Whether the feed is a capture."""
         return self.feed.startswith("capture:")
 
+    @property
+    def is_capacity(self) -> bool:
+        """Whether the synthetic feed is to find the highest pace that each side keeps up with."""
+        return self.unpaced and not self.is_replay
+
     def commands(self) -> dict[str, list[str]]:
         """The argv of each role; a foreign legacy also plays the second legacy."""
         legacy = shlex.split(self.legacy or own_subject("legacy"))
@@ -126,7 +131,9 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """The legs and phases of this session."""
         if self.is_replay:
             return replay_plan()
-        return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
+        if self.is_capacity:
+            return capacity_plan(self.duration_s or CAPACITY_S)
+        return make_plan(self.duration_s or QUICK_S, calibration=self.calibration, connections=len(self.connections))
 
     def validate(self) -> None:
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
@@ -188,6 +195,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")
+        if self.is_capacity and self.faults:
+            raise UsageError("--fault does not go with --rate max: a disturbed side keeps up with less")
         if self.rate <= 0:
             raise UsageError(f"--rate {self.rate} must be a positive number of messages per second, or max")
         from shadow.venue.faults import check_faults, parse_fault

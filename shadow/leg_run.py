@@ -25,6 +25,8 @@ STOP_S = 5.0
 QUIET_NS = 100_000_000
 SHORT_S = 2.0
 REPLAY_S = 3600.0
+# A machine that cannot keep a step's pace takes longer for it, and making its frames takes as long again.
+CAPACITY_TIMES = 20
 
 
 class Listener(Protocol):
@@ -211,6 +213,10 @@ class LegRun:
             name = "control" if self.leg.leg == "control" else "burst"
             command = {"cmd": "burst", "seconds": phase.seconds, "phase": name}
             await self._venue.ask(command, _done("burst"), timeout_s=phase.seconds + 30)
+        elif phase.rate:
+            command = {"cmd": "capacity", "phase": phase.phase, "seconds": phase.seconds, "rate": phase.rate}
+            await self._venue.ask(command, _done("capacity"), timeout_s=CAPACITY_TIMES * phase.seconds + 60)
+            await self._drain()
         elif phase.phase == "connect":
             command = {"cmd": "connect", "closes": CLOSES, "seconds": phase.seconds}
             await self._venue.ask(command, _done("connect"), timeout_s=phase.seconds + 60)

@@ -10,7 +10,21 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["BLOCK_S", "CLOSES", "GAP_US", "MIX", "WARM_UP_S", "Leg", "Phase", "Plan", "make_plan", "replay_plan"]
+__all__ = [
+    "BLOCK_S",
+    "CAPACITY_RATES",
+    "CAPACITY_S",
+    "CLOSES",
+    "GAP_US",
+    "MIX",
+    "WARM_UP_S",
+    "Leg",
+    "Phase",
+    "Plan",
+    "capacity_plan",
+    "make_plan",
+    "replay_plan",
+]
 
 MIX = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
 BLOCK_S = 0.5
@@ -32,15 +46,21 @@ _MANY = {
     "control": {"burst": 3.5},
 }
 _MANY_FROM = 3
+CAPACITY_RATES = (1000, 2000, 3000, 5000, 7000, 10_000, 14_000, 20_000)
+CAPACITY_S = 12.0
 _ROLES = {"main": ("legacy", "new")}
 _AA_ROLES = ("legacy", "legacy2")
 
 
-class Phase(msgspec.Struct, frozen=True):
-    """One measured stretch of a leg; `seconds` is 0 for a replay, which ends with its capture."""
+class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One measured stretch of a leg; `seconds` is 0 for a replay, which ends with its capture.
+
+    `rate` is the frames/s per side of a step of the capacity mode, 0 where the session's own rate holds.
+    """
 
     phase: str
     seconds: float
+    rate: int = 0
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -90,6 +110,13 @@ def make_plan(duration_s: float, *, calibration: bool, connections: int) -> Plan
             for leg, phases in lengths.items()
         )
     )
+
+
+def capacity_plan(duration_s: float) -> Plan:
+    """One leg of steps of rising pace and of equal length."""
+    seconds = round(duration_s / len(CAPACITY_RATES), 3)
+    steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
+    return Plan((Leg("main", _ROLES["main"], steps),))
 
 
 def replay_plan() -> Plan:

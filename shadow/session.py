@@ -265,7 +265,7 @@ class Session:
             "seed": config.seed,
             "faults": list(config.faults),
             "commands": {"legacy": config.legacy or "(own legacy)", "new": config.new or "(own new)"},
-            "calibration": config.calibration and not config.is_replay,
+            "calibration": config.calibration and not config.unpaced and not config.is_replay,
             "mix": MIX,
             "plan": self.plan.as_json(),
             "cores": self._placement.name,

@@ -11,6 +11,7 @@ import msgspec
 
 from shadow.errors import ShadowError, UsageError
 from shadow.venue.bursts import burst_leg
+from shadow.venue.capacity import capacity_step
 from shadow.venue.connect_leg import connect_leg
 from shadow.venue.options import read_options
 from shadow.venue.pace import pace
@@ -106,6 +107,10 @@ async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
         if isinstance(rate, str):
             return {"error": "a synthetic feed has no rate max; give a number"}
         return {"frames": await pace(stage, command.phase, command.seconds or 0.0, rate)}
+    if command.cmd == "capacity":
+        if venue.recording is not None or not isinstance(command.rate, int | float):
+            return {"error": "capacity is of the synthetic feed and takes a rate"}
+        return {"frames": await capacity_step(stage, command.phase, command.seconds or 0.0, command.rate)}
     if command.cmd == "replay":
         if venue.recording is None:
             return {"error": "nothing to replay: the feed is synthetic"}

@@ -50,6 +50,15 @@ class Tee:
         if self._waiting:
             self._timer = self._loop.call_later(self._gap_s, self.flush)
 
+    def send_at_once(self, frames: Sequence[tuple[Frame, str]], outlets: Sequence[Outlet]) -> None:
+        """Send without a gap: to one side and right behind it to the other."""
+        self.flush()
+        order = self._next_order(outlets, frames[0][1]) if frames and len(outlets) > 1 else outlets
+        for frame, key in frames:
+            for place, outlet in enumerate(order):
+                if outlet.has(key):
+                    outlet.deliver(frame, key, place == 0)
+
     def _next_order(self, outlets: Sequence[Outlet], key: str) -> Sequence[Outlet]:
         """Drawn for one frame, the opposite for the next of the same stream: either side is first equally often."""
         is_reversed = self._owed.pop(key, None)

@@ -32,7 +32,8 @@ class Assessment:
 def assess(evidence: Evidence, limits: Checklist) -> Assessment:
     """Confirmed fact > NOT FIT > REGRESSION > HOLD > SHIP.
 
-    Without calibration NOT FIT is left to a legacy that failed, and SHIP is out of reach. A replay proves facts only.
+    Without calibration NOT FIT is left to a legacy that failed, and SHIP is out of reach. A replay and a capacity run
+    prove facts only.
     """
     alphas = alphas_of(evidence.metrics, limits)
     calibration = calibrate(evidence, alphas, limits)
@@ -43,7 +44,7 @@ def assess(evidence: Evidence, limits: Checklist) -> Assessment:
         if metric.verdict == "REGRESSION" and metric.measured.census is not None and metric.measured.census.fact
     ]
     doubts = _doubts(evidence, limits)
-    triggers = trigger_lines(metrics, facts, bool(doubts), evidence.replay, limits)
+    triggers = trigger_lines(metrics, facts, bool(doubts), bool(evidence.facts_only), limits)
     outcome, reason, decided_by = _decide(evidence, calibration, metrics, facts, doubts, limits)
     return Assessment(outcome, reason, decided_by, triggers, metrics, calibration)
 
@@ -82,8 +83,9 @@ def _decide(
         return "ROLL_BACK", _more(_regression(worst), len(worse) - 1, "regression"), _trigger_of(worst, limits)
     if doubts:
         return "HOLD", _more(doubts[0], len(doubts) - 1, "reason"), None
-    if evidence.replay:
-        return "HOLD", "No difference found; a replay proves facts only, latency is not judged and nothing ships.", None
+    if evidence.facts_only:
+        text = f"No difference found; {evidence.facts_only}, latency is not judged and nothing ships."
+        return "HOLD", text, None
     held = [metric for metric in metrics if metric.verdict == "HOLD"]
     if held:
         text = f"{held[0].id} could not be decided: {held[0].note or 'no data'}"

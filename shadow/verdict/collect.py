@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shadow.stats.intervals import Estimate
+from shadow.verdict.capacity import capacity_metric, steps_of
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.latency import latency_metrics
@@ -80,8 +81,12 @@ class Collected:
         return out
 
     def facts_only(self) -> list[Measured]:
-        """The metrics of a replay: uptime alone."""
-        return [self._uptime(connection, ["main"]) for connection in self.plan.connections]
+        """The metrics of a replay, uptime alone, or of a capacity run, which has its ceiling as well."""
+        uptime = [self._uptime(connection, ["main"]) for connection in self.plan.connections]
+        if not self.plan.capacity or "main" not in self.diffs:
+            return uptime
+        steps = steps_of(self.run, self.diffs["main"], self.timeline.phases)
+        return [*uptime, capacity_metric(steps, self.diffs["main"].roles, self.limits.session.margin)]
 
     def control(self) -> Estimate | None:
         """The positive control's estimate."""

@@ -76,11 +76,12 @@ class Fact:
 class Evidence:
     """Everything that the verdict is decided on; `aa` and `control` are None where a session has no calibration.
 
+    `facts_only` says what a session compares that judges no latency, empty where it does.
     `legacy_failures`, `aa_intolerable` and `hold` are sentences; `frames_share` is accounted / sent.
     """
 
     grade: str
-    replay: bool
+    facts_only: str
     calibrated: bool
     metrics: list[Measured]
     aa: dict[str, Measured] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from shadow.verdict.analysis import build_analysis
 from shadow.verdict.assess import EXIT_CODES, assess
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import AA_LEGS, Collected
-from shadow.verdict.evidence import Evidence, six_digits
+from shadow.verdict.evidence import Evidence, Measured, six_digits
 from shadow.verdict.facts import (
     difference_facts,
     failure_facts,
@@ -116,11 +116,11 @@ def gather(collected: Collected) -> Evidence:
     facts = failure_facts(timeline) + mute_facts + (difference_facts(main.differences) if main else [])
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
-    metrics = collected.facts_only() if plan.replay else collected.comparison(["main"])
+    metrics = collected.facts_only() if plan.replay or plan.capacity else collected.comparison(["main"])
     aa = {metric.id: metric for metric in collected.comparison(AA_LEGS)} if calibrated else None
     return Evidence(
         grade=plan.grade,
-        replay=plan.replay,
+        facts_only=_facts_only(plan, metrics),
         calibrated=calibrated,
         metrics=metrics,
         aa=aa,
@@ -133,6 +133,16 @@ def gather(collected: Collected) -> Evidence:
         frames_sent=main.frames_sent if main else 0,
         frames_accounted=main.frames_accounted if main else 0,
     )
+
+
+def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:
+    """Why a session judges no latency; empty where it does."""
+    if plan.replay:
+        return "a replay proves facts only"
+    if not plan.capacity:
+        return ""
+    paces = [(m.new or 0.0, m.legacy or 0.0) for m in metrics if m.id == "throughput.max"] or [(0.0, 0.0)]
+    return "of the steps new kept up with {:.0f} frames/s, legacy with {:.0f}".format(*paces[0])
 
 
 def _aa_intolerable(collected: Collected) -> list[str]:

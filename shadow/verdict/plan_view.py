@@ -35,6 +35,11 @@ class PlanView:
         """A capture is replayed: facts only."""
         return self.feed.partition(":")[0] == "capture"
 
+    @property
+    def capacity(self) -> bool:
+        """Steps of rising pace: facts, and what each side keeps up with."""
+        return any(phase.get("rate") for leg in self.legs for phase in leg["phases"])
+
     def roles(self, leg: str) -> tuple[str, str]:
         """Baseline and candidate of a leg."""
         for planned in self.legs:

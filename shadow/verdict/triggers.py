@@ -27,7 +27,7 @@ class TriggerLine:
 
 
 def trigger_lines(
-    metrics: list[JudgedMetric], facts: list[Fact], unsettled: bool, replay: bool, limits: Checklist
+    metrics: list[JudgedMetric], facts: list[Fact], unsettled: bool, facts_only: bool, limits: Checklist
 ) -> list[TriggerLine]:
     """All triggers in the checklist's order.
 
@@ -41,7 +41,7 @@ def trigger_lines(
         if fact is not None:
             line = TriggerLine(trigger.id, trigger.threshold, "REGRESSION", fact.worst)
         elif trigger.metrics:
-            verdict: MetricVerdict = "HOLD" if replay and trigger.id != "stability" else _combined(mine)
+            verdict: MetricVerdict = "HOLD" if facts_only and trigger.id != "stability" else _combined(mine)
             line = TriggerLine(trigger.id, trigger.threshold, verdict, worst.id if worst else None)
         else:
             line = TriggerLine(trigger.id, trigger.threshold, "HOLD" if unsettled else "PASS", None)

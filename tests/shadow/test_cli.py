@@ -35,6 +35,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "--feed", "capture:no/such/file.session"], "no/such/file.session"),
         (["run", "--rate", "fast"], "fast"),
         (["run", "--rate", "0"], "positive"),
+        (["run", "--rate", "max", "--fault", "close@mexc.spot.public"], "does not go with --rate max"),
         (["run", "--duration", "soon"], "soon"),
         (["run", "--grade", "release"], "release"),
         (["run", "--new", "no-such-command-anywhere --flag"], "no-such-command-anywhere"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shadow.plan import Plan, make_plan, replay_plan
+from shadow.plan import CAPACITY_RATES, Plan, capacity_plan, make_plan, replay_plan
 
 
 def paired_s(plan: Plan) -> dict[str, float]:
@@ -50,3 +50,10 @@ def test_calibration_stands_before_and_after_and_ends_with_the_control() -> None
 
 def test_a_replay_has_one_leg_and_no_calibration() -> None:
     assert [(leg.leg, [p.phase for p in leg.phases]) for leg in replay_plan().legs] == [("main", ["replay"])]
+
+
+def test_a_capacity_run_climbs_in_steps_of_equal_length() -> None:
+    (leg,) = capacity_plan(12.0).legs
+    assert [step.rate for step in leg.phases] == list(CAPACITY_RATES) == sorted(CAPACITY_RATES)
+    assert {step.seconds for step in leg.phases} == {12.0 / len(CAPACITY_RATES)}
+    assert max(CAPACITY_RATES) >= 10_000

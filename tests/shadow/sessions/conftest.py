@@ -160,6 +160,7 @@ LIVE = {
     "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
     "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
     "leaves a child": ("--new", relay("leaves-a-child")),
+    "as fast as both keep up": ("--rate", "max", "--duration", "2s"),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
     "an account": ("--connections", ACCOUNTS, "--new", relay("spy={folder}/credentials.json")),

@@ -25,3 +25,14 @@ def test_the_same_events_by_another_door_and_over_another_transport(live: Live, 
     assert len(types) == 8
     states = [orjson.loads(row["body"])["state"] for row in events if row["k"] == "state"]
     assert {"connecting", "connected", "subscribed", "closed"} <= set(states)
+
+
+def test_a_capacity_run_loses_nothing_of_new_and_says_what_each_side_keeps_up_with(live: Live) -> None:
+    _, (code, verdict, _) = live["as fast as both keep up"]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    assert {entry["side"] for entry in verdict["differences"] if entry["code"] not in HARMLESS} <= {"legacy"}
+    assert verdict["coverage"]["harness_drops"] == 0
+    assert verdict["coverage"]["frames_sent"] > 2 * 15_000
+    (ceiling,) = (metric for metric in verdict["metrics"] if metric["id"] == "throughput.max")
+    assert ceiling["new"] >= 900
+    assert f"{ceiling['new']:.0f} frames/s" in verdict["reason"]

@@ -152,3 +152,27 @@ async def test_the_storm_closes_right_behind_data(start: Any, join: Any) -> None
     behind = [min(t - r["t_sent"] for r in ledger["sends"] if r["t_sent"] < t) for t in closes]
     assert len(behind) == 4
     assert max(behind) < 20_000_000
+
+
+@pytest.mark.timeout(30)
+async def test_a_capacity_step_writes_every_frame_to_both_sides_at_its_pace(start: Any, join: Any) -> None:
+    venue, clients = await begin(start, join, [GATEIO, MEXC])
+    done = await venue.ask("capacity", seconds=0.5, rate=1000, phase="capacity-1000")
+    assert 500 <= done["frames"] <= 520
+    expected = (await venue.ask("drain"))["expected"]
+    assert expected["legacy"] == expected["new"]
+    for client in clients.values():
+        await (await client.socket.ping())
+    ledger = await venue.end()
+    await asyncio.gather(*(client.reader for client in clients.values()))
+    begun, ended = (
+        next(m["t"] for m in ledger["marks"] if m["name"] == name and "capacity-1000" in m["detail"])
+        for name in ("phase-begin", "phase-end")
+    )
+    assert ended - begun >= 490_000_000
+    sends = [row for row in ledger["sends"] if begun <= row["t_sent"] <= ended]
+    by_side = [[row["frame_no"] for row in sends if row["subject"] == side] for side in ("legacy", "new")]
+    assert sorted(by_side[0]) == sorted(by_side[1])
+    assert len(by_side[0]) == done["frames"]
+    firsts = [row["subject"] for row in sends if row["first_written"]]
+    assert 0.4 < firsts.count("legacy") / len(firsts) < 0.6

@@ -31,7 +31,7 @@ def evidence(new: float = 1.0, aa: Any = 1.0, control: float | None = 1.3, **res
     aa_cpu = metric(rest.pop("aa_cpu", 1.0), "cpu.per_message", se=0.0005)
     against_itself = {TYPICAL: metric(aa), "cpu.per_message": aa_cpu} if isinstance(aa, float) else aa
     defaults: dict[str, Any] = {
-        "grade": "quick", "replay": False, "calibrated": True, "metrics": metrics, "aa": against_itself,
+        "grade": "quick", "facts_only": "", "calibrated": True, "metrics": metrics, "aa": against_itself,
         "control": None if control is None else interval(control), "frames_sent": 1000, "frames_accounted": 1000,
     }  # fmt: skip
     return Evidence(**defaults | rest)
@@ -77,8 +77,12 @@ UNCALIBRATED: dict[str, Any] = {"calibrated": False, "aa": None, "control": None
         (evidence(frames_accounted=999), "SHIP", None),
         (evidence(frames_accounted=998), "HOLD", None),
         (evidence(frames_sent=0, frames_accounted=0), "HOLD", None),
-        (evidence(replay=True, metrics=[], **UNCALIBRATED), "HOLD", None),
-        (evidence(replay=True, metrics=[], facts=[FACT], **UNCALIBRATED), "ROLL_BACK", "functionality"),
+        (evidence(facts_only="a replay proves facts only", metrics=[], **UNCALIBRATED), "HOLD", None),
+        (
+            evidence(facts_only="a replay proves facts only", metrics=[], facts=[FACT], **UNCALIBRATED),
+            "ROLL_BACK",
+            "functionality",
+        ),
     ],
 )
 def test_precedence(case: Evidence, outcome: str, decided_by: str | None) -> None:
