@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
+import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from exchanges.structs import ConnectionState, ExchangeConfig, PublicWebsocketChannelType, Symbol, WebSocketConfig
@@ -59,6 +64,8 @@ class Venue:
         self.name = name
         self.burst = 0
         self.code: int | None = None
+        self.links: set[ServerConnection] = set()
+        self.requests: list[Any] = []
         self.opened: list[float] = []
         self.closed: list[float] = []
         self.url = ""
@@ -66,13 +73,36 @@ class Venue:
     async def handle(self, connection: ServerConnection) -> None:
         self.opened.append(perf_counter())
         ack, push = WIRES[self.name]
+        self.links.add(connection)
+        with suppress(ConnectionClosedError):
+            await self._serve(connection, ack, push)
+        self.links.discard(connection)
+
+    async def _serve(
+        self, connection: ServerConnection, ack: Callable[..., str], push: Callable[[int], str | bytes]
+    ) -> None:
         async for text in connection:
-            await connection.send(ack(json.loads(text)))
+            self.requests.append(json.loads(text))
+            await connection.send(ack(self.requests[-1]))
             for number in range(self.burst):
                 await connection.send(push(number))
             if self.code is not None and len(self.opened) == 1:
                 self.closed.append(perf_counter())
                 await connection.close(self.code)
+
+    async def push(self, number: int) -> None:
+        """One frame to whoever is connected."""
+        _, push = WIRES[self.name]
+        for connection in tuple(self.links):
+            await connection.send(push(number))
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator[int]:
+        """Listen; yields the port."""
+        async with serve(self.handle, "127.0.0.1", port, close_timeout=0.2) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            self.url = f"ws://127.0.0.1:{port}/ws"
+            yield port
 
 
 class Listener:
@@ -106,8 +136,7 @@ class Listener:
 @pytest.fixture(params=list(WIRES))
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     fake = Venue(request.param)
-    async with serve(fake.handle, "127.0.0.1", 0, close_timeout=0.2) as server:
-        fake.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ws"
+    async with fake.serving():
         yield fake
 
 
@@ -147,3 +176,95 @@ async def test_data_right_in_front_of_a_close_is_delivered_and_the_connection_re
     assert connection.handler.reconnection_count == 1
     assert connection.handler.error_count == 0
     await connection.close()
+
+
+class Several:
+    """A venue for each exchange and `each` connections to it; `stopped` tells which one has gone away."""
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+        self.venues = {name: Venue(name) for name in WIRES}
+        self.listeners = {name: [Listener() for _ in range(each)] for name in WIRES}
+        self.connections: list[Any] = []
+        self._doors: dict[str, AsyncExitStack] = {}
+        self.ports: dict[str, int] = {}
+
+    async def listen(self, name: str) -> None:
+        self._doors[name] = door = AsyncExitStack()
+        self.ports[name] = await door.enter_async_context(self.venues[name].serving(self.ports.get(name, 0)))
+
+    async def stop(self, name: str) -> None:
+        await self._doors.pop(name).aclose()
+
+    async def start(self) -> None:
+        for name, venue in self.venues.items():
+            await self.listen(name)
+            for listener in self.listeners[name]:
+                self.connections.append(connect(venue, listener))
+                await self.connections[-1].start([BTC], CHANNELS)
+        for name in self.venues:
+            await self.confirmed(name, 1)
+
+    async def confirmed(self, name: str, times: int) -> None:
+        for listener in self.listeners[name]:
+            await listener.until(lambda listener=listener: len(listener.answers) == times)
+
+    async def close(self) -> None:
+        for connection in self.connections:
+            await connection.close()
+        for name in tuple(self._doors):
+            await self.stop(name)
+
+
+def held() -> tuple[int, int, int]:
+    """Tasks, open files and threads of this process."""
+    return len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+@pytest.mark.checklist("5.2.7", "5.2.9")
+@pytest.mark.parametrize("failing", WIRES)
+async def test_one_exchange_failing_leaves_the_others_alone(failing: str) -> None:
+    several = Several(each=2)
+    await several.start()
+    well = [name for name in WIRES if name != failing]
+    await several.stop(failing)
+    for listener in several.listeners[failing]:
+        await listener.until(lambda listener=listener: listener.states[-1] is not ConnectionState.CONNECTED)
+    for number in range(50):
+        for name in well:
+            await several.venues[name].push(number)
+    for name in well:
+        for listener in several.listeners[name]:
+            await listener.until(lambda listener=listener: len(listener.best) == 50)
+            assert [best.update_id for best in listener.best] == list(range(50))
+            assert listener.states.count(ConnectionState.CONNECTED) == 1
+    await several.listen(failing)
+    await several.confirmed(failing, 2)
+    await several.venues[failing].push(7)
+    for listener in several.listeners[failing]:
+        await listener.until(lambda listener=listener: len(listener.best) == 1)
+    await several.close()
+
+
+@pytest.mark.checklist("5.2.10", "5.2.13")
+async def test_a_storm_of_reconnections_ends_with_one_link_for_each_and_nothing_left_behind() -> None:
+    before = held()
+    several = Several(each=10)
+    await several.start()
+    for rounds in range(2, 7):
+        for venue in several.venues.values():
+            links = tuple(venue.links)
+            assert len(links) == several.each
+            for link in links:
+                link.transport.abort()
+        for name, venue in several.venues.items():
+            await several.confirmed(name, rounds)
+            assert len(venue.opened) == len(venue.requests) == several.each * rounds
+    for venue in several.venues.values():
+        await venue.push(1)
+        await venue.push(2)
+    for listener in (one for listeners in several.listeners.values() for one in listeners):
+        await listener.until(lambda listener=listener: len(listener.best) == 2)
+    await several.close()
+    gc.collect()
+    assert held() == before
