@@ -182,6 +182,8 @@ def _scope(data: ReportInput) -> list[Fact]:
     rate = session.rate if isinstance(session.rate, str) else count(session.rate)
     seed = NO_DATA if session.seed is None else session.seed
     shape = f"profile {session.profile or NO_DATA}; {rate} messages/s for each subject; seed {seed}"
+    if session.time_scale != 1.0:
+        shape += f"; COMPRESSED DAY: 24 hours in {seconds(86_400 / session.time_scale)}"
     return [
         Fact("Grade and feed", f"{session.grade or NO_DATA}; feed {session.feed or NO_DATA}"),
         Fact("Load", f"{shape}; {seconds(session.duration_s)}"),

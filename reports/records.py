@@ -167,6 +167,7 @@ class Session(msgspec.Struct):
     symbols: list[str] = []
     channels: dict[str, list[str] | None] | None = None
     profile: str | None = None
+    time_scale: float = 1.0
     duration_s: float | None = None
     rate: float | str | None = None
     seed: int | None = None

@@ -69,6 +69,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duration", default="", metavar="TIME", help="sum of the measured phases, default 65s (12s with --rate max)"
     )
+    parser.add_argument(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="a compressed day: 24-hour closes and listen keys come N times sooner, default 1",
+    )
     parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")

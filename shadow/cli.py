@@ -46,6 +46,7 @@ def _run(options: argparse.Namespace) -> int:
         duration_s=seconds(options.duration) if options.duration else None,
         rate=rate,
         unpaced=unpaced,
+        time_scale=options.time_scale,
         seed=options.seed,
         grade=options.grade,
         faults=tuple(options.fault),

@@ -42,6 +42,7 @@ CHANNELS = SCOPES["public"] + SCOPES["private"]
 DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
 DEFAULT_RATE = 600
 QUICK_S = 65.0
+TIME_SCALES = (1.0, 1440.0)
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -98,6 +99,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     duration_s: float | None = None
     rate: int = DEFAULT_RATE
     unpaced: bool = False
+    time_scale: float = 1.0
     seed: int = 1
     grade: str = "quick"
     faults: tuple[str, ...] = ()
@@ -195,6 +197,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")
+        least, most = TIME_SCALES
+        if not least <= self.time_scale <= most:
+            raise UsageError(f"--time-scale {self.time_scale:g} must be from {least:g} to {most:g}, a day in a minute")
+        if self.is_replay and self.time_scale != 1.0:
+            raise UsageError("--time-scale does not go with --feed capture: a recorded feed keeps its own time")
         if self.is_capacity and self.faults:
             raise UsageError("--fault does not go with --rate max: a disturbed side keeps up with less")
         if self.rate <= 0:

@@ -130,6 +130,7 @@ class Session:
                 "ledger_dir": None,
                 "host": "127.0.0.1",
                 "unpaced": config.unpaced,
+                "time_scale": config.time_scale,
                 "credentials": self._credentials,
             },
             on_message=self._on_venue,
@@ -168,17 +169,17 @@ class Session:
             raise
 
     async def _options(self, leg: Leg) -> dict[str, dict[str, Any]]:
-        """Burned CPU: the positive control's, or what a drill asks for."""
+        """By role: the compressed day, and burned CPU, which the positive control or a drill asks for."""
+        scale = self.config.time_scale
+        options: dict[str, dict[str, Any]] = {role: {} if scale == 1.0 else {"time_scale": scale} for role in leg.roles}
         asked = self.config.burn
         if leg.leg == "control":
-            burn = await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
+            options["legacy2"] |= await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
         elif asked is not None and asked.role in leg.roles and leg.leg == "main":
-            burn = await self._measured_burn(asked.role, "legacy", asked.share)
-        else:
-            return {}
-        return burn
+            options[asked.role] |= await self._measured_burn(asked.role, "legacy", asked.share)
+        return options
 
-    async def _measured_burn(self, role: str, measured_role: str, share: float) -> dict[str, dict[str, Any]]:
+    async def _measured_burn(self, role: str, measured_role: str, share: float) -> dict[str, Any]:
         from shadow.burn import service_ns
 
         measured = await asyncio.to_thread(service_ns, self.folder, "aa1", measured_role)
@@ -187,7 +188,7 @@ class Session:
         detail = orjson.dumps({"burn_ns": burn_ns, "share": share, "service_ns": measured}).decode()
         row = [perf_counter_ns(), "control" if role == "legacy2" else "main", role, "burn", detail]
         await self._recorder.send({"cmd": "mark", "row": row})
-        return {role: {"burn_ns": burn_ns}}
+        return {"burn_ns": burn_ns}
 
     def _specs(self, role: str) -> list[ConnectionSpec]:
         lane = self._lanes[role]
@@ -260,6 +261,7 @@ class Session:
             "symbols": list(config.symbols),
             "channels": {one: list(channels_of(one, config.channels)) for one in config.connections},
             "profile": config.profile,
+            "time_scale": config.time_scale,
             "duration_s": self.plan.measured_s,
             "rate": config.rate,
             "seed": config.seed,

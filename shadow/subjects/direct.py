@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import Any
 
 from exchanges.structs import Balance, ConnectionState, ExchangeConfig, Fill, Order, Position, Symbol
@@ -27,10 +28,15 @@ class DirectDoor:
     """A connection behind the same four calls as a manager's."""
 
     def __init__(
-        self, exchange: str, config: ExchangeConfig, callbacks: PublicCallbacks | PrivateCallbacks, is_private: bool
+        self,
+        exchange: str,
+        config: ExchangeConfig,
+        callbacks: PublicCallbacks | PrivateCallbacks,
+        is_private: bool,
+        options: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         builder = import_module(f"exchanges.integrations.{exchange}.builder")
-        self._connection = builder.build_direct(config, callbacks, is_private)
+        self._connection = builder.build_direct(config, callbacks, is_private, **options)
 
     async def initialize(self, symbols: Sequence[Any], channels: Sequence[Any]) -> None:
         """Connect and subscribe in the background."""

@@ -26,6 +26,8 @@ EXCHANGE_NAMES = {
     ("gateio", "futures"): "GATEIO_FUTURES",
     ("mexc", "spot"): "MEXC_SPOT",
 }
+HEARTBEAT_S = 30.0
+EXTEND_EVERY_S = 1800.0
 STATES = {"closing": "closed"}
 
 
@@ -58,6 +60,7 @@ class StackSubject:
         self._architecture = architecture
         self._start = start
         self._emitter = emitter
+        self._time_scale = float(start.options.get("time_scale", 1.0))
         self._managers: dict[str, Any] = {}
         self._symbols: dict[str, dict[str, Any]] = {}
 
@@ -100,14 +103,15 @@ class StackSubject:
             name=EXCHANGE_NAMES[spec.exchange, spec.market],
             base_url=spec.rest_url,
             websocket_url=spec.ws_url,
-            websocket=WebSocketConfig(url=spec.ws_url),
+            websocket=WebSocketConfig(spec.ws_url, heartbeat_interval=max(1.0, HEARTBEAT_S / self._time_scale)),
             transport=self._start.options.get("transport"),
             credentials=_credentials(spec),
         )
         state = self._state_writer(spec.id)
         burn = burn_of(self._start.options, spec.id)
+        renewal = self._compress_renewal(spec)
         if self._architecture == "new" and self._start.options.get("door") == "direct":
-            return self._direct_door(spec, config, burn, state)
+            return self._direct_door(spec, config, burn, state, renewal)
         sink = message_sink(
             self._emitter,
             spec.id,
@@ -119,14 +123,31 @@ class StackSubject:
         async def on_state(new_state: Any) -> None:
             state(STATES.get(new_state.value, new_state.value))
 
-        manager = create_websocket_manager(config, spec.scope == "private", sink, on_state)
+        manager = create_websocket_manager(config, spec.scope == "private", sink, on_state, **renewal)
         given = architecture_of(manager)
         if given != self._architecture:
             raise RuntimeError(f"asked for the {self._architecture} stack, the factory gave {given}")
         return manager
 
+    def _compress_renewal(self, spec: ConnectionSpec) -> dict[str, float]:
+        """In a compressed day a listen key is extended as much sooner: an option of new, a constant of legacy."""
+        if self._time_scale == 1.0 or (spec.exchange, spec.scope) != ("mexc", "private"):
+            return {}
+        every_s = EXTEND_EVERY_S / self._time_scale
+        if self._architecture == "new":
+            return {"extend_every_s": every_s}
+        from legacy.mexc.strategies.spot_private import connection
+
+        vars(connection)["_EXTEND_EVERY_S"] = every_s
+        return {}
+
     def _direct_door(
-        self, spec: ConnectionSpec, config: Any, burn: Callable[[], None] | None, state: Callable[[str], None]
+        self,
+        spec: ConnectionSpec,
+        config: Any,
+        burn: Callable[[], None] | None,
+        state: Callable[[str], None],
+        renewal: dict[str, float],
     ) -> Any:
         from shadow.subjects.direct import DirectDoor, typed_callbacks, typed_private_callbacks
 
@@ -134,7 +155,7 @@ class StackSubject:
             return DirectDoor(spec.exchange, config, typed_callbacks(self._emitter, spec.id, burn, state), False)
         names = {symbol: name for name, symbol in self._symbols[spec.id].items()}
         return DirectDoor(
-            spec.exchange, config, typed_private_callbacks(self._emitter, spec.id, names, burn, state), True
+            spec.exchange, config, typed_private_callbacks(self._emitter, spec.id, names, burn, state), True, renewal
         )
 
     def _state_writer(self, connection: str) -> Callable[[str], None]:

@@ -16,6 +16,7 @@ PROFILES: Final = ("default", "storm")
 
 class VenueOptions(msgspec.Struct):
     """A venue's configuration. Symbols in the Gate.io spelling; rate in messages/s per subject; ports 0 = any free.
+    `time_scale` shortens the life of connections and listen keys.
 
     `credentials` by exchange: key, secret and, for Gate.io, uid of the one account that private connections know.
     """
@@ -38,6 +39,7 @@ class VenueOptions(msgspec.Struct):
     ledger_dir: str | None = None
     host: str = "127.0.0.1"
     credentials: dict[str, dict[str, str]] = {}
+    time_scale: float = 1.0
 
     def planned(self) -> list[Fault]:
         """The faults, parsed and checked against this session; raises UsageError."""
@@ -52,6 +54,8 @@ def read_options(line: bytes) -> VenueOptions:
         options = msgspec.json.decode(line, type=VenueOptions)
     except msgspec.DecodeError as error:
         raise UsageError(f"the venue's first line is not usable: {error}") from None
+    if options.time_scale < 1.0:
+        raise UsageError(f"time_scale must be 1 or more, not {options.time_scale:g}")
     if options.profile not in PROFILES:
         raise UsageError(f"profile is {' or '.join(PROFILES)}, not {options.profile!r}")
     if isinstance(options.rate, str) and options.rate != "max":

@@ -152,7 +152,7 @@ class Venue:
         channels = [name for name in MIX if options.channels is None or name in options.channels]
         if not channels:
             raise UsageError(f"{connection} needs channels out of {', '.join(MIX)}")
-        persona = PERSONAS[connection](market)
+        persona = PERSONAS[connection](market, options.time_scale)
         self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
         return persona, Stream(persona, market, options.symbols, channels, options.seed)
 
@@ -166,7 +166,7 @@ class Venue:
         channels = [name for name in channels if options.channels is None or name in options.channels]
         if not channels:
             raise UsageError(f"{connection} needs channels out of {', '.join(CHANNELS)}")
-        persona = PRIVATE[connection](market, 1.0, options.credentials.get(exchange))
+        persona = PRIVATE[connection](market, options.time_scale, options.credentials.get(exchange))
         first = first_order_id(kind) if exchange == "gateio" else 1
         account = Account(market, kind, options.symbols, options.seed, start_ms, first)
         self._wanted[connection] = {(channel, "") for channel in channels}

@@ -36,6 +36,8 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "--rate", "fast"], "fast"),
         (["run", "--rate", "0"], "positive"),
         (["run", "--rate", "max", "--fault", "close@mexc.spot.public"], "does not go with --rate max"),
+        (["run", "--time-scale", "0.5"], "from 1 to 1440"),
+        (["run", "--time-scale", "5000"], "from 1 to 1440"),
         (["run", "--duration", "soon"], "soon"),
         (["run", "--grade", "release"], "release"),
         (["run", "--new", "no-such-command-anywhere --flag"], "no-such-command-anywhere"),

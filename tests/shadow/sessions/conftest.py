@@ -133,6 +133,7 @@ expires = {expires}
 """
 CLOSE_BEHIND = "burst-close@{}:at=2s"
 ACCOUNTS = "gateio.spot.private,gateio.futures.private,mexc.spot.private"
+COMPRESSED = ("--time-scale", "1440")
 AUTH_FAULTS = (
     *("--fault", "refuse-auth@mexc.spot.private/new"),
     *("--fault", "late-auth@gateio.spot.private:by=500ms"),
@@ -163,8 +164,8 @@ LIVE = {
     "as fast as both keep up": ("--rate", "max", "--duration", "2s"),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
-    "an account": ("--connections", ACCOUNTS, "--new", relay("spy={folder}/credentials.json")),
-    "an account by the direct door": ("--connections", ACCOUNTS, "--new", relay("door=direct")),
+    "an account": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("spy={folder}/credentials.json")),
+    "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("door=direct")),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
