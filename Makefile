@@ -34,7 +34,9 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro takes for the same frames
+bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro and cryptofeed take for the same frames
+	@$(BIN)/python -c 'import cryptofeed' 2>/dev/null || { echo "building cryptofeed (once, about half a minute)"; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[peers]' || echo "going on without it"; }
 	@$(BIN)/python -m bench.peers $(ARGS)
 
 .PHONY: help shadow-run test test-long check bench bench-peers

@@ -1,8 +1,7 @@
 """`python -m bench.peers`: frame to callback beside what other clients take for the same frames.
 
-ccxt.pro is entered where its own reader enters it, with the text or bytes of a frame, and does all it does: decode,
-dispatch, keep its book, its lists and its tickers. Nobody waits on its futures, which saves it a task switch. Each
-round ends with a look at what it holds, so that a peer that skipped its work does not look fast.
+Every peer is entered where its own reader enters it, and does all it does. Each round ends with a look at what it
+holds or told, so that a peer that skipped its work does not look fast.
 """
 
 from __future__ import annotations
@@ -11,92 +10,73 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-import ccxt.pro
-
-from bench.contenders import Contenders, first_version
+from bench.contenders import Contenders
 from bench.frames import TYPES, frames
-from bench.measure import Runner, rounds
+from bench.measure import Figures, Runner, rounds
 
-__all__ = ["Peer", "main"]
+__all__ = ["GATES", "main", "measure_all", "peers"]
 
 FRAMES = 1024
-SYMBOL = "BTC/USDT"
-SPELT = {"gateio": "BTC_USDT", "mexc": "BTCUSDT"}
-# At most this share of the peer's time; the MEXC client knows no mini ticker.
-GATES = {"book": 0.25, "trade": 0.1, "book_ticker": 0.1, "ticker": 0.1}
-UNKNOWN = {("mexc", "ticker")}
+# Module and class of each peer, and what installs it.
+PEERS = {
+    "ccxt": ("bench.peer_ccxt", "CcxtPeer", "pip install -e '.[dev]'"),
+    "cryptofeed": ("bench.peer_cryptofeed", "CryptofeedPeer", "pip install -e '.[peers]' (takes a C compiler)"),
+}
+# At most this share of a peer's time.
+GATES = {
+    "ccxt": {"book": 0.25, "trade": 0.1, "book_ticker": 0.1, "ticker": 0.1},
+    "cryptofeed": {"book": 0.4, "trade": 0.6, "ticker": 0.6},
+}
+HEAD = f"{'exchange':>8}  {'type':>11}  {'peer':>10}  {'peer us':>8}  {'new us':>7}  {'new/peer':>8}  {'goal':>5}  met"
 
 
-class Peer:
-    """A ccxt.pro client that is never connected: frames are handed to its reader."""
-
-    def __init__(self, exchange: str, event_type: str) -> None:
-        self._type = event_type
-        self._client = (ccxt.pro.gate if exchange == "gateio" else ccxt.pro.mexc)({})
-        self._client.set_markets([self._client.safe_market_structure(_market(SPELT[exchange]))])
-        self._socket = self._client.client("ws://127.0.0.1:1/")
-
-    async def close(self) -> None:
-        """Give back what the client holds."""
-        await self._client.close()
-
-    def run(self, raw_frames: list[bytes]) -> None:
-        """Take every frame; raises RuntimeError when the client does not hold what was in them."""
-        version = first_version(raw_frames[0])
-        if version is not None:
-            book = self._client.order_book({"symbol": SYMBOL})
-            book["nonce"] = version - 1
-            self._client.orderbooks[SYMBOL] = book
-        take = self._socket.handle_text_or_binary_message
-        for raw in raw_frames:
-            take(raw)
-        if not self._held():
-            raise RuntimeError(f"ccxt.pro did not take the {self._type} frames")
-
-    def _held(self) -> bool:
-        client = self._client
-        holders: dict[str, Callable[[], Any]] = {
-            "book": lambda: client.orderbooks[SYMBOL]["bids"],
-            "trade": lambda: client.trades[SYMBOL],
-            "book_ticker": lambda: (client.bidsasks.get(SYMBOL) or client.tickers[SYMBOL])["bid"],
-            "ticker": lambda: client.tickers[SYMBOL]["last"],
-        }
-        return bool(holders[self._type]())
+def peers() -> tuple[dict[str, Any], list[str]]:
+    """Class of each peer that is installed, by name; a line for each that is not."""
+    found, absent = {}, []
+    for name, (module, class_name, way) in PEERS.items():
+        try:
+            found[name] = getattr(import_module(module), class_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != name:
+                raise
+            absent.append(f"{name}: not installed; {way}")
+    return found, absent
 
 
-def _market(spelt: str) -> dict[str, Any]:
-    names = {"id": spelt, "symbol": SYMBOL, "base": "BTC", "quote": "USDT", "baseId": "BTC", "quoteId": "USDT"}
-    return {**names, "type": "spot", "spot": True, "active": True, "precision": {"amount": 1e-6, "price": 1e-2}}
-
-
-async def measure(exchange: str, event_type: str, repetitions: int) -> tuple[float, float, float]:
-    """Microseconds a frame of ccxt.pro and of the new stack, and the median of the rounds' ratios."""
-    contenders, peer = Contenders(exchange, event_type), Peer(exchange, event_type)
-    runners: dict[str, Runner] = {"new": contenders.all()["new"], "ccxt": peer.run}
+async def measure(exchange: str, event_type: str, made: dict[str, Any], repetitions: int) -> Figures:
+    """Times of the new stack and of each peer that knows the type, all in the same rounds."""
+    contenders = Contenders(exchange, event_type)
+    entered = {name: make(exchange, event_type) for name, make in made.items()}
+    runners: dict[str, Runner] = {"new": contenders.all()["new"]} | {name: one.run for name, one in entered.items()}
     try:
-        figures = await rounds(runners, frames(exchange, event_type, FRAMES), repetitions)
+        return await rounds(runners, frames(exchange, event_type, FRAMES), repetitions)
     finally:
         await contenders.close()
-        await peer.close()
-    return figures.median_ns("ccxt") / 1000, figures.median_ns("new") / 1000, figures.ratio("new", "ccxt")
+        for one in entered.values():
+            await one.close()
 
 
 async def measure_all(repetitions: int) -> list[str]:
-    """A line for each exchange and type that the peer knows."""
-    lines = [f"{'exchange':>8}  {'type':>11}  {'ccxt us':>8}  {'new us':>7}  {'new/ccxt':>8}  {'goal':>5}  met"]
+    """A line for each exchange, type and peer that knows it; then those that are not installed."""
+    found, absent = peers()
+    lines = [HEAD]
     for exchange in ("gateio", "mexc"):
         for event_type in TYPES:
-            if (exchange, event_type) in UNKNOWN:
-                continue
-            peer, new, ratio = await measure(exchange, event_type, repetitions)
-            goal = GATES[event_type]
-            lines.append(
-                f"{exchange:>8}  {event_type:>11}  {peer:8.1f}  {new:7.2f}  {ratio:8.3f}  {goal:5.2f}  {ratio <= goal}"
-            )
-    return lines
+            made = {name: one for name, one in found.items() if (exchange, event_type) in one.KNOWS}
+            if made:
+                figures = await measure(exchange, event_type, made, repetitions)
+                lines += [_line(exchange, event_type, name, figures) for name in made]
+    return lines + absent
+
+
+def _line(exchange: str, event_type: str, name: str, figures: Figures) -> str:
+    peer, new, ratio = figures.median_ns(name) / 1000, figures.median_ns("new") / 1000, figures.ratio("new", name)
+    goal = GATES[name][event_type]
+    head = f"{exchange:>8}  {event_type:>11}  {name:>10}"
+    return f"{head}  {peer:8.1f}  {new:7.2f}  {ratio:8.3f}  {goal:5.2f}  {ratio <= goal}"
 
 
 def main() -> int:

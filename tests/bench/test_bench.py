@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from bench.contenders import Contenders
 from bench.frames import TYPES, frames
 from bench.lean import lean, metered
 from bench.measure import Figures, rounds
-from bench.peers import Peer
+from bench.peer_ccxt import CcxtPeer
+from bench.peers import GATES, PEERS, measure_all, peers
 from bench.wire import wire_server
 from bench.wire_contenders import WireContenders
 from exchanges.integrations.gateio.frames import decode_spot, read_trades
@@ -66,9 +69,9 @@ async def test_every_contender_handles_every_frame_of_a_socket() -> None:
 
 @pytest.mark.parametrize(("exchange", "event_type"), [("gateio", "book"), ("mexc", "trade")])
 async def test_a_peer_takes_every_frame(exchange: str, event_type: str) -> None:
-    peer = Peer(exchange, event_type)
+    peer = CcxtPeer(exchange, event_type)
     raw_frames = frames(exchange, event_type, 40)
-    peer.run(raw_frames)
+    await peer.run(raw_frames)
     if event_type == "book":
         versions = [event.last for raw in raw_frames for event in decode(raw) if isinstance(event, Book)]
         assert peer._client.orderbooks["BTC/USDT"]["nonce"] == versions[-1]
@@ -78,10 +81,43 @@ async def test_a_peer_takes_every_frame(exchange: str, event_type: str) -> None:
 
 
 async def test_a_peer_that_takes_nothing_is_no_peer() -> None:
-    peer = Peer("mexc", "ticker")
+    peer = CcxtPeer("mexc", "ticker")
     with pytest.raises((RuntimeError, KeyError)):
-        peer.run(frames("mexc", "ticker", 4))
+        await peer.run(frames("mexc", "ticker", 4))
     await peer.close()
+
+
+@pytest.fixture
+def without_cryptofeed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cryptofeed", *(name for name in sys.modules if name.startswith("cryptofeed."))):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "bench.peer_cryptofeed", raising=False)
+
+
+@pytest.mark.usefixtures("without_cryptofeed")
+async def test_the_table_has_each_peer_that_is_there_and_says_how_to_get_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def took(runners: dict[str, object], *_: object) -> Figures:
+        assert set(runners) == {"new", "ccxt"}
+        return Figures({"new": [3000.0], "ccxt": [20_000.0]})
+
+    monkeypatch.setattr("bench.peers.rounds", took)
+    head, *lines = await measure_all(1)
+    assert head.split() == ["exchange", "type", "peer", "peer", "us", "new", "us", "new/peer", "goal", "met"]
+    assert lines.pop() == "cryptofeed: not installed; pip install -e '.[peers]' (takes a C compiler)"
+    rows = [line.split() for line in lines]
+    assert {tuple(row[:3]) for row in rows} == {(*known, "ccxt") for known in CcxtPeer.KNOWS}
+    assert all(row[3:6] == ["20.0", "3.00", "0.150"] for row in rows)
+    assert {(row[1], float(row[6]), row[7]) for row in rows} == {
+        (event_type, goal, str(event_type == "book")) for event_type, goal in GATES["ccxt"].items()
+    }
+
+
+def test_a_peer_whose_own_module_is_broken_is_not_taken_for_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PEERS, "ccxt", ("bench.no_such_module", "CcxtPeer", ""))
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        peers()
 
 
 def test_ratios_are_taken_within_a_round() -> None:

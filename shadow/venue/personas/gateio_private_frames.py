@@ -62,6 +62,8 @@ def _text(value: Decimal) -> str:
 def _spot_order(order: OrderState, uid: str) -> dict[str, object]:
     kind = "market" if order.kind == "market" else "limit"
     finish = {"filled": "filled", "cancelled": "cancelled"}.get(order.status, "open")
+    # What a market order buys is asked for in money, its fills are still in the base currency.
+    unit = order.price if kind == "market" and order.side == "buy" else Decimal(1)
     return {
         "id": str(order.id),
         "text": order.client_id or "apiv4",
@@ -71,10 +73,10 @@ def _spot_order(order: OrderState, uid: str) -> dict[str, object]:
         "type": kind,
         "account": "spot",
         "side": order.side,
-        "amount": _text(order.quantity),
+        "amount": _text(order.quantity * unit),
         "price": _text(order.price) if kind == "limit" else "0",
         "time_in_force": _TIF[order.kind],
-        "left": _text(order.left),
+        "left": _text(order.left * unit),
         "filled_total": _text(order.value),
         "filled_amount": _text(order.filled),
         "avg_deal_price": _text(order.average_price),

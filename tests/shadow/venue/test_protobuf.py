@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
@@ -88,6 +88,49 @@ def test_a_deal_is_what_the_generated_code_writes(
     expected.publicAggreDeals.eventType = "e"
     written = protobuf.wrapper(protobuf.wrapper_head("c", ""), None, 314, body)
     assert written == expected.SerializeToString(deterministic=True)
+
+
+@settings(max_examples=40)
+@given(asks=levels, bids=levels, event_type=words, version=words, time=times)
+def test_a_depth_view_is_what_the_generated_code_writes(
+    asks: list[tuple[str, str]], bids: list[tuple[str, str]], event_type: str, version: str, time: int
+) -> None:
+    expected = PushDataV3ApiWrapper(channel="c")
+    depths = expected.publicLimitDepths
+    depths.SetInParent()
+    for side, wanted in ((depths.asks, asks), (depths.bids, bids)):
+        for price, quantity in wanted:
+            side.add(price=price, quantity=quantity)
+    depths.eventType, depths.version, depths.lastOrderCreateTime = event_type, version, time
+    body = protobuf.limit_depths(asks, bids, event_type, version, time)
+    assert protobuf.wrapper(protobuf.wrapper_head("c", ""), None, 303, body) == expected.SerializeToString()
+
+
+@settings(max_examples=40)
+@given(bid=st.tuples(words, words), ask=st.tuples(words, words), version=words, time=times)
+def test_a_best_bid_and_ask_is_what_the_generated_code_writes(
+    bid: tuple[str, str], ask: tuple[str, str], version: str, time: int
+) -> None:
+    expected = PushDataV3ApiWrapper(channel="c")
+    best = expected.publicAggreBookTicker
+    best.SetInParent()
+    (best.bidPrice, best.bidQuantity), (best.askPrice, best.askQuantity) = bid, ask
+    best.version, best.lastOrderCreateTime = version, time
+    body = protobuf.aggre_book_ticker(bid, ask, version, time)
+    assert protobuf.wrapper(protobuf.wrapper_head("c", ""), None, 315, body) == expected.SerializeToString()
+
+
+@settings(max_examples=40)
+@given(values=st.tuples(*[words] * 12))
+def test_a_mini_ticker_is_what_the_generated_code_writes(values: tuple[str, ...]) -> None:
+    expected = PushDataV3ApiWrapper(channel="c")
+    ticker = expected.publicMiniTicker
+    ticker.SetInParent()
+    names = "symbol price rate zonedRate high low volume quantity lastCloseRate lastCloseZonedRate"
+    for name, value in zip([*names.split(), "lastCloseHigh", "lastCloseLow"], values, strict=True):
+        setattr(ticker, name, value)
+    body = protobuf.mini_ticker(protobuf.MiniTicker(*values))
+    assert protobuf.wrapper(protobuf.wrapper_head("c", ""), None, 309, body) == expected.SerializeToString()
 
 
 def test_a_wrapper_without_a_body_holds_its_head_alone() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,7 +198,9 @@ def test_every_event_reads_back_as_it_was(kind: str, persona: GateioPrivate, mar
                 assert isinstance(read, events.Order)
                 assert (read.id, read.client_id, read.side) == (str(event.id), event.client_id, event.side)
                 assert (read.status, read.kind, read.ts) == (event.status, event.kind, event.ts_ms)
-                assert (number(read.quantity), number(read.filled)) == (event.quantity, event.filled)
+                is_money = (kind, event.kind, event.side) == ("spot", "market", "buy")
+                assert number(read.quantity) == event.quantity * (event.price if is_money else 1)
+                assert number(read.filled) == event.filled
                 assert float(number(read.average_price)) == pytest.approx(float(event.average_price))
                 assert int(event.id) > 2**53 or kind == "spot"
             elif isinstance(event, FillState):
@@ -216,6 +219,38 @@ def test_every_event_reads_back_as_it_was(kind: str, persona: GateioPrivate, mar
                 assert (number(read.size), read.mode, read.ts) == (event.size, "single", event.ts_ms)
                 assert float(number(read.entry_price)) == float(event.entry_price)
     assert seen == {"order", "fill", "balance"} | ({"position"} if kind == "futures" else set())
+
+
+def recorded_market_buy(captures: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Order and fill of the one market buy that was recorded from the exchange."""
+    frames = map(json.loads, (captures / "gateio-spot-private-2024.jsonl").read_text().splitlines())
+    results = {frame["channel"]: frame["result"][0] for frame in frames if frame["event"] == "update"}
+    return results["spot.orders"], results["spot.usertrades"]
+
+
+def venue_market_buy() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first frame of a market buy of the venue, and its only fill."""
+    market = market_for("gateio", "spot", SYMBOLS, 1, NOW_MS)
+    account, persona = Account(market, "spot", SYMBOLS, 3, NOW_MS), GateioSpotPrivate(market, 1.0, CREDENTIALS)
+    for step in range(200):
+        told = account.step(SYMBOLS[step % 2], NOW_MS + step)
+        fills = [event for event in told if isinstance(event, FillState)]
+        order = told[0]
+        if isinstance(order, OrderState) and (order.kind, order.side, len(fills)) == ("market", "buy", 1):
+            pushes = persona.encode(order, "spot.orders|!all"), persona.encode(fills[0], "spot.usertrades|!all")
+            first, second = (json.loads(push.payload)["result"][0] for push in pushes if push is not None)
+            return first, second
+    raise AssertionError("no market buy in 200 actions")
+
+
+def test_a_market_buy_is_asked_for_in_money_as_the_recorded_one_was(captures: Path) -> None:
+    for order, fill in (recorded_market_buy(captures), venue_market_buy()):
+        assert (order["type"], order["side"], order["event"]) == ("market", "buy", "put")
+        assert order["id"] == fill["order_id"]
+        assert order["left"] == order["amount"]
+        money = float(fill["amount"]) * float(fill["price"])
+        assert float(order["amount"]) == pytest.approx(money, rel=1e-6)
+        assert float(order["amount"]) != pytest.approx(float(fill["amount"]), rel=0.1)
 
 
 def test_a_key_of_one_symbol_gets_that_symbol_alone(persona: GateioPrivate, market: Market, kind: str) -> None:
