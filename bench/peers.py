@@ -16,9 +16,10 @@ from typing import Any
 
 import ccxt.pro
 
-from bench.contenders import Contenders, first_version
-from bench.frames import TYPES, frames
+from bench.contenders import Contenders
 from bench.measure import Runner, rounds
+from shadow.subjects.probe.doors import first_version
+from shadow.subjects.probe.frames import TYPES, frames
 
 __all__ = ["Peer", "main"]
 
