@@ -43,7 +43,7 @@ def reason_to_skip(config: SessionConfig, failures: Mapping[str, str]) -> str:
     """Why a session has no probe; empty where it has one. A probe takes a second: too much for a short session."""
     if config.is_replay:
         return "a replayed capture proves facts only"
-    if config.plan().measured_s < SHORTEST_S:
+    if config.duration_s < SHORTEST_S:
         return f"session shorter than {SHORTEST_S:g} s"
     if failures:
         return "a subject failed: " + ", ".join(f"{role} {reason}" for role, reason in sorted(failures.items()))

@@ -65,11 +65,10 @@ def test_without_a_limit_new_may_be_a_tenth_worse(
 
 
 def test_a_comparison_is_the_median_of_pairs_taken_in_turn() -> None:
-    """A slow spell that meets more than half of the pairs moves both medians, and not their ratio."""
-    found = line(RATE, {"burst.mexc": [500, 5000, 5000]}, {"burst.mexc": [1000, 10_000, 10_000]})
-    assert (found["p50"], found["legacy_p50"], found["ratio"], found["met"]) == (200_000, 100_000, 2.0, True)
-    uneven = line(RATE, {"burst.mexc": [100, 100, 900]}, {"burst.mexc": [200, 200, 300]})
-    assert uneven["ratio"] == 2.0
+    """A slow spell may reach the median of one side alone; the ratio of the medians would be 2 / 9 here."""
+    found = line(RATE, {"burst.mexc": [100, 900, 900]}, {"burst.mexc": [200, 200, 1800]})
+    assert (found["p50"], found["legacy_p50"]) == pytest.approx((1e9 / 900, 1e9 / 200), rel=1e-5)
+    assert (found["ratio"], found["met"]) == (2.0, True)
 
 
 def test_protobuf_to_json_is_compared_side_by_side() -> None:
