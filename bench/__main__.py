@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from bench.contenders import Contenders
-from bench.frames import TYPES, frames
 from bench.measure import Figures, rounds
 from bench.wire import WIRE_FRAMES, wire_server
 from bench.wire_contenders import WireContenders
+from shadow.subjects.probe.frames import TYPES, frames
 
 BASELINE = Path(__file__).with_name("baseline.json")
 GATES = {"book": 1.15, "trade": 1.35, "book_ticker": 1.35, "ticker": 1.35}

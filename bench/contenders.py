@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bench.classic import Classic
-from bench.frames import SYMBOL
 from bench.lean import Take, lean, metered
 from bench.measure import Runner
-from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
-from exchanges.structs import (
-    ExchangeConfig,
-    ParsedMessage,
-    PublicWebsocketChannelType,
-    SubscriptionAction,
-    WebSocketConfig,
-)
-from exchanges.structs.book import LocalBook
-from exchanges.structs.events import BookUpdate, PublicCallbacks
-from exchanges.structs.symbols import from_gateio
-from infrastructure.networking.websocket.migration.stacks import load_builder
+from exchanges.structs.events import PublicCallbacks
+from shadow.subjects.probe.doors import Arrivals, Door, offline_config, prepare, sync
 
 __all__ = ["Contenders"]
 
 CHUNK = 256
-URL, REST_URL = "ws://127.0.0.1:1/", "http://127.0.0.1:1"
-NAMES = {"gateio": "GATEIO_SPOT", "mexc": "MEXC_SPOT"}
 
 
 def ignore(_: Any) -> None:
     """A plain callback that does nothing."""
-
-
-class Arrivals:
-    """A consumer at either door that counts, and tells when enough came."""
-
-    def __init__(self) -> None:
-        self._left = 0
-        self._done = asyncio.Event()
-
-    def one(self, _: Any) -> None:
-        """The plain callback: one event."""
-        self._left -= 1
-        if not self._left:
-            self._done.set()
-
-    async def handler(self, _: ParsedMessage) -> None:
-        """The awaited handler: one message."""
-        self._left -= 1
-        if not self._left:
-            self._done.set()
-
-    def expect(self, count: int) -> None:
-        """Wait for `count` more."""
-        self._left = count
-        self._done.clear()
-
-    async def wait(self) -> None:
-        """Until they came."""
-        await self._done.wait()
 
 
 def queued(take: Callable[[bytes], Any], arrivals: Arrivals) -> Runner:
@@ -86,11 +42,6 @@ def one_by_one(take: Take) -> Callable[[list[bytes]], None]:
             take(raw)
 
     return run
-
-
-def config(exchange: str) -> ExchangeConfig:
-    """Settings that connect to nobody: the bench hands frames in by itself."""
-    return ExchangeConfig(NAMES[exchange], websocket_url=URL, base_url=REST_URL, websocket=WebSocketConfig(url=URL))
 
 
 class Contenders:
@@ -132,23 +83,15 @@ class Contenders:
 
     def _managed(self, architecture: str) -> Runner:
         arrivals = Arrivals()
-        build = load_builder(architecture, self._exchange)
-        manager = build(config(self._exchange), False, arrivals.handler, None)
-        if architecture == "legacy":
-            task = asyncio.create_task(manager._process_messages())
-            self._closing.append(lambda: _cancel(task))
-            return queued(manager._on_raw_message, arrivals)
-        handler = manager.handler
-        prepare(handler)
-        task = asyncio.create_task(handler._process_messages(handler._backlog))
-        self._closing.append(lambda: _cancel(task))
-        run = queued(handler._on_raw_message, arrivals)
+        door = Door(architecture, self._exchange, arrivals.handler)
+        self._closing.append(door.close)
+        run = queued(door.take, arrivals)
 
-        def run_synced(frames: list[bytes]) -> Awaitable[None] | None:
-            sync(handler, frames)
+        def run_renewed(frames: list[bytes]) -> Awaitable[None] | None:
+            door.renew(frames)
             return run(frames)
 
-        return run_synced
+        return run_renewed
 
     def _direct(self) -> Runner:
         from importlib import import_module
@@ -157,7 +100,7 @@ class Contenders:
 
         called = self._called
         callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
-        handler = builder.build_direct(config(self._exchange), callbacks).handler
+        handler = builder.build_direct(offline_config(self._exchange), callbacks).handler
         prepare(handler)
         run = one_by_one(handler._on_raw_message)
 
@@ -166,37 +109,3 @@ class Contenders:
             run(frames)
 
         return run_synced
-
-
-def prepare(handler: Any) -> None:
-    """Let a handler make its subscription frames, as on a connection, so that it knows its channels."""
-    keys = [(channel, from_gateio(SYMBOL)) for channel in PublicWebsocketChannelType]
-    handler.set_subscriptions([from_gateio(SYMBOL)], list(PublicWebsocketChannelType))
-    handler.create_subscription_messages(SubscriptionAction.SUBSCRIBE, keys)
-
-
-def sync(handler: Any, frames: list[bytes]) -> None:
-    """Let the frames be new once more: forget the trades seen, set the local book to the version before the first."""
-    handler._recent_trades.forget()
-    versions = first_version(frames[0])
-    if versions is None:
-        return
-    name = handler.symbol_name(from_gateio(SYMBOL))
-    book = handler._books._books[name] = LocalBook(name)
-    book.replace(BookUpdate(name, [], [], 0, versions - 1, is_snapshot=True))
-
-
-def first_version(frame: bytes) -> int | None:
-    """The first version of a book frame, None for other types."""
-    found = re.search(rb'"U":([0-9]+)', frame)
-    if found:
-        return int(found[1])
-    push = PushDataV3ApiWrapper.FromString(frame) if not frame.startswith(b"{") else None
-    if push is not None and push.HasField("publicAggreDepths"):
-        return int(push.publicAggreDepths.fromVersion)
-    return None
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import ccxt.pro
 
-from bench.contenders import first_version
+from shadow.subjects.probe.doors import first_version
 
 __all__ = ["CcxtPeer"]
 

@@ -13,8 +13,8 @@ from cryptofeed.exchanges.gateio import Gateio
 from cryptofeed.symbols import Symbols
 from cryptofeed.types import OrderBook
 
-from bench.contenders import first_version
-from bench.frames import SYMBOL
+from shadow.subjects.probe.doors import first_version
+from shadow.subjects.probe.frames import SYMBOL
 
 __all__ = ["CryptofeedPeer"]
 

@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from bench.contenders import Contenders
-from bench.frames import TYPES, frames
 from bench.measure import Figures, Runner, rounds
+from shadow.subjects.probe.frames import TYPES, frames
 
 __all__ = ["GATES", "main", "measure_all", "peers"]
 

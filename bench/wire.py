@@ -16,7 +16,7 @@ import orjson
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
-from bench.frames import frames
+from shadow.subjects.probe.frames import frames
 
 __all__ = ["GO", "WIRE_FRAMES", "wire_server"]
 

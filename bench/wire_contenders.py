@@ -10,8 +10,6 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from bench.contenders import Arrivals, config, sync
-from bench.frames import SYMBOL
 from bench.lean import lean
 from bench.measure import Runner
 from bench.wire import GO
@@ -20,6 +18,8 @@ from exchanges.structs.events import PublicCallbacks
 from exchanges.structs.symbols import from_gateio
 from infrastructure.networking.websocket.migration.stacks import load_builder
 from infrastructure.networking.websocket.transport import ConnectionEnded, TransportSettings, open_websockets
+from shadow.subjects.probe.doors import Arrivals, offline_config, sync
+from shadow.subjects.probe.frames import SYMBOL
 
 __all__ = ["WireContenders"]
 
@@ -62,7 +62,7 @@ class WireContenders:
             await close()
 
     def _config(self) -> ExchangeConfig:
-        plain = config(self._exchange)
+        plain = offline_config(self._exchange)
         settings = WebSocketConfig(url=self._url, enable_compression=False, heartbeat_interval=None)
         return ExchangeConfig(plain.name, websocket_url=self._url, base_url=plain.base_url, websocket=settings)
 

@@ -10,6 +10,7 @@ from reports import triggers
 from reports.run_data import ReportInput
 from reports.series import Cell
 from reports.since import deciding_since
+from reports.targets import summary, target_rows
 from reports.text import NO_DATA, count, percent, seconds, shorten
 from reports.triggers import TRIGGERS, TriggerLine, facts_evidence, find_trigger
 
@@ -113,6 +114,7 @@ def _coverage(data: ReportInput) -> list[Fact]:
         _check("Positive control", calibrated.positive_control if calibrated else None, "seen", "not seen", "not run"),
         *([Fact("Calibration", "; ".join(problems), "bad")] if problems else []),
         Fact("Harness drops", count(drops), "" if drops is None else ("bad" if drops else "good")),
+        Fact("Targets (section i)", summary(target_rows(data))),
     ]
 
 

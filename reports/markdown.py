@@ -7,6 +7,7 @@ from typing import Final
 
 from reports.first_screen import Fact, FirstScreen
 from reports.tables import DifferenceLine, Table
+from reports.targets import HEAD, TargetRow, summary
 from reports.text import shorten
 
 __all__ = ["code", "render", "words"]
@@ -29,7 +30,7 @@ def code(text: str) -> str:
     return "`" + " ".join(text.replace("`", "'").split()).replace("|", "¦") + "`" if text.strip() else ""
 
 
-def render(screen: FirstScreen, differences: list[DifferenceLine], metrics: Table) -> str:
+def render(screen: FirstScreen, differences: list[DifferenceLine], metrics: Table, targets: list[TargetRow]) -> str:
     """The Markdown document."""
     lines = [f"## Rollback-trigger report: {words(screen.word)}", ""]
     lines.append(f"**{words(screen.meaning)}** {words(screen.reason)}".rstrip())
@@ -46,6 +47,7 @@ def render(screen: FirstScreen, differences: list[DifferenceLine], metrics: Tabl
         lines += _facts(title, facts)
     lines += _differences(differences) if screen.verdict != "NONE" else ["**Differences**: no data", ""]
     lines += _metrics(metrics)
+    lines += _targets(targets)
     lines += _facts("Sign-off", screen.signoff)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -97,4 +99,12 @@ def _metrics(metrics: Table) -> list[str]:
         *_head([words(h) for h in metrics.head[:5]]),
     ]
     lines += [_row([code(shorten(row[0], 80)), *(words(cell) for cell in row[1:5])]) for row in metrics.rows]
+    return [*lines, "", "</details>", ""]
+
+
+def _targets(rows: list[TargetRow]) -> list[str]:
+    if not rows:
+        return ["**Targets**: no data", ""]
+    lines = [f"<details><summary>Targets: {summary(rows)}</summary>", "", *_head([words(name) for name in HEAD])]
+    lines += [_row([words(f"{row.id} {row.what}"), *(words(cell) for cell in row.cells)]) for row in rows]
     return [*lines, "", "</details>", ""]

@@ -102,16 +102,22 @@ class Calibration(msgspec.Struct):
 
 
 class Target(msgspec.Struct):
-    """An absolute target of the checklist with what was measured."""
+    """A line of the checklist with what was measured; without a limit new is compared with legacy."""
 
     id: str
     unit: str = ""
     what: str = ""
     source: str = ""
     limit: float | None = None
+    direction: str = "below"
     p50: float | None = None
     p99: float | None = None
+    legacy_p50: float | None = None
+    legacy_p99: float | None = None
+    ratio: float | None = None
     met: bool | None = None
+    n: float | None = None
+    why: str = ""
 
 
 class Verdict(msgspec.Struct):

@@ -15,6 +15,7 @@ import msgspec
 
 from reports import first_screen, junit, markdown, tables
 from reports.run_data import ReportInput, load
+from reports.targets import HEAD, missed, summary, target_rows
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,7 +35,7 @@ def render(run_dir: Path) -> Path:
     data = load(run_dir)
     screen = first_screen.build(data)
     differences, metrics = tables.differences(data), tables.metrics(data)
-    _write(run_dir / "report.md", markdown.render(screen, differences, metrics))
+    _write(run_dir / "report.md", markdown.render(screen, differences, metrics, target_rows(data)))
     _write(run_dir / "junit.xml", junit.render(data, screen))
     _write(run_dir / "report.html", _html(data, screen, differences, metrics))
     _update_manifest(run_dir)
@@ -68,7 +69,10 @@ def _html(
         figures=drawn,
         differences=differences,
         metrics=metrics,
-        targets=tables.targets(data),
+        targets=(rows := target_rows(data)),
+        targets_head=HEAD,
+        targets_met=summary(rows),
+        targets_missed=missed(rows),
         outages=tables.outages_table(data),
         connect=tables.connect_times(data),
         first=tables.first_arrival(data),

@@ -28,7 +28,6 @@ __all__ = [
     "method",
     "metrics",
     "outages_table",
-    "targets",
 ]
 
 SAMPLES_SHOWN: Final = 3
@@ -151,24 +150,6 @@ def _value(value: Any) -> str:
         return NO_DATA
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
     return shorten(text, SAMPLE_LENGTH)
-
-
-def targets(data: ReportInput) -> Table:
-    """The checklist's absolute targets with what was measured."""
-    rows = []
-    for target in data.verdict.targets if data.verdict else []:
-        unit = "µs" if target.unit == "us" else target.unit
-        measured = [NO_DATA if value is None else f"{plain(value)} {unit}" for value in (target.p50, target.p99)]
-        met = NO_DATA if target.met is None or target.p50 is None else ("met" if target.met else "not met")
-        limit = NO_DATA if target.limit is None else f"{target.limit:g} {unit}"
-        name = " ".join(part for part in (target.id, target.what) if part)
-        rows.append([name, limit, *measured, met, target.source or NO_DATA])
-    return Table(
-        "Limits of the checklist and what was measured",
-        ["Target", "Limit", "p50", "p99", "Met (p50)", "Measured by"],
-        rows,
-        verdict_column=4,
-    )
 
 
 def outages_table(data: ReportInput) -> Table:

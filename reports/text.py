@@ -6,7 +6,7 @@ import math
 import unicodedata
 from typing import Final
 
-__all__ = ["NO_DATA", "clean", "count", "percent", "plain", "quantity", "ratio", "seconds", "shorten"]
+__all__ = ["GROUP", "NO_DATA", "clean", "count", "percent", "plain", "quantity", "ratio", "seconds", "shorten"]
 
 NO_DATA: Final = "no data"
 GROUP: Final = "\u202f"

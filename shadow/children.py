@@ -8,7 +8,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,8 +54,13 @@ class Child:
         first: Message,
         on_message: Callable[[Message], None] = lambda _: None,
         pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+        before_program: Callable[[], None] | None = None,
     ) -> Self:
-        """Start `python -m module` in a session of its own and write its first line."""
+        """Start `python -m module` in a session of its own and write its first line.
+
+        `environment` stands for ours, `before_program` runs in the new process, as with a subject.
+        """
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -67,6 +72,8 @@ class Child:
                 pass_fds=tuple(pass_fds),
                 start_new_session=True,
                 limit=LINE_LIMIT,
+                env=environment,
+                preexec_fn=before_program,
             )
         child = cls(name, process, on_message)
         await child.send(first)

@@ -20,6 +20,7 @@ from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
 from shadow.placement import choose_placement
 from shadow.plan import MIX, Leg, Plan
+from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
 from shadow.venue.credentials import make_credentials
 
@@ -66,6 +67,8 @@ class Session:
                 await self._run_leg(leg, pipes)
                 if self._leg is not None and self._leg.failures:
                     break
+            failures = self._leg.failures if self._leg is not None else {}
+            await probe_targets(self.config, self.folder, failures, self._placement.settle_subject, self._listener)
         except asyncio.CancelledError:
             interrupted = "stopped by a signal"
         except (ChildDied, TimeoutError) as error:

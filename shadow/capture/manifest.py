@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from shadow.capture.probe_file import PROBE_NAME
 from shadow.capture.tables import SESSION_TABLES
 from shadow.errors import RunError
 
@@ -86,7 +87,7 @@ def raw_files(run_dir: RunPath) -> list[str]:
     """Names of the raw files that a reader would read, sorted; segments only where no Parquet file took their place."""
     run = Path(run_dir)
     roles = {path.stem for path in run.glob("events/*.parquet")} | {path.name for path in run.glob("events/*/")}
-    names = [name for name in ("session.json", "known.toml") if (run / name).is_file()]
+    names = [name for name in ("session.json", "known.toml", PROBE_NAME) if (run / name).is_file()]
     for table in (*SESSION_TABLES, *(f"events/{role}" for role in roles)):
         if (run / f"{table}.parquet").is_file():
             names.append(f"{table}.parquet")

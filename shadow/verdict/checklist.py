@@ -58,20 +58,24 @@ class Trigger(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One absolute target: met when p50 <= limit. `minimum` samples are needed for figures.
+    """One target: met when the p50 is on the right side of `limit`; without a limit new is compared with legacy.
 
-    source: `stamps` (recv to t of our own subjects), `connect` and `reconnect` (the connect leg), or `bench`.
+    source: `stamps` (recv to t of a subject that gives them, else the probe's `figure`), `probe` (the figure of that
+    name, or all of its kinds; `over` divides by another), `connect`, `subscribe` and `reconnect` (the connect leg),
+    `metric` (the session's own metric named `figure`), `tests` (a behaviour, no figure). `minimum` samples are needed.
     """
 
     id: str
     what: str
-    unit: Literal["us", "ms", "s"]
-    limit: float
-    direction: Literal["below"]
-    source: Literal["stamps", "connect", "reconnect", "bench"]
-    connection: str
-    type: str
-    minimum: int
+    unit: Literal["us", "ms", "s", "1/s", "blocks", "ratio", "MiB"]
+    source: Literal["stamps", "probe", "connect", "subscribe", "reconnect", "metric", "tests"]
+    limit: float | None = None
+    direction: Literal["below", "above"] = "below"
+    connection: str = ""
+    type: str = ""
+    figure: str = ""
+    over: str = ""
+    minimum: int = 1
 
 
 class Checklist(msgspec.Struct, frozen=True):

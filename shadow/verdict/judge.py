@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from shadow.capture.manifest import config_sha256, data_sha256
+from shadow.capture.probe_file import read_probe
 from shadow.errors import RunError
 from shadow.verdict.analysis import build_analysis
 from shadow.verdict.assess import EXIT_CODES, assess
@@ -27,7 +28,7 @@ from shadow.verdict.facts import (
 from shadow.verdict.last_words import with_last_words
 from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
-from shadow.verdict.targets import target_lines
+from shadow.verdict.targets import TargetData, target_lines
 from shadow.verdict.timeline import Timeline, read_marks
 
 if TYPE_CHECKING:
@@ -81,8 +82,12 @@ def judge_diffs(
     collected = Collected(run, plan, timeline, diffs, limits)
     evidence = gather(collected)
     assessment = assess(evidence, limits)
-    stamped = {} if plan.replay else collected.stamped()
-    new_recovered = {connection: sides.get("new", []) for connection, sides in collected.recovered.items()}
+    measured = TargetData(
+        read_probe(run.path),
+        {} if plan.replay else collected.stamped(),
+        collected.recovered,
+        {metric.id: metric for metric in assessment.metrics},
+    )
     rows = _difference_rows(diffs)
     verdict = {
         "schema": 1,
@@ -99,7 +104,7 @@ def judge_diffs(
         "conservation": {"ok": bool(diffs) and all(diff.conserved for diff in diffs.values())},
         "coverage": _coverage(evidence, diffs, timeline),
         "calibration": assessment.calibration.as_json(),
-        "targets": target_lines(limits.target, stamped, new_recovered),
+        "targets": target_lines(limits.target, measured, limits.session.margin),
         "known": _known(known, diffs),
         "not_judged": [metric.id for metric in assessment.metrics if metric.verdict == "NOT_JUDGED"],
         "data_sha256": data_sha256(run.path),

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from bench.contenders import Contenders
-from bench.frames import TYPES, frames
 from bench.lean import lean, metered
 from bench.measure import Figures, rounds
 from bench.peer_ccxt import CcxtPeer
@@ -17,6 +16,7 @@ from bench.wire_contenders import WireContenders
 from exchanges.integrations.gateio.frames import decode_spot, read_trades
 from shadow.reference.events import Book
 from shadow.reference.gateio import decode
+from shadow.subjects.probe.frames import TYPES, frames
 
 
 @pytest.mark.checklist("5.1.13")

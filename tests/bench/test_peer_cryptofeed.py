@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from bench.frames import frames
 from shadow.reference.book import OrderBook
 from shadow.reference.events import Book
 from shadow.reference.gateio import decode
+from shadow.subjects.probe.frames import frames
 
 pytest.importorskip("cryptofeed", reason="the extra `peers` is not installed; pip install -e '.[peers]'")
 

@@ -102,10 +102,15 @@ def test_five_per_cent_is_never_rolled_back(tmp_path: Path, connections: tuple[s
 
 
 @pytest.mark.long
-@pytest.mark.checklist("S.1")
+@pytest.mark.checklist("S.1", "1.2.14", "1.2.15", "5.3.1", "5.3.2", "5.3.3", "5.3.4", "5.3.5", "5.3.6", "5.3.7")
 @pytest.mark.timeout(240)
 @both_sizes
-def test_the_new_stack_ships(run_session: Run, tmp_path: Path, connections: tuple[str, ...]) -> None:
+def test_the_new_stack_ships_and_every_target_has_its_figures(
+    run_session: Run, tmp_path: Path, connections: tuple[str, ...]
+) -> None:
     words = ("--connections", ",".join(connections))
     code, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=200, cores="shared")
     assert (code, verdict["verdict"]) == (0, "SHIP"), verdict["reason"]
+    bare = {target["id"]: target["why"] for target in verdict["targets"] if target["p50"] is None}
+    assert set(bare) == {"1.2.16", "1.3.16"}, bare
+    assert [target["what"] for target in verdict["targets"] if target["limit"] and not target["met"]] == []

@@ -161,6 +161,8 @@ def test_the_recorded_run_is_clean(judge_damaged: Judge) -> None:
     assert verdict["verdict"] == "HOLD"
     assert verdict["conservation"]["ok"]
     assert [d for d in verdict["differences"] if d["code"] not in ("EDGE", "CONFLATED", "IN_FLIGHT")] == []
+    untimed = {target["why"] for target in verdict["targets"] if target["source"] == "probe"}
+    assert untimed == {"session shorter than 20 s"}
 
 
 @pytest.mark.checklist("R.4", "S.5")

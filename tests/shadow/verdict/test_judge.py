@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shadow.capture.probe_file import Probe, write_probe
 from shadow.diff.codes import Difference
 from shadow.verdict.judge import exit_code
 from shadow.verdict.write import write
@@ -189,10 +190,35 @@ def test_a_thin_type_is_shown_with_its_n_but_not_judged(made_up: MakeRun) -> Non
 def test_targets_are_shown_from_stamps_and_decide_nothing(made_up: MakeRun) -> None:
     """Every made-up event has recv 1000 and t 41000: 40 us."""
     verdict = made_up().judge().verdict
-    book = [t for t in verdict["targets"] if t["id"] == "5.3.8"]
-    assert [(t["limit"], t["p50"], t["met"]) for t in book] == [(50.0, None, None), (100.0, 40.0, True)]
-    bench = [t for t in verdict["targets"] if t["source"] == "bench"]
-    assert all(t["met"] is None for t in bench)
+    book = {t["what"]: t for t in verdict["targets"] if t["id"] == "5.3.8"}
+    gateio, mexc = book["Gate.io orderbook processing"], book["MEXC orderbook processing"]
+    assert (gateio["limit"], gateio["p50"], gateio["met"], gateio["source"]) == (100.0, 40.0, True, "stamps")
+    assert (mexc["limit"], mexc["p50"], mexc["met"], mexc["why"]) == (50.0, None, None, "this run has no probe")
+    assert all(t["met"] is None and t["why"] for t in verdict["targets"] if t["source"] == "probe")
+
+
+@pytest.mark.checklist("5.3.1", "5.3.2", "5.3.3", "5.3.6", "5.3.7", "5.3.12", "5.3.13")
+def test_targets_take_the_probe_the_connect_leg_and_the_metrics(made_up: MakeRun) -> None:
+    """A missed target changes no word of the verdict."""
+    run = made_up()
+    times = {f"process.mexc.{kind}": [90_000] * 400 for kind in ("book", "trade", "ticker", "book_ticker")}
+    half = {name: [45_000] * 400 for name in times}
+    write_probe(run.path, Probe(figures={"new": times, "legacy": half}))
+    judgement = run.judge()
+    assert judgement.verdict["verdict"] == "SHIP"
+    lines = {t["what"]: t for t in judgement.verdict["targets"]}
+    missed = lines["MEXC orderbook processing"]
+    assert (missed["p50"], missed["p99"], missed["legacy_p50"], missed["met"]) == (90.0, 90.0, 45.0, False)
+    compared = lines["MEXC message processing, all types"]
+    assert (compared["limit"], compared["ratio"], compared["met"]) == (None, 2.0, False)
+    cpu = lines["CPU time of a message"]
+    assert cpu["met"] is True
+    assert cpu["p50"] == pytest.approx(cpu["legacy_p50"], rel=0.05)
+    assert lines["memory level"]["p50"] == pytest.approx(60, rel=0.01)
+    connect = lines["Gate.io connection establishment, before and after"]
+    assert (connect["n"], connect["met"]) == (10, True)
+    assert 3.0 < lines["Gate.io reconnection"]["p50"] < 5.0
+    assert lines["MEXC subscription"]["legacy_p50"] > 0
 
 
 def test_judging_twice_writes_the_same_bytes(made_up: MakeRun, tmp_path: Any) -> None:
