@@ -1,0 +1,1 @@
+"""What an application holds: one object per exchange and market, public or private."""
