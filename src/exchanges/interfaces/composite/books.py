@@ -7,9 +7,11 @@ one's own there is no book to be had from it, and even with one a lost update wo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
+from typing import Any
 
 from exchanges.structs.book import LocalBook
 from exchanges.structs.errors import ExchangeError, ExchangeRestError
@@ -48,6 +50,7 @@ class LocalBooks:
         self._proven: dict[Symbol, LocalBook] = {}
         self._last_seen: dict[Symbol, int] = {}
         self._named: dict[str, Symbol] = {}
+        self._fetching: set[asyncio.Task[Any] | None] = set()
         self._keeper = BookKeeper(logger, self._fetch_named if fetch is not None else None, lambda _: None)
 
     def take(self, book: OrderBook) -> None:
@@ -105,9 +108,11 @@ class LocalBooks:
             self._forget_unproven(symbol)
 
     async def close(self) -> None:
-        """End the fetches under way."""
+        """End the fetches under way, also those of books given up before, and wait for them."""
         self.reset()
-        await self._keeper.close()
+        running = [task for task in self._fetching if task not in (None, asyncio.current_task())]
+        if running:
+            await asyncio.wait(running)
 
     def _take_unproven(self, symbol: Symbol, update: BookUpdate) -> None:
         """The keeper wants a first version; where none is told, the one behind the last seen stands in for it."""
@@ -129,6 +134,8 @@ class LocalBooks:
 
     async def _fetch_named(self, name: str) -> BookSnapshot:
         assert self._fetch is not None
+        task = asyncio.current_task()
+        self._fetching.add(task)
         try:
             return await self._fetch(self._named[name])
         except Exception as error:
@@ -137,6 +144,8 @@ class LocalBooks:
             if isinstance(error, ExchangeError):
                 raise
             raise ExchangeRestError(503, f"no snapshot of {name}: {error}") from error
+        finally:
+            self._fetching.discard(task)
 
 
 def _name(symbol: Symbol) -> str:

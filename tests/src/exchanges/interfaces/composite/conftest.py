@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -185,6 +186,8 @@ class Street:
     async def close(self) -> None:
         await self.hush()
         await self.venue.close()
+        # A venue's process freezes what it began with; this process lives on.
+        gc.unfreeze()
 
     def drop(self) -> None:
         """Cut every client's connection."""

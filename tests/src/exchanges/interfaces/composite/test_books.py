@@ -186,7 +186,9 @@ async def test_the_new_stacks_whole_book_takes_the_place_of_an_unproven_one() ->
     assert books.state(BTC) is BookState.UNPROVEN
     books.take(whole(13, (7.0, 1.0)))
     assert books.state(BTC) is BookState.SYNCED
-    assert bids(books) == {7.0: 1.0}
+    books.take(update(14, 14, bid=(7.0, 2.0)))
+    assert books.state(BTC) is BookState.SYNCED
+    assert bids(books) == {7.0: 2.0}
     await books.close()
 
 

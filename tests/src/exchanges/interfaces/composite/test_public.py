@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -167,3 +168,23 @@ async def test_messages_of_other_kinds_change_nothing(factory: Any) -> None:
     exchange = await running(factory)
     await factory.manager.tell(MessageType.OTHER, object())
     assert exchange.metrics()["faults"] == {}
+
+
+async def test_close_waits_until_a_snapshot_under_way_is_given_up(factory: Any) -> None:
+    """Who closes the REST side behind it finds nothing of it in use."""
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def fetch(symbol: Symbol) -> BookSnapshot:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await settle()
+            ended.set()
+        raise AssertionError
+
+    exchange = await running(factory, fetch_book=fetch)
+    await factory.manager.tell(MessageType.ORDERBOOK, OrderBook(BTC, [], [], 1, 5))
+    await began.wait()
+    await exchange.close()
+    assert ended.is_set()
