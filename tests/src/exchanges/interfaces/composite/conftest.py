@@ -158,9 +158,9 @@ def architecture(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
 class Street:
     """`shadow venue` inside this process: real sockets, a market that moves until `hush`."""
 
-    def __init__(self, connection: str) -> None:
-        options = VenueOptions([ROLE], [connection], ["BTC_USDT", "ETH_USDT"], rate=300.0, seed=5)
-        self.connection = connection
+    def __init__(self, *connections: str) -> None:
+        options = VenueOptions([ROLE], list(connections), ["BTC_USDT", "ETH_USDT"], rate=300.0, seed=5)
+        self.connection = connections[0]
         self.venue = Venue(options, lambda line: None)
         self._feeding: asyncio.Task[None] | None = None
 
@@ -194,15 +194,16 @@ class Street:
         for link in list(self.venue.stage.outlets[ROLE][self.connection].links):
             link.transport.abort()
 
-    def config(self, name: str) -> ExchangeConfig:
-        """How an application is configured for this venue."""
+    def config(self, name: str, connection: str = "") -> ExchangeConfig:
+        """How an application is configured for this venue; for its first connection unless told."""
+        connection = connection or self.connection
         exchange = name.partition("_")[0].lower()
         urls = self.venue.lanes[ROLE].urls()
         given = self.venue.options.credentials[exchange]
-        url = urls["ws"][self.connection.removesuffix(".public")]
+        url = urls["ws"][connection.removesuffix(".public")]
         return ExchangeConfig(
             name,
-            ExchangeCredentials(given["key"], given["secret"]) if self.connection.endswith("private") else None,
+            ExchangeCredentials(given["key"], given["secret"]) if connection.endswith("private") else None,
             base_url=urls["rest"][exchange],
             websocket_url=url,
             websocket=WebSocketConfig(url, heartbeat_interval=None, close_timeout=0.5),
@@ -220,6 +221,15 @@ def exchange_name(request: pytest.FixtureRequest) -> str:
 async def public_street(exchange_name: str) -> AsyncIterator[Street]:
     """The market of that exchange."""
     street = Street(f"{UNITS[exchange_name]}.public")
+    await street.open()
+    yield street
+    await street.close()
+
+
+@pytest.fixture
+async def every_street() -> AsyncIterator[Street]:
+    """All markets and accounts of one venue."""
+    street = Street(*(f"{unit}.{scope}" for unit in UNITS.values() for scope in ("public", "private")))
     await street.open()
     yield street
     await street.close()
