@@ -155,6 +155,19 @@ def architecture(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
     return name
 
 
+class LoseBook:
+    """A fault of the venue: the next book frame never leaves."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+
+    def pass_on(self, frame: Any, key: str, first: bool, deliver: Any) -> None:
+        if frame.channel == "book" and not self.lost:
+            self.lost += 1
+        else:
+            deliver(frame, key, first)
+
+
 class Street:
     """`shadow venue` inside this process: real sockets, a market that moves until `hush`."""
 
@@ -193,6 +206,12 @@ class Street:
         """Cut every client's connection."""
         for link in list(self.venue.stage.outlets[ROLE][self.connection].links):
             link.transport.abort()
+
+    def lose_book(self) -> LoseBook:
+        """The next book update is lost on its way."""
+        fault = LoseBook()
+        self.venue.stage.outlets[ROLE][self.connection].faults.append(fault)
+        return fault
 
     def config(self, name: str, connection: str = "") -> ExchangeConfig:
         """How an application is configured for this venue; for its first connection unless told."""

@@ -121,3 +121,30 @@ async def test_symbols_are_added_and_given_up(
         last = exchange.book_ticker(ETH)
         await signal.until(lambda: exchange.book_ticker(ETH) != last)
         assert exchange.book_ticker(BTC) is None
+
+
+async def test_a_lost_update_is_healed_where_it_shows_and_nothing_is_called_proven_where_it_does_not(
+    architecture: str, exchange_name: str, public_street: Any, fetch_book: Any, signal: Any
+) -> None:
+    async with PublicExchange(public_street.config(exchange_name), fetch_book=fetch_book) as exchange:
+        worth: list[BookState] = []
+        updates: list[OrderBook] = []
+        exchange.on_book(lambda _: worth.append(exchange.book_state(BTC)))
+        exchange.on_book(updates.append)
+        exchange.on_book(signal.changed)
+        await exchange.start([BTC])
+        await signal.until(lambda: exchange.book(BTC))
+        lose = public_street.lose_book()
+        if architecture == "new":
+            await signal.until(lambda: exchange.metrics()["books"]["gaps"] == 1)
+            assert BookState.ABSENT in worth[worth.index(BookState.SYNCED) :]
+            await signal.until(lambda: exchange.book(BTC))
+            snapshot = await still(exchange, public_street, fetch_book, signal, BTC)
+            assert levels(exchange.book(BTC)) == told(snapshot)
+        else:
+            seen = len(updates)
+            await signal.until(lambda: lose.lost and len(updates) > seen + 3)
+            assert exchange.metrics()["books"]["gaps"] == 0
+        assert (BookState.SYNCED in worth) == (architecture == "new")
+        assert (BookState.UNPROVEN in worth) == (architecture == "legacy")
+        assert lose.lost == 1
