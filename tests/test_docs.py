@@ -53,17 +53,31 @@ ACCEPTED = (
 )
 """Sessions whose settings are checked, but which are not run."""
 TRIED = SUBJECT + " --duration 2s --no-calibration"
+WATCHERS = tuple(
+    f"python docs/examples/watch_{what}.py {market} venue.json"
+    for what in ("market", "account")
+    for market in ("gateio.spot", "gateio.futures", "mexc.spot")
+)
 VENUES = (
     "shadow venue",
     "shadow venue --ws-port 8090 --rest-port 8091",
     "shadow venue --fault close@gateio.spot.public:at=10s,code=1006",
     "shadow venue --fault drop@mexc.spot.public:at=5s,count=3,type=trade"
     " --fault stall@gateio.spot.public:at=20s,for=3s",
+    "shadow venue > venue.json",
 )
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
+NUMBER = r"-?\d+(\.\d+)?(e-\d+)?"
+MARKET_LINES = rf"((buy|sell) {NUMBER} at {NUMBER}, book {NUMBER} / {NUMBER} \({{}}\)\n){{{{5}}}}"
+ACCOUNT_LINES = (
+    rf"((order \w+ \w+: (buy|sell) {NUMBER} of {NUMBER}|fill of order \w+: (buy|sell) {NUMBER} at {NUMBER}"
+    rf"|balance [A-Z]+: {NUMBER} free|position [A-Z]+: {NUMBER})\n){{12}}"
+    r"held: \d+ open orders, [1-3] balances, 0 of them stale\n"
+)
+"""What the examples print."""
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -171,7 +185,7 @@ def test_a_documented_session_is_accepted(command: str, desk: Path, monkeypatch:
 @pytest.mark.parametrize("command", VENUES)
 def test_a_documented_venue_serves_until_stopped(command: str, desk: Path) -> None:
     (sample,) = (json.loads(block) for block in blocks(ROOT / "docs" / "venue.md", "json"))
-    with serving(shlex.split(command)[1:], desk) as ready:
+    with serving(shlex.split(command.partition(" > ")[0])[1:], desk) as ready:
         assert shape(ready) == shape(sample)
 
 
@@ -186,6 +200,34 @@ def test_the_client_example_prints_trades_of_the_documented_venue(venue: dict[st
     words = [sys.executable, *here(CLIENT, venue)[1:]]
     answer = subprocess.run(words, capture_output=True, text=True, cwd=desk, timeout=20, check=True)
     assert re.fullmatch(r"(\d+(\.\d+)? (buy|sell)\n){5}", answer.stdout)
+
+
+@contextlib.contextmanager
+def watching(command: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """A documented example, running; killed where it has not ended by itself."""
+    words = [sys.executable, *shlex.split(command)[1:]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.checklist("4.2.4", "4.2.10")
+@pytest.mark.parametrize(("variant", "worth"), [("off", "unproven"), ("complete", "synced")])
+def test_the_examples_watch_every_market_and_account_on_either_stack(
+    variant: str, worth: str, venue: dict[str, Any], desk: Path, flags: Path
+) -> None:
+    """All at once, each in a process of its own; what a book is worth tells which stack served."""
+    (desk / "venue.json").write_text(json.dumps(venue) + "\n")
+    flag = {"state": "ENABLED", "variants": {variant: variant}, "defaultVariant": variant}
+    flags.write_text(json.dumps({"flags": {"websocket-stack": flag}}))
+    with contextlib.ExitStack() as stack:
+        running = {command: stack.enter_context(watching(command, desk)) for command in WATCHERS}
+        answers = {command: (*one.communicate(timeout=20), one.returncode) for command, one in running.items()}
+    for command, (said, states, code) in answers.items():
+        assert (code, states) == (0, "connecting\nconnected\nclosing\nclosed\n"), command
+        assert re.fullmatch(MARKET_LINES.format(worth) if "watch_market" in command else ACCOUNT_LINES, said), said
 
 
 @pytest.mark.parametrize("command", BOOKS)

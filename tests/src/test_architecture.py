@@ -1,21 +1,34 @@
-"""The tree under src: nothing of the old architecture, managers by the factory alone, and a life without legacy."""
+"""The tree: nothing of the old architecture in src, managers by the factory alone, no hands inside them, and a life
+without legacy."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from exchanges.interfaces.composite import PrivateExchange, PublicExchange
+from exchanges.interfaces.composite.connection import Manager
+from infrastructure.networking.websocket.utils import create_websocket_manager
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 OLD_NAMES = ("Strategy", "StrategySet", "MessageParser")
 FACTORY = ("builder.py", "utils.py")
+EXCHANGES = ("gateio", "mexc")
+EVERYTHING = ("src", "legacy", "shadow", "reports", "bench", "docs", "tests")
+COMPOSITE = "src/exchanges/interfaces/composite"
+MANAGER_API = {name for name in vars(Manager) if not name.startswith("_")}
+MANAGERS = ("manager",)
+GIVE_MANAGERS = ("running", "create_manager", "create_websocket_manager")
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -68,22 +81,146 @@ def test_every_public_class_of_the_stack_is_used_somewhere_else() -> None:
     assert unused == []
 
 
-@pytest.mark.checklist("4.2.5", "4.2.6")
-def test_managers_are_made_by_the_factory_alone() -> None:
-    """Who calls the class is a builder, which only the factory loads; nobody else names a handler's constructor."""
-    makers = {
-        path.name
-        for path, tree in modules()
+def calls_of(tree: ast.Module, name: str) -> list[int]:
+    """Lines that call something of this name, also where it was imported under another or is asked of its module."""
+    bound = {name} | {
+        alias.asname
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "WebSocketManager"
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == name and alias.asname
     }
-    assert makers == {"builder.py"}
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (
+            (isinstance(node.func, ast.Name) and node.func.id in bound)
+            or (isinstance(node.func, ast.Attribute) and node.func.attr == name)
+        )
+    ]
+
+
+def reaches_inside(tree: ast.Module) -> list[int]:
+    """Lines that read or write a member with an underscore of anything but the object itself and its bases."""
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
+            owner = node.value
+            is_own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
+            is_base = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
+            if not (is_own or is_base):
+                lines.append(node.lineno)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "setattr"):
+            named = node.args[1] if len(node.args) > 1 else None
+            if isinstance(named, ast.Constant) and str(named.value).startswith("_"):
+                lines.append(node.lineno)
+    return lines
+
+
+def beyond_the_api(tree: ast.Module) -> list[tuple[int, str]]:
+    """What is asked of a manager besides the methods that every manager has."""
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        is_call = isinstance(node.value, ast.Call)
+        owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+        name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+        if name.strip("_") in (GIVE_MANAGERS if is_call else MANAGERS) and node.attr not in MANAGER_API:
+            found.append((node.lineno, node.attr))
+    return found
+
+
+def checkout(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every module below these folders, generated ones apart."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not path.name.endswith("_pb2.py"):
+                yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+@pytest.mark.checklist("4.2.2", "4.2.3", "4.2.4", "4.2.5", "4.2.6")
+def test_managers_are_made_by_builders_alone() -> None:
+    """Integration points, tests, benches and examples; an example of a new exchange has a builder of its own."""
+    makers = {path for path, tree in checkout(*EVERYTHING) if calls_of(tree, "WebSocketManager")}
+    exchanges = {f"{stack}/{one}/builder.py" for stack in ("src/exchanges/integrations", "legacy") for one in EXCHANGES}
+    assert makers == exchanges | {"docs/examples/acme.py"}
+
+
+@pytest.mark.checklist("4.2.5", "4.2.6")
+def test_builders_are_loaded_by_the_factory_alone() -> None:
     loaders = {
         path.name
         for path, tree in modules()
         if any(name.endswith(".builder") or ".builder." in name for name in imports(tree))
     }
     assert loaders <= set(FACTORY)
+    callers = {path for path, tree in checkout("src", "shadow", "docs") if calls_of(tree, "load_builder")}
+    assert callers == {"src/infrastructure/networking/websocket/utils.py"}
+
+
+@pytest.mark.checklist("4.2.1", "4.2.8", "4.2.11")
+def test_nobody_reaches_into_another_object() -> None:
+    found = [(path, lines) for path, tree in checkout("src", "docs") if (lines := reaches_inside(tree))]
+    assert found == []
+
+
+@pytest.mark.checklist("4.2.1", "4.2.4", "4.2.8", "4.2.11")
+def test_callers_ask_a_manager_for_its_public_api_alone() -> None:
+    """Who holds managers: applications' objects, our subjects, examples. The factory itself looks at the handler."""
+    found = [(path, asked) for path, tree in checkout("src", "shadow", "docs") for asked in beyond_the_api(tree)]
+    assert [(path, name) for path, (_, name) in found] == [
+        ("src/infrastructure/networking/websocket/utils.py", "handler")
+    ]
+
+
+@pytest.mark.checklist("4.2.11")
+@pytest.mark.parametrize("name", ["infrastructure.networking.websocket.ws_manager", "legacy.websocket.ws_manager"])
+def test_the_public_api_is_what_both_managers_have(name: str) -> None:
+    """An application's objects know a manager by this protocol; the factory's answer has no type that would say so."""
+    real = import_module(name).WebSocketManager
+    for method in MANAGER_API:
+        known, had = (inspect.signature(getattr(one, method)) for one in (Manager, real))
+        assert list(known.parameters) == list(had.parameters), method
+        assert inspect.iscoroutinefunction(getattr(real, method)) == inspect.iscoroutinefunction(
+            getattr(Manager, method)
+        )
+
+
+@pytest.mark.checklist("4.2.1", "4.2.9")
+def test_what_an_application_holds_gets_its_factory_injected() -> None:
+    """It names the factory as a default and calls what it was given."""
+    found = [path for path, tree in checkout(COMPOSITE) if calls_of(tree, "create_websocket_manager")]
+    assert found == []
+    for held in (PublicExchange, PrivateExchange):
+        assert inspect.signature(held).parameters["create_manager"].default is create_websocket_manager
+
+
+VIOLATIONS = {
+    "made = WebSocketManager(config)": "calls_of",
+    "from x.ws_manager import WebSocketManager as W\nW(config)": "calls_of",
+    "ws_manager.WebSocketManager(config)": "calls_of",
+    "self._manager._websocket.close()": "reaches_inside",
+    "books._keeper": "reaches_inside",
+    "manager.handler._books = None": "reaches_inside",
+    "getattr(manager, '_queue')": "reaches_inside",
+    "self._manager.handler": "beyond_the_api",
+    "manager.connection_state": "beyond_the_api",
+    "self._running().strategies": "beyond_the_api",
+    "self._create_manager(config).metrics": "beyond_the_api",
+}
+
+
+@pytest.mark.parametrize("code", VIOLATIONS)
+def test_the_checks_see_what_they_are_for(code: str) -> None:
+    tree = ast.parse(code)
+    seen = {
+        "calls_of": bool(calls_of(tree, "WebSocketManager")),
+        "reaches_inside": bool(reaches_inside(tree)),
+        "beyond_the_api": bool(beyond_the_api(tree)),
+    }
+    assert seen[VIOLATIONS[code]]
 
 
 WITHOUT_LEGACY = """

@@ -1,0 +1,152 @@
+"""The account at one exchange and market, as an application holds it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
+from exchanges.interfaces.composite.held import Held, HeldTable
+from exchanges.interfaces.composite.orders import Orders
+from exchanges.structs import ConfigurationError
+from exchanges.structs.types import (
+    Balance,
+    ExchangeConfig,
+    Fill,
+    MessageType,
+    Order,
+    Position,
+    PrivateWebsocketChannelType,
+    Symbol,
+)
+from infrastructure.networking.websocket.utils import create_websocket_manager
+
+__all__ = ["PrivateExchange"]
+
+
+class PrivateExchange(ExchangeConnection):
+    """Orders, fills, balances, positions; each message is held first, then called back with.
+
+    Callbacks: `on_order`, `on_fill`, `on_balance`, `on_position`, `on_state`, `on_fault`; an order or fill that tells
+    nothing new is counted and not called back with.
+
+    The exchanges tell changes, not what stands. So nothing is known of what happened before the connection, and
+    when it is lost, all that is held becomes stale until it is told again. An application that asks the exchange by
+    REST meanwhile calls `forget_stale` and takes over.
+    """
+
+    IS_PRIVATE = True
+
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        *,
+        create_manager: CreateManager = create_websocket_manager,
+        finished_kept: int = 1000,
+        fills_kept: int = 1000,
+        logger: logging.Logger | None = None,
+    ) -> None:
+        """`config` holds the credentials; finished orders and fills are kept up to the numbers given."""
+        super().__init__(config, create_manager=create_manager, logger=logger)
+        self.on_order = self._callbacks(Order)
+        self.on_fill = self._callbacks(Fill)
+        self.on_balance = self._callbacks(Balance)
+        self.on_position = self._callbacks(Position)
+        self._orders = Orders(finished_kept)
+        self._fills_kept = fills_kept
+        self._fills: dict[tuple[Symbol, str], Fill] = {}
+        self._repeated_fills = 0
+        self._balances: HeldTable[str, Balance] = HeldTable()
+        self._positions: HeldTable[tuple[Symbol, str], Position] = HeldTable()
+        self._readers: dict[MessageType, Callable[[Any], Awaitable[None]]] = {
+            MessageType.ORDER: self._take_order,
+            MessageType.TRADE: self._take_fill,
+            MessageType.BALANCE: self._take_balance,
+            MessageType.POSITION: self._take_position,
+        }
+
+    async def start(
+        self, symbols: Iterable[Symbol], channels: Sequence[PrivateWebsocketChannelType] | None = None
+    ) -> None:
+        """Connect, log in and subscribe to `channels` (all unless told); returns before connected.
+
+        The channels tell of the whole account. ConfigurationError without a symbol (the old stack would subscribe
+        nothing), when it runs already, or as the factory raises it: without credentials, for one.
+        """
+        listed = [self._listed(symbol) for symbol in symbols]
+        if not listed:
+            raise ConfigurationError(f"{self.name}: give at least one symbol to start with")
+        await self._start(listed, channels)
+
+    def order(self, order_id: str) -> Held[Order] | None:
+        """An order's last state, open or finished; None when nothing was told of it."""
+        return self._orders.get(order_id)
+
+    def open_orders(self) -> dict[str, Held[Order]]:
+        """The open orders by id."""
+        return self._orders.open()
+
+    def order_life(self, order_id: str) -> list[Order]:
+        """Every state that was told of an order, oldest first."""
+        return self._orders.life(order_id)
+
+    def fills(self, order_id: str | None = None) -> list[Fill]:
+        """The last fills, of one order or of all, each once and oldest first."""
+        return [fill for fill in self._fills.values() if order_id in (None, fill.order_id)]
+
+    def balance(self, asset: str) -> Held[Balance] | None:
+        """One asset's balance; None when nothing was told of it."""
+        return self._balances.get(asset)
+
+    def balances(self) -> dict[str, Held[Balance]]:
+        """The balances by asset."""
+        return self._balances.all()
+
+    def position(self, symbol: Symbol, mode: str = "single") -> Held[Position] | None:
+        """A futures position by its mode: single, long or short. One that was closed has size 0."""
+        return self._positions.get((self._listed(symbol), mode))
+
+    def positions(self) -> list[Held[Position]]:
+        """All positions that were told."""
+        return list(self._positions.all().values())
+
+    def forget_stale(self) -> int:
+        """Hold only what this connection told; gives how many states were forgotten."""
+        return sum(table.forget_stale() for table in (self._orders, self._balances, self._positions))
+
+    async def _take(self, kind: MessageType, data: Any) -> None:
+        take = self._readers.get(kind)
+        if take is not None:
+            for item in data:
+                await take(item)
+
+    async def _take_order(self, order: Order) -> None:
+        if self._orders.take(order, is_stale=not self._is_current):
+            await self.on_order.fire(order)
+
+    async def _take_fill(self, fill: Fill) -> None:
+        key = fill.symbol, fill.id
+        if key in self._fills:
+            self._repeated_fills += 1
+            return
+        self._fills[key] = fill
+        if len(self._fills) > self._fills_kept:
+            del self._fills[next(iter(self._fills))]
+        await self.on_fill.fire(fill)
+
+    async def _take_balance(self, balance: Balance) -> None:
+        self._balances.put(balance.asset, balance, is_stale=not self._is_current)
+        await self.on_balance.fire(balance)
+
+    async def _take_position(self, position: Position) -> None:
+        self._positions.put((position.symbol, position.mode), position, is_stale=not self._is_current)
+        await self.on_position.fire(position)
+
+    def _on_lost(self) -> None:
+        for table in (self._orders, self._balances, self._positions):
+            table.mark_stale()
+
+    def _held_metrics(self) -> dict[str, Any]:
+        fills = {"kept": len(self._fills), "repeated": self._repeated_fills}
+        return {"orders": self._orders.metrics(), "fills": fills}
