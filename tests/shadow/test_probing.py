@@ -47,6 +47,7 @@ def test_short_and_failed_sessions_have_no_probe(duration_s: float, failures: di
 
 def test_a_replay_has_no_probe() -> None:
     assert reason_to_skip(SessionConfig(feed="capture:x"), {}) == "a replayed capture proves facts only"
+    assert reason_to_skip(SessionConfig(unpaced=True), {}) == "a capacity run judges no times"
 
 
 def test_a_role_is_timed_as_the_stack_that_played_it() -> None:
