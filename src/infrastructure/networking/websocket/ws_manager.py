@@ -103,7 +103,7 @@ class WebSocketManager:
             reconnection_count=handler.reconnection_count,
             error_count=handler.error_count,
             sub_1ms_messages=delivery.count_below(1_000_000),
-            orderbook_updates=handler.latencies[PublicWebsocketChannelType.ORDERBOOK].count,
+            orderbook_updates=handler.frame_counts[PublicWebsocketChannelType.ORDERBOOK],
             latency_violations=handler.latency_violations,
         )
 
