@@ -67,15 +67,12 @@ class BaseMessageHandler(BaseWebSocketInterface):
         It lets nothing out, so it stands in for the interface's guarded hand-over.
         """
         detect, routes, counts = self._detect_message_type, self._routes, self.frame_counts
-        on_error, timed, left = self._on_frame_error, self._bind_clock(), 1
+        on_error, note_time, left, now = self._on_frame_error, self._note_time, 1, perf_counter_ns
 
         def handle(raw_message: Any) -> None:
             nonlocal left
             left -= 1
-            if not left:
-                left = TIMED_EVERY + 1  # from inside the clock the frame comes here once more
-                timed(handle, raw_message)
-                return
+            started = 0 if left else now()
             kind = CONTROL
             try:
                 kind, payload = detect(raw_message)
@@ -83,26 +80,17 @@ class BaseMessageHandler(BaseWebSocketInterface):
             except Exception as error:  # noqa: BLE001 - one frame's error is counted, reported, and ends with it
                 on_error(error)
             counts[kind] += 1
+            if started:
+                left = note_time(kind, now() - started)
 
         return handle
 
-    def _bind_clock(self) -> Callable[[Handle, Any], None]:
-        """What times one frame on its way through `handle`; the count that moved tells its kind."""
-        counts, latencies, targets_ns, now = self.frame_counts, self.latencies, self.TARGETS_NS, perf_counter_ns
-
-        def timed(handle: Handle, raw_message: Any) -> None:
-            before = counts.copy()
-            started = now()
-            handle(raw_message)
-            took = now() - started
-            kind = CONTROL
-            while counts[kind] == before[kind]:
-                kind += 1
-            latencies[kind].record(took)
-            if took > targets_ns[kind]:
-                self.latency_violations += 1
-
-        return timed
+    def _note_time(self, kind: int, took_ns: int) -> int:
+        """Take in what a timed frame took; gives in how many frames the next one is to be timed."""
+        self.latencies[kind].record(took_ns)
+        if took_ns > self.TARGETS_NS[kind]:
+            self.latency_violations += 1
+        return TIMED_EVERY
 
     @property
     def max_ns(self) -> int:
