@@ -169,7 +169,7 @@ def read_trades(payload: TradeFrame) -> list[TradeEvent]:
 
 def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], None]) -> Callable[[TradeFrame], None]:
     """Trades: those that were not delivered before; no event is made of the others."""
-    numbers, is_new = recent.numbers, recent.is_new
+    numbers = recent.numbers
 
     def take(payload: TradeFrame) -> None:
         trade = payload.result
@@ -189,7 +189,7 @@ def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], 
             seen.highest = number
             note = seen.note
             note(number)
-        elif not is_new(symbol, number):
+        elif not recent.is_new(symbol, number):
             return
         call_back([TradeEvent(symbol, trade.price, trade.amount, trade.side, timestamp, str(number))])
 

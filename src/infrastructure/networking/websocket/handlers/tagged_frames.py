@@ -37,23 +37,22 @@ class TaggedFramesMixin(BaseMessageHandler):
 
     def _bind_template(self) -> Handle:
         """As everywhere, with the decoder in the place of detection."""
-        decode, routes, counts = self._decode, self._routes, self.frame_counts
-        on_error, note_time, left, now = self._on_unrouted, self._note_time, 1, perf_counter_ns
+        decode, routes, counts, left = self._decode, self._routes, self.frame_counts, 1
 
         def handle(raw_message: Any) -> None:
             nonlocal left
             left -= 1
-            started = 0 if left else now()
+            started = 0 if left else perf_counter_ns()
             kind = CONTROL
             try:
                 frame = decode(raw_message)
                 kind = frame.kind
                 routes[kind](frame)
             except Exception as error:  # noqa: BLE001 - one frame's error is counted, reported, and ends with it
-                on_error(error, raw_message, kind)
+                self._on_unrouted(error, raw_message, kind)
             counts[kind] += 1
             if started:
-                left = note_time(kind, now() - started)
+                left = self._note_time(kind, perf_counter_ns() - started)
 
         return handle
 
