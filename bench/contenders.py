@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 from bench.classic import Classic
@@ -24,7 +25,7 @@ from exchanges.structs.events import BookUpdate, PublicCallbacks
 from exchanges.structs.symbols import from_gateio
 from infrastructure.networking.websocket.migration.stacks import load_builder
 
-__all__ = ["Contenders"]
+__all__ = ["Contenders", "direct_handler", "ignore", "sync"]
 
 CHUNK = 256
 URL, REST_URL = "ws://127.0.0.1:1/", "http://127.0.0.1:1"
@@ -151,14 +152,7 @@ class Contenders:
         return run_synced
 
     def _direct(self) -> Runner:
-        from importlib import import_module
-
-        builder = import_module(f"exchanges.integrations.{self._exchange}.builder")
-
-        called = self._called
-        callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
-        handler = builder.build_direct(config(self._exchange), callbacks).handler
-        prepare(handler)
+        handler = direct_handler(self._exchange, self._called)
         run = one_by_one(handler._on_raw_message)
 
         def run_synced(frames: list[bytes]) -> None:
@@ -166,6 +160,15 @@ class Contenders:
             run(frames)
 
         return run_synced
+
+
+def direct_handler(exchange: str, called: Callable[[Any], None]) -> Any:
+    """The new stack's handler at door direct, as on a connection that asked for everything."""
+    builder = import_module(f"exchanges.integrations.{exchange}.builder")
+    callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
+    handler = builder.build_direct(config(exchange), callbacks).handler
+    prepare(handler)
+    return handler
 
 
 def prepare(handler: Any) -> None:

@@ -90,7 +90,10 @@ class WebSocketManager:
 
     @property
     def metrics(self) -> PerformanceMetrics:
-        """The counters as the struct that callers know, made now; each message counts once."""
+        """The counters as the struct that callers know, made now; each message counts once.
+
+        Processing times are those of all messages of a coroutine consumer; violations, of the handler's timed frames.
+        """
         handler, delivery = self.handler, self.handler.delivery
         count = delivery.count if self.message_handler is not None else handler.frames_received()
         uptime = self._uptime()
