@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 from bench.classic import Classic
@@ -11,7 +12,7 @@ from bench.measure import Runner
 from exchanges.structs.events import PublicCallbacks
 from shadow.subjects.probe.doors import Arrivals, Door, offline_config, prepare, sync
 
-__all__ = ["Contenders"]
+__all__ = ["Contenders", "direct_handler", "ignore", "sync"]
 
 CHUNK = 256
 
@@ -94,14 +95,7 @@ class Contenders:
         return run_renewed
 
     def _direct(self) -> Runner:
-        from importlib import import_module
-
-        builder = import_module(f"exchanges.integrations.{self._exchange}.builder")
-
-        called = self._called
-        callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
-        handler = builder.build_direct(offline_config(self._exchange), callbacks).handler
-        prepare(handler)
+        handler = direct_handler(self._exchange, self._called)
         run = one_by_one(handler._on_raw_message)
 
         def run_synced(frames: list[bytes]) -> None:
@@ -109,3 +103,12 @@ class Contenders:
             run(frames)
 
         return run_synced
+
+
+def direct_handler(exchange: str, called: Callable[[Any], None]) -> Any:
+    """The new stack's handler at door direct, as on a connection that asked for everything."""
+    builder = import_module(f"exchanges.integrations.{exchange}.builder")
+    callbacks = PublicCallbacks(on_book=called, on_trades=called, on_book_ticker=called, on_ticker=called)
+    handler = builder.build_direct(offline_config(exchange), callbacks).handler
+    prepare(handler)
+    return handler

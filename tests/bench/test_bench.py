@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from bench.contenders import Contenders
+from bench.contenders import Contenders, direct_handler, sync
 from bench.lean import lean, metered
 from bench.measure import Figures, rounds
 from bench.peer_ccxt import CcxtPeer
 from bench.peers import GATES, PEERS, measure_all, peers
+from bench.slices import fastest_ns
 from bench.wire import wire_server
 from bench.wire_contenders import WireContenders
 from exchanges.integrations.gateio.frames import decode_spot, read_trades
@@ -118,6 +119,24 @@ def test_a_peer_whose_own_module_is_broken_is_not_taken_for_absent(monkeypatch: 
     monkeypatch.setitem(PEERS, "ccxt", ("bench.no_such_module", "CcxtPeer", ""))
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         peers()
+
+
+def test_of_each_slice_the_fastest_round_counts_and_every_contender_takes_every_frame() -> None:
+    took: dict[str, list[bytes]] = {"a": [], "b": []}
+    raw_frames = [bytes([number]) for number in range(150)]
+    spent = fastest_ns({name: took[name].append for name in took}, raw_frames, 3, lambda: None)
+    assert took == {"a": raw_frames * 3, "b": raw_frames * 3}
+    assert set(spent) == {"a", "b"}
+    assert min(spent.values()) > 0
+
+
+@pytest.mark.parametrize(("exchange", "event_type"), [("gateio", "book"), ("mexc", "trade")])
+async def test_slices_measure_frames_that_reach_their_callbacks(exchange: str, event_type: str) -> None:
+    called: list[object] = []
+    handler, raw_frames = direct_handler(exchange, called.append), frames(exchange, event_type, 70)
+    fastest_ns({"new": handler._on_raw_message}, raw_frames, 2, lambda: sync(handler, raw_frames))
+    assert len(called) == 2 * 70
+    assert handler.error_count == 0
 
 
 def test_ratios_are_taken_within_a_round() -> None:

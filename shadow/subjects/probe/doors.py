@@ -117,8 +117,8 @@ def sync(handler: Any, frames: list[bytes]) -> None:
     if versions is None:
         return
     name = handler.symbol_name(from_gateio(SYMBOL))
-    book = handler._books._books[name] = LocalBook(name)
-    book.replace(BookUpdate(name, [], [], 0, versions - 1, is_snapshot=True))
+    handler._books._books[name] = LocalBook(name)
+    handler._books.apply(BookUpdate(name, [], [], 0, versions - 1, is_snapshot=True))
 
 
 def first_version(frame: bytes) -> int | None:

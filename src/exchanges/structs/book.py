@@ -17,7 +17,7 @@ class LocalBook:
     book raises SequenceGap at a hole; the book then starts over.
     """
 
-    __slots__ = ("_held", "asks", "base", "bids", "is_synced", "symbol", "timestamp", "version")
+    __slots__ = ("_held", "asks", "base", "bids", "expected", "is_synced", "symbol", "timestamp")
 
     # Updates kept while a snapshot is fetched; at 10 a second this is minutes. The oldest can never bridge a newer one.
     HELD_LIMIT = 4096
@@ -30,26 +30,26 @@ class LocalBook:
         """Forget everything: a new connection or a hole."""
         self.bids: dict[float, float] = {}
         self.asks: dict[float, float] = {}
-        self.version = 0
+        self.expected = 1
         self.timestamp = 0
         self.is_synced = False
         self.base: int | None = None
         self._held: list[BookUpdate] = []
 
+    @property
+    def version(self) -> int:
+        """The last version contained; the next update begins with `expected`, the one behind it."""
+        return self.expected - 1
+
     def apply(self, update: BookUpdate) -> None:
         """Bring a synced book forward. Updates already contained are ignored; a hole raises SequenceGap."""
         if not self.advance(update):
-            raise SequenceGap(self.symbol, self.version + 1, update.first or update.last or 0)
+            raise SequenceGap(self.symbol, self.expected, update.first or update.last or 0)
 
     def advance(self, update: BookUpdate) -> bool:
         """As `apply`, but False at a hole: an exception would cost the path that every update takes."""
-        first, last = update.first, update.last
-        expected = self.version + 1
-        if first != expected:
-            if last is None or last < expected:
-                return True
-            if first is None or first > expected:
-                return False
+        if update.first != self.expected:
+            return self._advance_out_of_step(update)
         bids = self.bids
         for price, size in update.bids:
             if size:
@@ -62,7 +62,7 @@ class LocalBook:
                 asks[price] = size
             elif price in asks:
                 del asks[price]
-        self.version = last or 0
+        self.expected = (update.last or 0) + 1
         self.timestamp = update.timestamp
         return True
 
@@ -75,7 +75,7 @@ class LocalBook:
 
     def load(self, version: int, bids: Iterable[Level], asks: Iterable[Level]) -> bool:
         """Take a snapshot; True when a held update bridges it. SequenceGap when it is older than what is held."""
-        self.base = self.version = version
+        self.base, self.expected = version, version + 1
         self.bids = {price: size for price, size in bids if size}
         self.asks = {price: size for price, size in asks if size}
         return self._bridge()
@@ -85,7 +85,7 @@ class LocalBook:
         self.reset()
         self.bids = {price: size for price, size in update.bids if size}
         self.asks = {price: size for price, size in update.asks if size}
-        self.version = update.last or 0
+        self.expected = (update.last or 0) + 1
         self.timestamp = update.timestamp
         self.is_synced = True
 
@@ -99,6 +99,16 @@ class LocalBook:
             last=self.version,
             is_snapshot=True,
         )
+
+    def _advance_out_of_step(self, update: BookUpdate) -> bool:
+        """An update that is contained already, overlaps, or comes behind a hole."""
+        first, last = update.first, update.last
+        if last is None or last < self.expected:
+            return True
+        if first is None or first > self.expected:
+            return False
+        self.expected = first
+        return self.advance(update)
 
     def _bridge(self) -> bool:
         """Apply what is held behind the snapshot; the first update to apply must contain version + 1."""

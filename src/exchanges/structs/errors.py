@@ -9,6 +9,7 @@ ExchangeError                       reconnect_helps = False
 │   └── AuthenticationTimeout       reconnect_helps = True: no answer within the limit
 ├── SubscriptionError               the exchange refused a subscription
 ├── DecodeError                     one malformed frame; counted, never ends a connection loop
+│   └── InexactFrame                a figure does not fit its type; the stack reads the frame a second time
 └── BookError                       reconnect_helps = False: a local book could not be built
     └── SequenceGap                 a hole in the versions; the book is rebuilt from a snapshot
 """
@@ -29,6 +30,7 @@ __all__ = [
     "ExchangeError",
     "ExchangeRestError",
     "HalfOpenError",
+    "InexactFrame",
     "SequenceGap",
     "SubscriptionError",
     "TransportError",
@@ -91,6 +93,10 @@ class SubscriptionError(ExchangeError):
 
 class DecodeError(ExchangeError):
     """One frame could not be decoded; it is counted and kept as evidence."""
+
+
+class InexactFrame(DecodeError):
+    """A typed frame that may have lost a digit; its bytes tell."""
 
 
 class BookError(ExchangeError):

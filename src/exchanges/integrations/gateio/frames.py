@@ -6,12 +6,14 @@ event. Numbers come as text and are read as the nearest float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
 
-from exchanges.structs.errors import DecodeError
+from exchanges.structs.errors import InexactFrame
 from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
 
 __all__ = [
     "BookFrame",
@@ -26,10 +28,10 @@ __all__ = [
     "loose_book_tickers",
     "loose_tickers",
     "loose_trades",
-    "read_book",
-    "read_book_ticker",
     "read_ticker",
     "read_trades",
+    "ticker_route",
+    "trade_route",
 ]
 
 
@@ -81,17 +83,21 @@ class _BookTicker(
     update_id: int
 
 
-class _Trade(TradeEvent, gc=False, rename={"symbol": "currency_pair", "quantity": "amount"}, kw_only=True):
-    """`spot.trades`' result; id and time come in other types than the event's and are put in behind."""
+class _Trade(msgspec.Struct, gc=False):
+    """`spot.trades`' result, its fields in the order of the wire."""
 
-    symbol: str
-    price: float
-    quantity: float
-    side: str
     id: int
-    create_time_ms: str
-    timestamp: int = 0
-    trade_id: str | None = None
+    create_time_ms: float
+    side: str
+    currency_pair: str
+    amount: float
+    price: float
+
+
+class _ExactTrade(_Trade, gc=False):
+    """The same with the time as it stands on the wire: a float64 may round a sixth digit up to the next millisecond."""
+
+    create_time_ms: str  # type: ignore[assignment]  # the wire's own form
 
 
 class _Ticker(
@@ -154,34 +160,58 @@ SpotFrame = BookFrame | TradeFrame | BookTickerFrame | TickerFrame
 decode_spot = msgspec.json.Decoder(SpotFrame, strict=False).decode
 
 
-def read_book(payload: BookFrame) -> BookUpdate:
-    """The update, which the decoder made."""
-    return payload.result
-
-
 def read_trades(payload: TradeFrame) -> list[TradeEvent]:
-    """The trade; its time is cut to whole milliseconds, as text, since a float64 rounds the sixth digit up."""
-    trade = payload.result
-    text = trade.create_time_ms
-    try:
-        # Until the year 2286 milliseconds have 13 digits; the fraction is what follows the point.
-        trade.timestamp = int(text[:13] if text[13:14] == "." else text.partition(".")[0])
-    except ValueError as error:
-        raise DecodeError(f"unreadable trade: {error}") from error
-    trade.trade_id = str(trade.id)
-    return [trade]
+    """The trade. InexactFrame where its time may be of the next millisecond."""
+    trades: list[TradeEvent] = []
+    trade_route(NumberedTrades(), trades.extend)(payload)
+    return trades
 
 
-def read_book_ticker(payload: BookTickerFrame) -> BookTickerEvent:
-    """Best bid and ask, which the decoder made."""
-    return payload.result
+def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], None]) -> Callable[[TradeFrame], None]:
+    """Trades: those that were not delivered before; no event is made of the others."""
+    numbers = recent.numbers
+
+    def take(payload: TradeFrame) -> None:
+        trade = payload.result
+        number, symbol, time_ms = trade.id, trade.currency_pair, trade.create_time_ms
+        try:
+            timestamp = int(time_ms)
+        except (ValueError, OverflowError) as error:
+            raise InexactFrame(f"a trade at {time_ms} ms") from error
+        # Whole, it may have been rounded up; not whole, it lies within its millisecond.
+        if time_ms.is_integer():
+            raise InexactFrame(f"a trade at {time_ms} ms")
+        try:
+            seen = numbers[symbol]
+        except KeyError:
+            seen = recent.start(symbol)
+        if number > seen.highest:
+            seen.highest = number
+            note = seen.note
+            note(number)
+        elif not recent.is_new(symbol, number):
+            return
+        call_back([TradeEvent(symbol, trade.price, trade.amount, trade.side, timestamp, str(number))])
+
+    return take
 
 
 def read_ticker(payload: TickerFrame) -> TickerEvent:
     """The ticker with its envelope's time."""
-    ticker = payload.result
-    ticker.timestamp = payload.time_ms or payload.time * 1000
-    return ticker
+    tickers: list[TickerEvent] = []
+    ticker_route(tickers.append)(payload)
+    return tickers[0]
+
+
+def ticker_route(call_back: Callable[[TickerEvent], None]) -> Callable[[TickerFrame], None]:
+    """Tickers, each with its envelope's time."""
+
+    def take(payload: TickerFrame) -> None:
+        ticker = payload.result
+        ticker.timestamp = payload.time_ms or payload.time * 1000
+        call_back(ticker)
+
+    return take
 
 
 class ErrorBody(msgspec.Struct, gc=False):
@@ -229,7 +259,7 @@ class _LooseTicker(msgspec.Struct, gc=False):
 
 
 _decode_loose_ticker = msgspec.json.Decoder(_LooseTicker | list[_LooseTicker]).decode
-_decode_loose_trades = msgspec.json.Decoder(_Trade | list[_Trade], strict=False).decode
+_decode_loose_trades = msgspec.json.Decoder(_ExactTrade | list[_ExactTrade], strict=False).decode
 _decode_loose_book_ticker = msgspec.json.Decoder(_LooseBookTicker).decode
 
 
@@ -261,9 +291,19 @@ def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
 
 
 def loose_trades(envelope: Envelope) -> list[TradeEvent]:
-    """One or several trades."""
+    """One or several trades; their time is cut to whole milliseconds as text."""
     result = _decode_loose_trades(envelope.result)
-    return [read_trades(TradeFrame(trade))[0] for trade in (result if isinstance(result, list) else [result])]
+    return [
+        TradeEvent(
+            trade.currency_pair,
+            trade.price,
+            trade.amount,
+            trade.side,
+            int(trade.create_time_ms.partition(".")[0]),
+            str(trade.id),
+        )
+        for trade in (result if isinstance(result, list) else [result])
+    ]
 
 
 class RestBook(msgspec.Struct, gc=False):

@@ -24,7 +24,6 @@ __all__ = [
     "loose_tickers",
     "loose_trades",
     "read_book",
-    "read_book_ticker",
     "read_tickers",
     "read_trades",
 ]
@@ -136,11 +135,6 @@ def read_book(payload: BookFrame) -> BookUpdate:
 def read_trades(payload: TradeFrame) -> list[TradeEvent]:
     """The trades; the sign of a size is the taker's side."""
     return [_trade(item) for item in payload.result]
-
-
-def read_book_ticker(payload: BookTickerFrame) -> BookTickerEvent:
-    """Best bid and ask, which the decoder made."""
-    return payload.result
 
 
 def read_tickers(payload: TickerFrame) -> list[TickerEvent]:

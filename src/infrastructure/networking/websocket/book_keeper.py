@@ -45,12 +45,14 @@ class BookKeeper:
     """Applies updates and heals holes: at most one fetch in flight per symbol, never in the reader's way.
 
     `deliver` gets a book that was rebuilt when its snapshot arrived; one that an update completed is returned by
-    `apply`. Without `fetch` no books are kept.
+    `apply`. Without `fetch` no books are kept. `advances` holds, by symbol, what brings a synced book forward: whoever
+    takes updates may ask it first, and `apply` where it has nothing or says False, or the update is a snapshot.
     """
 
     def __init__(self, logger: logging.Logger, fetch: FetchBook | None, deliver: Callable[[BookUpdate], None]) -> None:
         self.gaps = 0
         self.rebuilds = 0
+        self.advances: dict[str, Callable[[BookUpdate], bool]] = {}
         self._logger = logger
         self._fetch = fetch
         self._deliver = deliver
@@ -70,6 +72,7 @@ class BookKeeper:
         """Keep them no longer."""
         for name in names:
             self._books.pop(name, None)
+            self.advances.pop(name, None)
             self._cancel(name)
 
     def apply(self, update: BookUpdate) -> BookUpdate | None:
@@ -108,11 +111,13 @@ class BookKeeper:
         if update.is_snapshot:
             book.replace(update)
             self._cancel(book.symbol)
-            self.rebuilds += 1
+            self._note_synced(book)
             return None
         try:
             if book.hold(update):
-                return self._rebuilt(book)
+                self._cancel(book.symbol)
+                self._note_synced(book)
+                return book.snapshot()
         except SequenceGap:
             self.gaps += 1
         if book.base is None:
@@ -121,14 +126,14 @@ class BookKeeper:
 
     def _on_gap(self, book: LocalBook, update: BookUpdate) -> None:
         self.gaps += 1
+        del self.advances[book.symbol]
         book.reset()
         book.hold(update)
         self._request(book.symbol)
 
-    def _rebuilt(self, book: LocalBook) -> BookUpdate:
+    def _note_synced(self, book: LocalBook) -> None:
         self.rebuilds += 1
-        self._cancel(book.symbol)
-        return book.snapshot()
+        self.advances[book.symbol] = book.advance
 
     def _request(self, name: str) -> None:
         if self._fetch is not None and name not in self._tasks:
@@ -172,6 +177,6 @@ class BookKeeper:
             self.gaps += 1
             return False
         if is_synced:
-            self.rebuilds += 1
+            self._note_synced(book)
             self._deliver(book.snapshot())
         return True

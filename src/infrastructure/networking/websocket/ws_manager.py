@@ -90,7 +90,10 @@ class WebSocketManager:
 
     @property
     def metrics(self) -> PerformanceMetrics:
-        """The counters as the struct that callers know, made now; each message counts once."""
+        """The counters as the struct that callers know, made now; each message counts once.
+
+        Processing times are those of all messages of a coroutine consumer; violations, of the handler's timed frames.
+        """
         handler, delivery = self.handler, self.handler.delivery
         count = delivery.count if self.message_handler is not None else handler.frames_received()
         uptime = self._uptime()
@@ -103,7 +106,7 @@ class WebSocketManager:
             reconnection_count=handler.reconnection_count,
             error_count=handler.error_count,
             sub_1ms_messages=delivery.count_below(1_000_000),
-            orderbook_updates=handler.latencies[PublicWebsocketChannelType.ORDERBOOK].count,
+            orderbook_updates=handler.frame_counts[PublicWebsocketChannelType.ORDERBOOK],
             latency_violations=handler.latency_violations,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from exchanges.structs.events import (
@@ -16,72 +15,23 @@ from exchanges.structs.types import PublicWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSource
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS
 from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
+from infrastructure.networking.websocket.handlers.public_routes import (
+    Route,
+    book_route,
+    each_route,
+    plain_route,
+    trades_route,
+)
 from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key
 
 __all__ = ["PublicMessageHandler"]
 
-Route = Callable[[Any], None]
-
 ORDERBOOK = int(PublicWebsocketChannelType.ORDERBOOK)
 TRADES = int(PublicWebsocketChannelType.TRADES)
 BOOK_TICKER = int(PublicWebsocketChannelType.BOOK_TICKER)
 TICKER = int(PublicWebsocketChannelType.TICKER)
-
-
-def book_route(
-    parse: Callable[[Any], BookUpdate | None],
-    apply: Callable[[BookUpdate], BookUpdate | None],
-    call_back: Callable[[BookUpdate], None],
-) -> Route:
-    """Books: the update as it came, and behind it the whole book where the update completed one."""
-
-    def take(payload: Any) -> None:
-        update = parse(payload)
-        if update is not None:
-            rebuilt = apply(update)
-            call_back(update)
-            if rebuilt is not None:
-                call_back(rebuilt)
-
-    return take
-
-
-def trades_route(
-    parse: Callable[[Any], list[TradeEvent] | None],
-    fresh: Callable[[list[TradeEvent]], list[TradeEvent]],
-    call_back: Callable[[list[TradeEvent]], None],
-) -> Route:
-    """Trades: those that were not delivered before."""
-
-    def take(payload: Any) -> None:
-        parsed = parse(payload)
-        if parsed and (trades := fresh(parsed)):
-            call_back(trades)
-
-    return take
-
-
-def plain_route(parse: Callable[[Any], Any], call_back: Callable[[Any], None]) -> Route:
-    """An event as it was parsed."""
-
-    def take(payload: Any) -> None:
-        event = parse(payload)
-        if event is not None:
-            call_back(event)
-
-    return take
-
-
-def each_route(parse: Callable[[Any], list[Any]], call_back: Callable[[Any], None]) -> Route:
-    """Every event of a frame that holds several."""
-
-    def take(payload: Any) -> None:
-        for event in parse(payload):
-            call_back(event)
-
-    return take
 
 
 class PublicMessageHandler(PublicWebSocketMixin, ConsumerMessageHandler[PublicWebsocketChannelType]):
@@ -101,7 +51,7 @@ class PublicMessageHandler(PublicWebSocketMixin, ConsumerMessageHandler[PublicWe
         rest: BookSource | None = None,
         **kwargs: Any,
     ) -> None:
-        self._recent_trades = RecentTrades()
+        self._recent_trades = self._make_recent_trades()
         super().__init__(*args, **kwargs)
         self._init_subscriptions()
         self._books = BookKeeper(self.logger, rest.fetch_book if rest is not None else None, self._deliver_book)
@@ -154,11 +104,22 @@ class PublicMessageHandler(PublicWebSocketMixin, ConsumerMessageHandler[PublicWe
         super().set_callbacks(callbacks)
         control = self._handle_control
         self._routes[:] = [control] * KINDS
-        self._routes[ORDERBOOK] = book_route(self._parse_orderbook, self._books.apply, self._on_book)
-        self._routes[TRADES] = trades_route(self._parse_trades, self._recent_trades.fresh, self._on_trades)
+        self._routes[ORDERBOOK] = book_route(self._parse_orderbook, self._books, self._on_book)
+        self._routes[TRADES] = self._make_trades_route()
         self._routes[BOOK_TICKER] = plain_route(self._parse_book_ticker, self._on_book_ticker)
-        ticker_route = each_route if self.HAS_TICKER_LISTS else plain_route
-        self._routes[TICKER] = ticker_route(self._parse_ticker, self._on_ticker)
+        self._routes[TICKER] = self._make_ticker_route()
+
+    def _make_recent_trades(self) -> RecentTrades:
+        """What remembers the trades delivered; an exchange whose ids are numbers may say so."""
+        return RecentTrades()
+
+    def _make_trades_route(self) -> Route:
+        """Who takes a trade frame; an exchange may leave out repetitions before it makes events."""
+        return trades_route(self._parse_trades, self._recent_trades.fresh, self._on_trades)
+
+    def _make_ticker_route(self) -> Route:
+        """Who takes a ticker frame."""
+        return (each_route if self.HAS_TICKER_LISTS else plain_route)(self._parse_ticker, self._on_ticker)
 
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; a parser's None is a frame that changes nothing."""

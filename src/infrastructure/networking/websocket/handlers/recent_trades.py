@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from exchanges.structs.events import TradeEvent
 
-__all__ = ["RecentTrades"]
+__all__ = ["NumberedTrades", "RecentTrades"]
+
+IdT = TypeVar("IdT", str, int)
 
 
-class _Seen:
+class Seen(Generic[IdT]):
     """The highest id of a symbol and its last ones."""
 
     __slots__ = ("highest", "ids", "note")
 
-    def __init__(self, kept: int) -> None:
-        self.highest = ""
-        self.ids: deque[str] = deque(maxlen=kept)
-        self.note = self.ids.append
+    def __init__(self, below_all: IdT, kept: int) -> None:
+        self.highest: IdT = below_all
+        self.ids: deque[IdT] = deque(maxlen=kept)
+        self.note: Callable[[IdT], None] = self.ids.append
 
 
 class RecentTrades:
@@ -30,14 +34,14 @@ class RecentTrades:
 
     def __init__(self) -> None:
         self.repeated = 0
-        self._by_symbol: dict[str, _Seen] = {}
+        self._by_symbol: dict[str, Seen[str]] = {}
 
     def fresh(self, trades: list[TradeEvent]) -> list[TradeEvent]:
         """The trades, all of one symbol, that were not delivered before, in order."""
         symbol = trades[0].symbol
         seen = self._by_symbol.get(symbol)
         if seen is None:
-            seen = self._by_symbol[symbol] = _Seen(self.KEPT)
+            seen = self._by_symbol[symbol] = Seen("", self.KEPT)
         last, ids, note = seen.highest, seen.ids, seen.note
         repeated: list[TradeEvent] = []
         for trade in trades:
@@ -60,3 +64,40 @@ class RecentTrades:
     def forget(self) -> None:
         """Take every trade for new."""
         self._by_symbol.clear()
+
+
+class NumberedTrades(RecentTrades):
+    """The same for ids that are numbers on the wire, which may be asked for before an event is made.
+
+    `numbers` holds what was seen by symbol: a number above `highest` there is new without asking, and is to be noted.
+    """
+
+    __slots__ = ("numbers",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: dict[str, Seen[int]] = {}
+
+    def is_new(self, symbol: str, number: int) -> bool:
+        """Whether this trade was not seen before; from now on it was."""
+        seen = self.numbers.get(symbol) or self.start(symbol)
+        if number > seen.highest:
+            seen.highest = number
+        elif number in seen.ids:
+            self.repeated += 1
+            return False
+        seen.note(number)
+        return True
+
+    def start(self, symbol: str) -> Seen[int]:
+        """Remember a symbol's trades from now on."""
+        seen = self.numbers[symbol] = Seen(-1, self.KEPT)
+        return seen
+
+    def fresh(self, trades: list[TradeEvent]) -> list[TradeEvent]:
+        """As for text, of any symbols."""
+        return [trade for trade in trades if trade.trade_id is None or self.is_new(trade.symbol, int(trade.trade_id))]
+
+    def forget(self) -> None:
+        """Take every trade for new."""
+        self.numbers.clear()

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exchanges.integrations.gateio.frames import (
@@ -28,6 +28,7 @@ from exchanges.integrations.gateio.frames import (
     read_ticker,
     read_trades,
 )
+from exchanges.structs.errors import InexactFrame
 
 
 def recorded(captures: Path) -> list[tuple[str, Any]]:
@@ -132,19 +133,23 @@ def test_key_order_does_not_matter() -> None:
     assert front.result.is_snapshot
 
 
-@pytest.mark.parametrize(
-    ("text", "whole"),
-    [
-        ("1790359171119.653000", 1790359171119),
-        ("1790359171119.999999", 1790359171119),
-        ("1790359171119", 1790359171119),
-    ],
-)
-def test_trade_times_are_cut(text: str, whole: int) -> None:
-    result = {"id": 1, "create_time_ms": text, "side": "buy", "currency_pair": "A_B", "amount": "1", "price": "2"}
-    frame = decode_spot(json.dumps({"channel": "spot.trades", "result": result}))
+def trade_at(text: str) -> dict[str, Any]:
+    return {"id": 1, "create_time_ms": text, "side": "buy", "currency_pair": "A_B", "amount": "1", "price": "2"}
+
+
+@given(st.integers(0, 9_999_999_999_999), st.text("0123456789", max_size=9))
+@example(1790359171119, "999999")
+@example(1790359171119, "")
+def test_trade_times_are_cut_and_where_that_is_not_sure_nothing_is_read(whole: int, fraction: str) -> None:
+    text = f"{whole}.{fraction}" if fraction else str(whole)
+    frame = decode_spot(json.dumps({"channel": "spot.trades", "result": trade_at(text)}))
     assert isinstance(frame, TradeFrame)
-    assert read_trades(frame)[0].timestamp == whole
+    try:
+        (trade,) = read_trades(frame)
+    except InexactFrame:
+        assert float(text).is_integer()
+        (trade,) = loose_trades(envelope(trade_at(text)))
+    assert trade.timestamp == whole
 
 
 def test_ticker_time_is_the_envelopes_in_milliseconds_where_given() -> None:

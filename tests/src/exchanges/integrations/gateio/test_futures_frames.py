@@ -23,7 +23,6 @@ from exchanges.integrations.gateio.futures_frames import (
     loose_tickers,
     loose_trades,
     read_book,
-    read_book_ticker,
     read_tickers,
     read_trades,
 )
@@ -85,7 +84,7 @@ def test_recorded_best_and_tickers(captures: Path) -> None:
     for plain in singles(captures, "futures.book_ticker"):
         frame = decode_futures(json.dumps(plain))
         assert isinstance(frame, BookTickerFrame)
-        best, result = read_book_ticker(frame), plain["result"]
+        best, result = frame.result, plain["result"]
         assert (best.bid_quantity, best.ask_quantity, best.update_id) == (result["B"], result["A"], result["u"])
     for plain in singles(captures, "futures.tickers"):
         frame = decode_futures(json.dumps(plain))

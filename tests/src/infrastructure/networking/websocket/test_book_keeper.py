@@ -76,6 +76,40 @@ def test_a_book_is_fetched_at_the_confirmation_and_built_by_the_first_update() -
     play(scene)
 
 
+def test_advances_hold_exactly_the_synced_books() -> None:
+    async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
+        rest.answers = [10, 20, 40]
+        keeper.start(["X"])
+        assert list(keeper.advances) == []
+        await asyncio.sleep(0.05)
+        keeper.apply(update(11))
+        assert list(keeper.advances) == ["X"]
+        assert keeper.advances["X"](update(12))
+        assert not keeper.advances["X"](update(14))
+        keeper.apply(update(14))
+        assert (list(keeper.advances), keeper.gaps) == ([], 1)
+        keeper.apply(update(15, 20))
+        await asyncio.sleep(0.05)
+        keeper.apply(update(21))
+        assert list(keeper.advances) == ["X"]
+        keeper.stop(["X"])
+        assert list(keeper.advances) == []
+        keeper.start(["X"])
+        keeper.apply(BookUpdate("X", [(1.0, 1.0)], [], 5, 30, None, True))
+        assert list(keeper.advances) == ["X"]
+        assert keeper.advances["X"](update(31))
+        keeper.reset()
+        assert list(keeper.advances) == []
+        keeper.start(["X"])
+        for number in (40, 41):
+            keeper.apply(update(number))
+        await asyncio.sleep(0.05)
+        assert [book.last for book in rebuilt] == [41]
+        assert list(keeper.advances) == ["X"]
+
+    play(scene)
+
+
 def test_a_book_is_built_by_the_snapshot_where_updates_wait() -> None:
     async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
         rest.answers = [10]

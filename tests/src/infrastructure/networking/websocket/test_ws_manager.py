@@ -91,7 +91,7 @@ async def test_factory_door_delivers_what_the_exchange_sends() -> None:
     ]
     assert metrics.keys() >= LEGACY_KEYS | {"architecture_version", "interface", "handler"}
     assert metrics["connection_state"] == "CONNECTED"
-    assert metrics["handler"]["latency"]["book_ticker"]["count"] == 1
+    assert metrics["handler"]["frames"]["book_ticker"] == 1
     assert not manager.is_connected()
 
 

@@ -13,20 +13,10 @@ from exchanges.integrations.gateio.private_events import (
 )
 from exchanges.integrations.gateio.private_frames import decode_futures_private
 from exchanges.integrations.gateio.ws.handlers.private_handler import GateioPrivateHandler
-from exchanges.structs.errors import UNREADABLE, AuthenticationError
+from exchanges.structs.errors import AuthenticationError
 from exchanges.structs.types import Balance, Fill, Order, Position, PrivateWebsocketChannelType, ReconnectionPolicy
-from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
 
 __all__ = ["GateioFuturesPrivateHandler"]
-
-
-def detect(raw_message: Any) -> tuple[int, Any]:
-    """The decoder's tagged union tells; what fails it takes the second path."""
-    try:
-        frame = decode_futures_private(raw_message)
-    except UNREADABLE:
-        return CONTROL, raw_message
-    return frame.kind, frame
 
 
 class GateioFuturesPrivateHandler(GateioPrivateHandler):
@@ -37,7 +27,7 @@ class GateioFuturesPrivateHandler(GateioPrivateHandler):
     POLICY = ReconnectionPolicy(10, 3.0, 2.0, 60.0, reset_on_1005=True)
     CHANNELS = FUTURES_PRIVATE_CHANNELS
 
-    _detect_message_type = staticmethod(detect)
+    _decode = staticmethod(decode_futures_private)
 
     def _parse_orders(self, payload: Any) -> list[Order]:
         return read_futures_orders(payload)

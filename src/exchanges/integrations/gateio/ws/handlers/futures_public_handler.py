@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from exchanges.integrations.gateio.endpoints import FUTURES_BOOK_OPTIONS, FUTURES_CHANNELS
 from exchanges.integrations.gateio.futures_frames import (
@@ -11,25 +11,14 @@ from exchanges.integrations.gateio.futures_frames import (
     loose_tickers,
     loose_trades,
     read_book,
-    read_book_ticker,
     read_tickers,
     read_trades,
 )
 from exchanges.integrations.gateio.ws.handlers.public_handler import GateioPublicHandler
-from exchanges.structs.errors import UNREADABLE
 from exchanges.structs.types import PublicWebsocketChannelType
-from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
+from infrastructure.networking.websocket.handlers.public_routes import read_result
 
 __all__ = ["GateioFuturesPublicHandler"]
-
-
-def detect(raw_message: Any) -> tuple[int, Any]:
-    """The decoder's tagged union tells; what fails it takes the second path."""
-    try:
-        frame = decode_futures(raw_message)
-    except UNREADABLE:
-        return CONTROL, raw_message
-    return frame.kind, frame
 
 
 class GateioFuturesPublicHandler(GateioPublicHandler):
@@ -47,8 +36,8 @@ class GateioFuturesPublicHandler(GateioPublicHandler):
     }
 
     # The functions as they are: a method around each costs a tenth of a small frame.
-    _detect_message_type = staticmethod(detect)
+    _decode = staticmethod(decode_futures)
     _parse_orderbook = staticmethod(read_book)
     _parse_trades = staticmethod(read_trades)
-    _parse_book_ticker = staticmethod(read_book_ticker)
+    _parse_book_ticker = staticmethod(read_result)
     _parse_ticker = staticmethod(read_tickers)

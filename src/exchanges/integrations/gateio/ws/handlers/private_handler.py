@@ -14,6 +14,7 @@ from exchanges.integrations.gateio.ws.handlers.answers import GateioAnswersMixin
 from exchanges.structs.errors import UNREADABLE, DecodeError
 from exchanges.structs.types import PrivateWebsocketChannelType, SubscriptionAction
 from infrastructure.networking.websocket.handlers.private_message_handler import PrivateMessageHandler
+from infrastructure.networking.websocket.handlers.tagged_frames import TaggedFramesMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import GateioConnectionMixin
 from infrastructure.networking.websocket.mixins.gateio_auth_mixin import GateioAuthMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import PrivateKey, PrivateSubscriptionRequest
@@ -22,7 +23,11 @@ __all__ = ["GateioPrivateHandler"]
 
 
 class GateioPrivateHandler(
-    GateioConnectionMixin, GateioAuthMixin, GateioAnswersMixin[PrivateWebsocketChannelType], PrivateMessageHandler
+    GateioConnectionMixin,
+    GateioAuthMixin,
+    GateioAnswersMixin[PrivateWebsocketChannelType],
+    TaggedFramesMixin,
+    PrivateMessageHandler,
 ):
     """Login, signed requests and answers, the same on both markets; a market gives its channels and its decoder."""
 

@@ -17,6 +17,8 @@ from exchanges.structs.errors import UNREADABLE, DecodeError
 from exchanges.structs.symbols import from_gateio, to_gateio
 from exchanges.structs.types import PublicWebsocketChannelType, SubscriptionAction, Symbol
 from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
+from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
+from infrastructure.networking.websocket.handlers.tagged_frames import TaggedFramesMixin
 from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import GateioConnectionMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionRequest
@@ -27,7 +29,11 @@ ORDERBOOK = PublicWebsocketChannelType.ORDERBOOK
 
 
 class GateioPublicHandler(
-    GateioConnectionMixin, NoAuthMixin, GateioAnswersMixin[PublicWebsocketChannelType], PublicMessageHandler
+    GateioConnectionMixin,
+    NoAuthMixin,
+    GateioAnswersMixin[PublicWebsocketChannelType],
+    TaggedFramesMixin,
+    PublicMessageHandler,
 ):
     """Requests, answers and odd frames, the same on both markets; a market gives its channels and its decoder.
 
@@ -38,6 +44,7 @@ class GateioPublicHandler(
     CHANNELS: ClassVar[dict[PublicWebsocketChannelType, str]]
     BOOK_OPTIONS: ClassVar[tuple[str, ...]]
     LOOSE: ClassVar[dict[PublicWebsocketChannelType, Callable[[Envelope], list[Any]]]]
+    _recent_trades: NumberedTrades
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._types = {name: channel for channel, name in self.CHANNELS.items()}
@@ -88,6 +95,9 @@ class GateioPublicHandler(
         return SubscriptionRequest(
             self._last_id, orjson.dumps(frame).decode(), keys, self.CHANNELS[channel], payload, action
         )
+
+    def _make_recent_trades(self) -> NumberedTrades:
+        return NumberedTrades()
 
     # Everything else
 

@@ -8,20 +8,10 @@ from exchanges.integrations.gateio.endpoints import SPOT_PRIVATE_CHANNELS
 from exchanges.integrations.gateio.private_events import read_spot_balances, read_spot_fills, read_spot_orders
 from exchanges.integrations.gateio.private_frames import decode_spot_private
 from exchanges.integrations.gateio.ws.handlers.private_handler import GateioPrivateHandler
-from exchanges.structs.errors import UNREADABLE, DecodeError
+from exchanges.structs.errors import DecodeError
 from exchanges.structs.types import Balance, Fill, Order, Position, ReconnectionPolicy
-from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
 
 __all__ = ["GateioSpotPrivateHandler"]
-
-
-def detect(raw_message: Any) -> tuple[int, Any]:
-    """The decoder's tagged union tells; what fails it takes the second path."""
-    try:
-        frame = decode_spot_private(raw_message)
-    except UNREADABLE:
-        return CONTROL, raw_message
-    return frame.kind, frame
 
 
 class GateioSpotPrivateHandler(GateioPrivateHandler):
@@ -30,7 +20,7 @@ class GateioSpotPrivateHandler(GateioPrivateHandler):
     POLICY = ReconnectionPolicy(10, 3.0, 2.0, 60.0, reset_on_1005=False)
     CHANNELS = SPOT_PRIVATE_CHANNELS
 
-    _detect_message_type = staticmethod(detect)
+    _decode = staticmethod(decode_spot_private)
 
     def _parse_orders(self, payload: Any) -> list[Order]:
         return read_spot_orders(payload)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from time import perf_counter_ns
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exchanges.structs import DecodeError, WebSocketConfig
-from infrastructure.networking.websocket.handlers.base_message_handler import KINDS, BaseMessageHandler
+from infrastructure.networking.websocket.handlers.base_message_handler import KINDS, TIMED_EVERY, BaseMessageHandler
 from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import ConnectionMixin
 
@@ -78,16 +81,42 @@ def test_detection_and_routing_are_abstract() -> None:
 @pytest.mark.checklist("2.1.7", "2.1.9", "2.1.10", "2.1.12", "5.1.10")
 def test_time_is_measured_by_kind_and_held_against_the_target() -> None:
     handler = Handler()
-    for frame in (b"1x", b"1x", b"2slow"):
-        handler._on_raw_message(frame)
+    timed = [number for number in range(4 * TIMED_EVERY) if not number % TIMED_EVERY]
+    for number in range(4 * TIMED_EVERY):
+        handler._on_raw_message(b"2slow" if number == timed[2] else b"1x")
     metrics = handler.handler_metrics()
-    assert metrics["latency"]["1"]["count"] == 2
+    assert metrics["latency"]["1"]["count"] == 3
     assert metrics["latency"]["2"]["count"] == 1
     assert metrics["latency"]["2"]["p50_us"] >= 6_000
     assert metrics["latency"]["1"]["p50_us"] < 6_000
     assert metrics["latency_violations"] == 1
+    assert metrics["latency_timed_every"] == TIMED_EVERY
     assert handler.max_ns >= 6_000_000
-    assert metrics["messages"] == handler.frames_received() == 3
+    assert handler.max_ns == metrics["latency"]["2"]["max_us"] * 1000
+
+
+@pytest.mark.checklist("2.1.7", "2.1.12")
+@given(st.lists(st.sampled_from([b"0", b"1", b"2", b"8", b"1raise", b"damaged"]), max_size=3 * TIMED_EVERY))
+def test_every_frame_is_counted_and_none_is_handled_twice(frames: list[bytes]) -> None:
+    handler = Handler()
+    for frame in frames:
+        handler._on_raw_message(frame)
+    assert [step[1] for step in handler.steps if step[0] == "detect"] == frames
+    kinds = Counter("control" if frame[:1] in b"0d" else chr(frame[0]) for frame in frames)
+    metrics = handler.handler_metrics()
+    assert metrics["frames"] == kinds
+    assert metrics["messages"] == handler.frames_received() == len(frames)
+    assert sum(latency["count"] for latency in metrics["latency"].values()) == -(-len(frames) // TIMED_EVERY)
+    assert handler.error_count == frames.count(b"1raise") + frames.count(b"damaged")
+
+
+def test_a_slow_frame_that_is_not_timed_is_counted_only() -> None:
+    handler = Handler()
+    for frame in (b"1x", b"2slow"):
+        handler._on_raw_message(frame)
+    assert handler.handler_metrics()["frames"] == {"1": 1, "2": 1}
+    assert handler.latency_violations == 0
+    assert handler.max_ns < 6_000_000
 
 
 @pytest.mark.checklist("2.1.8", "5.1.9")

@@ -148,7 +148,7 @@ def test_each_type_reaches_its_callback() -> None:
     for kind, payload in ((1, BOOK), (2, [TRADE]), (3, BEST), (4, TICKER)):
         handler._on_raw_message((kind, payload))  # type: ignore[arg-type]  # its detection takes pairs
     assert listener.events == [BOOK, [TRADE], BEST, TICKER]
-    assert list(handler.handler_metrics()["latency"]) == ["orderbook", "trades", "book_ticker", "ticker"]
+    assert handler.handler_metrics()["frames"] == dict.fromkeys(["orderbook", "trades", "book_ticker", "ticker"], 1)
 
 
 def test_frames_that_change_nothing_deliver_nothing_and_are_no_error() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchanges.integrations.gateio.builder import build_direct, build_handler
@@ -302,6 +304,47 @@ def test_odd_forms_of_known_channels() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("1790359171119.999999", 1790359171119), ("1790359171119", 1790359171119), ("1790359171119.5", 1790359171119)],
+)
+def test_a_trade_is_delivered_once_at_its_millisecond_however_it_is_read(text: str, whole: int) -> None:
+    listener = Listener()
+    handler = GateioSpotPublicHandler(WebSocketConfig("ws://x"), callbacks=listener.callbacks)
+    trade = {"id": 5, "create_time_ms": text, "side": "buy", "currency_pair": "A_B", "amount": "1", "price": "2"}
+    for changes in ({}, {}, {"create_time_ms": "1790359171120"}, {"create_time_ms": "1790359171120.5"}, {"id": 6}):
+        handler._on_raw_message(push("spot.trades", trade | changes))
+    assert [(t.trade_id, t.timestamp, t.symbol) for (t,) in listener.events] == [
+        ("5", whole, "A_B"),
+        ("6", whole, "A_B"),
+    ]
+    assert handler.handler_metrics()["repeated_trades"] == 3
+    assert handler.handler_metrics()["frames"] == {"trades": 5}
+    assert listener.errors == []
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e400", "", "x", "1e12"])
+def test_a_trade_at_no_time_is_malformed(text: str) -> None:
+    listener = Listener()
+    handler = GateioSpotPublicHandler(WebSocketConfig("ws://x"), callbacks=listener.callbacks)
+    trade = {"id": 5, "create_time_ms": text, "side": "buy", "currency_pair": "A_B", "amount": "1", "price": "2"}
+    handler._on_raw_message(push("spot.trades", trade))
+    assert [kind for kind, _ in listener.errors] == ["decode"]
+    assert (listener.events, handler.decode_errors, handler.frames_received()) == ([], 1, 1)
+
+
+def test_a_consumer_that_raises_what_a_decoder_raises_is_no_malformed_frame() -> None:
+    def fail(_: Any) -> None:
+        raise msgspec.ValidationError("the consumer's own")
+
+    listener = Listener()
+    callbacks = PublicCallbacks(on_book_ticker=fail, on_error=listener.callbacks.on_error)
+    handler = GateioSpotPublicHandler(WebSocketConfig("ws://x"), callbacks=callbacks)
+    handler._on_raw_message(push("spot.book_ticker", BEST))
+    assert listener.errors == [("callback", "the consumer's own")]
+    assert handler.handler_metrics()["frames"] == {"book_ticker": 1}
+
+
 def test_a_symbol_without_separator_reaches_a_coroutine_consumer_as_an_error() -> None:
     got: list[Any] = []
 
@@ -318,13 +361,16 @@ def test_a_symbol_without_separator_reaches_a_coroutine_consumer_as_an_error() -
 def test_the_recorded_session_goes_through(captures: Path) -> None:
     listener = Listener()
     handler = GateioSpotPublicHandler(WebSocketConfig("ws://x"), callbacks=listener.callbacks)
+    detected: Counter[str] = Counter()
     for line in (captures / "gateio-spot-2021.session").read_text().splitlines():
         head, _, text = line.partition(": ")
         if head.replace(".", "").isdigit():
             handler._on_raw_message(text)
+            detected[handler.kind_name(handler._detect_message_type(text)[0])] += 1
     assert len(listener.events) == 172 + 9 + 22
     assert listener.errors == []
     assert handler.frames_received() == 239
+    assert handler.handler_metrics()["frames"] == detected
 
 
 @pytest.mark.checklist("3.2.18")

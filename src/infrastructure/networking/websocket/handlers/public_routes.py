@@ -1,0 +1,89 @@
+"""Where a public frame's payload goes, by type: each route is one call from the template to the consumer's callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from exchanges.structs.events import BookUpdate, TradeEvent
+from infrastructure.networking.websocket.book_keeper import BookKeeper
+
+__all__ = ["Route", "book_route", "each_route", "plain_route", "read_result", "trades_route"]
+
+Route = Callable[[Any], None]
+
+
+def read_result(payload: Any) -> Any:
+    """The event, which the decoder made. A route that is given this reader does without the call."""
+    return payload.result
+
+
+def book_route(
+    parse: Callable[[Any], BookUpdate | None], books: BookKeeper, call_back: Callable[[BookUpdate], None]
+) -> Route:
+    """Books: the update as it came, and behind it the whole book where the update completed one."""
+    advances, apply = books.advances, books.apply
+
+    def take_otherwise(update: BookUpdate) -> None:
+        rebuilt = apply(update)
+        call_back(update)
+        if rebuilt is not None:
+            call_back(rebuilt)
+
+    def take(payload: Any) -> None:
+        update = parse(payload)
+        if update is not None:
+            take_otherwise(update)
+
+    def take_result(payload: Any) -> None:
+        update = payload.result
+        try:
+            advance = advances[update.symbol]
+        except KeyError:
+            take_otherwise(update)
+            return
+        if update.is_snapshot or not advance(update):
+            take_otherwise(update)
+            return
+        call_back(update)
+
+    return take_result if parse is read_result else take
+
+
+def trades_route(
+    parse: Callable[[Any], list[TradeEvent] | None],
+    fresh: Callable[[list[TradeEvent]], list[TradeEvent]],
+    call_back: Callable[[list[TradeEvent]], None],
+) -> Route:
+    """Trades: those that were not delivered before."""
+
+    def take(payload: Any) -> None:
+        parsed = parse(payload)
+        if parsed and (trades := fresh(parsed)):
+            call_back(trades)
+
+    return take
+
+
+def plain_route(parse: Callable[[Any], Any], call_back: Callable[[Any], None]) -> Route:
+    """An event as it was parsed."""
+
+    def take(payload: Any) -> None:
+        event = parse(payload)
+        if event is not None:
+            call_back(event)
+
+    def take_result(payload: Any) -> None:
+        call_back(payload.result)
+
+    return take_result if parse is read_result else take
+
+
+def each_route(parse: Callable[[Any], list[Any]], call_back: Callable[[Any], None]) -> Route:
+    """Every event of a frame that holds several."""
+
+    def take(payload: Any) -> None:
+        for event in parse(payload):
+            call_back(event)
+
+    return take
