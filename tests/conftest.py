@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import html
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -46,3 +51,32 @@ class Stopwatch:
 def stopwatch() -> type[Stopwatch]:
     """Makes stopwatches for the checklist's absolute targets."""
     return Stopwatch
+
+
+CODED = re.compile(rb"[A-Za-z0-9+/_-]{10,}")
+
+
+@pytest.fixture(scope="session")
+def unfolded() -> Callable[[bytes], bytes]:
+    """A file's bytes and behind them all that may be coded in them: escapes of HTML, JSON and URLs, base64, hex."""
+    return unfold
+
+
+def unfold(data: bytes) -> bytes:
+    plain = unquote_to_bytes(html.unescape(data.decode(errors="replace")))
+    plain = re.sub(rb"\\+u00([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode()), plain).replace(
+        b"\\", b""
+    )
+    runs = {run for part in (data, plain) for run in CODED.findall(part)}
+    return b"\n".join([data, plain, *(piece for run in runs for piece in decoded(run))])
+
+
+def decoded(run: bytes) -> Iterator[bytes]:
+    """What a run of letters may stand for, wherever in it the code begins."""
+    for at in range(4):
+        rest = run[at:].replace(b"-", b"+").replace(b"_", b"/")
+        whole = rest[: len(rest) - (len(rest) % 4 == 1)]
+        yield base64.b64decode(whole + b"=" * (-len(whole) % 4))
+    for found in re.findall(rb"[0-9a-fA-F]{8,}", run):
+        for at in range(2):
+            yield binascii.unhexlify(found[at : at + (len(found) - at) // 2 * 2])
