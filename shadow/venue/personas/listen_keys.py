@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 import orjson
 
+from shadow.venue.credentials import listen_key_stem
 from shadow.venue.wire import RestAnswer
 
 __all__ = ["ListenKeys"]
@@ -92,7 +93,7 @@ class ListenKeys:
     def _create(self, now_s: float) -> RestAnswer:
         if len(self._keys) >= MOST_KEYS:
             return _error(429, 429, "too many listen keys")
-        key = secrets.token_hex(32)
+        key = listen_key_stem(self._credentials["secret"]) + secrets.token_hex(16)
         self._keys[key] = _Key(now_s + self._valid_s)
         return _json({"listenKey": key})
 

@@ -171,7 +171,7 @@ LIVE = {
     "leaves a child": ("--new", relay("leaves-a-child")),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
-    "an account": ("--connections", ACCOUNTS, "--new", relay("spy={folder}/credentials.json")),
+    "an account": ("--connections", ACCOUNTS, "--new", faulty("its_secrets_are_logged") + " {folder}/secrets"),
     "an account by the direct door": ("--connections", ACCOUNTS, "--new", relay("door=direct")),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
