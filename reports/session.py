@@ -15,12 +15,13 @@ import msgspec
 
 from reports import first_screen, junit, markdown, tables
 from reports.run_data import ReportInput, load
+from reports.share import shareable
 from reports.targets import HEAD, missed, summary, target_rows
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["render"]
+__all__ = ["render", "render_shared"]
 
 PAGES: Final = Path(__file__).parent / "pages"
 DERIVED: Final = ("verdict.json", "analysis.json", "differences.parquet", "report.html", "report.md", "junit.xml")
@@ -32,14 +33,26 @@ def render(run_dir: Path) -> Path:
     Returns the path of report.html. Missing or damaged inputs are named on the page; only a directory that cannot be
     written raises (OSError).
     """
-    data = load(run_dir)
-    screen = first_screen.build(data)
-    differences, metrics = tables.differences(data), tables.metrics(data)
-    _write(run_dir / "report.md", markdown.render(screen, differences, metrics, target_rows(data)))
-    _write(run_dir / "junit.xml", junit.render(data, screen))
-    _write(run_dir / "report.html", _html(data, screen, differences, metrics))
+    _write_all(load(run_dir), run_dir, "", "the same input gives the same bytes")
     _update_manifest(run_dir)
     return run_dir / "report.html"
+
+
+def render_shared(run_dir: Path) -> Path:
+    """Write report-share.html, report-share.md and junit-share.xml, without account data; nothing else is touched.
+
+    Their pseudonyms are new each time, so that they belong to no manifest. Returns the path of report-share.html.
+    """
+    _write_all(shareable(load(run_dir)), run_dir, "-share", "each rendering has pseudonyms of its own")
+    return run_dir / "report-share.html"
+
+
+def _write_all(data: ReportInput, run_dir: Path, ending: str, footing: str) -> None:
+    screen = first_screen.build(data)
+    differences, metrics = tables.differences(data), tables.metrics(data)
+    _write(run_dir / f"report{ending}.md", markdown.render(screen, differences, metrics, target_rows(data)))
+    _write(run_dir / f"junit{ending}.xml", junit.render(data, screen))
+    _write(run_dir / f"report{ending}.html", _html(data, screen, differences, metrics, footing))
 
 
 def _html(
@@ -47,6 +60,7 @@ def _html(
     screen: first_screen.FirstScreen,
     differences: list[tables.DifferenceLine],
     metrics: tables.Table,
+    footing: str,
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -62,6 +76,7 @@ def _html(
     drawn = {key: (figure, Markup(figure.svg or "")) for key, figure in draw_all(data).items()}
     return pages.get_template("session.html.jinja").render(
         screen=screen,
+        footing=footing,
         run=data.session.run or "no data",
         started=data.session.started_utc or "no data",
         feed=data.session.feed or "no data",

@@ -36,7 +36,7 @@ def parser() -> Parser:
     judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
     report = commands.add_parser("report", help="render a run's report again")
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    report.add_argument("--share", action="store_true", help="without account data (not built yet)")
+    report.add_argument("--share", action="store_true", help="a copy with pseudonyms for account data")
     return root
 
 

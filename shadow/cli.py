@@ -113,6 +113,13 @@ def _render(folder: Path) -> Path:
     return path
 
 
+def _render_shared(folder: Path) -> Path:
+    from reports.session import render_shared
+
+    path: Path = render_shared(folder)
+    return path
+
+
 def _link_latest(report: Path) -> None:
     """Point reports/latest.html at the newest report, where there is such a folder."""
     link = Path("reports") / "latest.html"
@@ -147,12 +154,10 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    if options.share:
-        raise UsageError("--share is not built yet; a public run holds no account data and can be shared as it is")
     folder = _existing_run(options.run)
     if not (folder / "verdict.json").is_file():
         raise UsageError(f"{folder} has no verdict yet; run `shadow judge {folder}` first")
-    sys.stderr.write(f"report {_render(folder)}\n")
+    sys.stderr.write(f"report {_render_shared(folder) if options.share else _render(folder)}\n")
     return 0
 
 

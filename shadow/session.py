@@ -22,7 +22,7 @@ from shadow.placement import choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
-from shadow.venue.credentials import make_credentials
+from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
 
@@ -98,7 +98,7 @@ class Session:
                 "dir": str(self.folder),
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
-                "secrets": self._secrets(),
+                "secrets": secrets_of(self._credentials),
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
@@ -209,10 +209,6 @@ class Session:
             )
             for connection in self.config.connections
         ]
-
-    def _secrets(self) -> list[str]:
-        """What no file may hold."""
-        return [one[name] for one in self._credentials.values() for name in ("key", "secret")]
 
     def _open_pipes(self) -> Pipes:
         """All subjects' pipes, made before the recorder so that it can inherit their read ends."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
 from shadow.reference.gateio_private import PRIVATE_EVENTS
 from shadow.reference.gateio_values import Frame, decimal, millis
+from shadow.reference.numbers import exact, read_json
 
 __all__ = ["decode", "rest_book"]
 
@@ -25,7 +25,7 @@ def decode(payload: bytes, is_text: bool = True) -> list[Event]:
         return []
     try:
         return [make(item, frame) for item in flat(frame.get("result")) if not is_partial(item, frame)]
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DecodeError(f"{frame['channel']}: {error!r}") from error
 
 
@@ -35,14 +35,14 @@ def rest_book(payload: bytes, symbol: str) -> Book:
     try:
         bids, asks = levels(answer["bids"]), levels(answer["asks"])
         return Book(symbol, None, int(answer["id"]), True, bids, asks, rest_millis(answer.get("current")))
-    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DecodeError(f"no order book answer: {error!r}") from error
 
 
 def parse(payload: bytes) -> Frame:
     """The text as a JSON object, fractions as exact decimals."""
     try:
-        frame = json.loads(payload, parse_float=Decimal)
+        frame = read_json(payload)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"no JSON: {error!r}") from error
     if not isinstance(frame, dict):
@@ -72,7 +72,7 @@ def levels(rows: list[Any] | None) -> Levels:
     pairs = ((row["p"], row["s"]) if isinstance(row, dict) else (row[0], row[1]) for row in rows or [])
     found = [[str(price), str(amount)] for price, amount in pairs]
     for price, amount in found:
-        Decimal(price), Decimal(amount)
+        exact(price), exact(amount)
     return found
 
 
@@ -128,7 +128,7 @@ def ticker(item: Frame, frame: Frame) -> Event:
 
 def futures_trade(item: Frame, frame: Frame) -> Event:
     """A futures trade: the sign of its size is the taker's side."""
-    size = Decimal(str(item["size"]))
+    size = exact(str(item["size"]))
     if not size:
         raise ValueError("size 0")
     ts = millis(item.get("create_time_ms")) or millis(item["create_time"] * 1000)

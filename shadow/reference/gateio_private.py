@@ -8,6 +8,7 @@ from typing import Any
 
 from shadow.reference.events import Balance, Event, Fill, Order, Position
 from shadow.reference.gateio_values import Frame, decimal, millis
+from shadow.reference.numbers import exact
 
 __all__ = ["PRIVATE_EVENTS"]
 
@@ -33,7 +34,7 @@ def client_id(text: Any) -> str | None:
 
 def number(value: Any) -> Decimal:
     """A number for arithmetic, whether it came as text or as a JSON number."""
-    return Decimal(str(value))
+    return exact(str(value))
 
 
 def signed_side(*sizes: Decimal) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, TypeAlias
+
+from shadow.reference.numbers import exact
 
 __all__ = ["Frame", "decimal", "millis"]
 
@@ -13,7 +14,7 @@ Frame: TypeAlias = dict[str, Any]
 
 def millis(value: Any) -> int | None:
     """A ms time that may be text with a fraction, which is cut."""
-    return None if value is None or value == "" else int(Decimal(str(value)))
+    return None if value is None or value == "" else int(exact(str(value)))
 
 
 def decimal(value: Any) -> str | None:

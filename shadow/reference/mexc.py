@@ -5,15 +5,17 @@ Text frames are control (acks, pongs, refusals) and hold no event.
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
 
 from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
 from shadow.reference.mexc_private import PRIVATE_EVENTS
 from shadow.reference.mexc_wire import SIDE, Push, decode_push, symbol_of, times_of
+from shadow.reference.numbers import read_json
 
 __all__ = ["Push", "decode", "decode_push", "rest_book"]
+
+
+LONGEST_VERSION = 20
 
 
 def decode(payload: bytes, is_text: bool = False) -> list[Event]:
@@ -31,10 +33,10 @@ def decode(payload: bytes, is_text: bool = False) -> list[Event]:
 def rest_book(payload: bytes, symbol: str) -> Book:
     """The book of a REST depth answer (`lastUpdateId`, `bids`, `asks`). DecodeError when it is none."""
     try:
-        answer = json.loads(payload, parse_float=Decimal)
+        answer = read_json(payload)
         bids, asks = ([[str(price), str(size)] for price, size in answer[side]] for side in ("bids", "asks"))
         return Book(symbol, None, int(answer["lastUpdateId"]), True, bids, asks, answer.get("timestamp"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DecodeError(f"no depth answer: {error!r}") from error
 
 
@@ -47,8 +49,8 @@ def version(text: str | None) -> int | None:
     """A decimal version text as a number, None when absent. DecodeError when it is no number."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise DecodeError(f"version {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_VERSION):
+        raise DecodeError(f"version {text[:40]!r}")
     return int(text)
 
 

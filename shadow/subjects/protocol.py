@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 __all__ = ["PROTOCOL", "Command", "ConnectionSpec", "StartLine", "line", "read_command", "read_start"]
 
 PROTOCOL = 1
+_Line = TypeVar("_Line")
 
 
 class ConnectionSpec(msgspec.Struct, frozen=True):
@@ -51,12 +52,19 @@ _encode = msgspec.json.Encoder().encode
 
 def read_start(text: bytes) -> StartLine:
     """Read the first line; raises msgspec.DecodeError when it is not one."""
-    return _start.decode(text)
+    return _read(_start, text)
 
 
 def read_command(text: bytes) -> Command:
     """Read a later line; raises msgspec.DecodeError when it is not one."""
-    return _command.decode(text)
+    return _read(_command, text)
+
+
+def _read(decoder: msgspec.json.Decoder[_Line], text: bytes) -> _Line:
+    try:
+        return decoder.decode(text)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def line(fields: dict[str, Any] | msgspec.Struct) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from shadow.errors import UsageError
 from shadow.venue.account import Account
-from shadow.venue.credentials import make_credentials
+from shadow.venue.credentials import make_credentials, secrets_of
 from shadow.venue.incidents import Incidents
 from shadow.venue.lane import Lane
 from shadow.venue.ledger import Ledger
@@ -192,5 +192,5 @@ def _sink(options: VenueOptions) -> Sink:
     if options.ledger_fd is not None:
         return PipeSink(options.ledger_fd, asyncio.get_running_loop())
     if options.ledger_dir is not None:
-        return FolderSink(options.ledger_dir)
+        return FolderSink(options.ledger_dir, secrets_of(options.credentials))
     return NullSink()

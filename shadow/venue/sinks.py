@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -159,11 +160,11 @@ class FolderSink:
     Only what the feed pushed is kept as it is; answers, of REST and of logins, may name a key.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, secrets: Iterable[str] = ()) -> None:
         from shadow.capture.redact import Redactor
         from shadow.capture.writer import SegmentWriter
 
-        self._redact = Redactor().redact
+        self._redact = Redactor(secrets).redact
         self._writers = {table: SegmentWriter(folder, table) for table in LEDGER_TABLES}
 
     def append(self, table: str, row: Row) -> None:

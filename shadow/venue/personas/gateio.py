@@ -13,7 +13,7 @@ from shadow.venue.personas import gateio_futures_rest, gateio_rest
 from shadow.venue.personas.gateio_frames import Encoder, api_refusal, envelope
 from shadow.venue.personas.gateio_futures_frames import DECIMAL
 from shadow.venue.personas.gateio_rules import FUTURES, SPOT, Rules
-from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id
+from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id, read_request
 from shadow.venue.wire import MarketEvent, MarketView, Push, Refused, Reply, RestAnswer
 
 __all__ = ["GateioFuturesPublic", "GateioPublic", "GateioSession", "GateioSpotPublic"]
@@ -160,9 +160,8 @@ class GateioSession(TimedSession):
     def _answer(self, data: str | bytes, now_s: float, *, is_barred: bool) -> list[Reply]:
         self.heard(now_s)
         self._now_s = now_s
-        try:
-            request = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        request = read_request(_decode, data)
+        if request is None:
             return [self._failure(_Request(channel=""), _SCHEMA, "request message need json scheme")]
         if request.channel == f"{self._rules.prefix}.ping":
             pong = envelope(f"{self._rules.prefix}.pong", "", now_s, **_echo(request), conn_id=self._conn_id)

@@ -14,7 +14,7 @@ import orjson
 from shadow.venue.account_events import AccountEvent, BalanceState
 from shadow.venue.personas.gateio_frames import envelope
 from shadow.venue.personas.gateio_private_frames import ALL, EVENT_TYPES, encode, parse_key
-from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id
+from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id, read_request
 from shadow.venue.wire import MarketView, Push, Refused, Reply, RestAnswer
 
 __all__ = ["GateioFuturesPrivate", "GateioPrivate", "GateioSpotPrivate"]
@@ -101,7 +101,7 @@ class GateioPrivate:
     def is_signed(self, text: str, signature: object) -> bool:
         """Whether the signature is this account's over the text."""
         made = hmac.new(self.credentials["secret"].encode(), text.encode(), hashlib.sha512).hexdigest()
-        return isinstance(signature, str) and hmac.compare_digest(made, signature)
+        return isinstance(signature, str) and hmac.compare_digest(made.encode(), signature.encode())
 
 
 class GateioSpotPrivate(GateioPrivate):
@@ -140,9 +140,8 @@ class GateioPrivateSession(TimedSession):
 
     def deny(self, data: str | bytes, now_s: float) -> list[Reply] | None:
         """What a client hears whose proof is not accepted; None when the frame proves nothing."""
-        try:
-            request = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        request = read_request(_decode, data)
+        if request is None:
             return None
         if request.event == "api":
             self._now_s = now_s
@@ -156,9 +155,8 @@ class GateioPrivateSession(TimedSession):
     def _answer(self, data: str | bytes, now_s: float, *, is_barred: bool) -> list[Reply]:
         self.heard(now_s)
         self._now_s = now_s
-        try:
-            request = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        request = read_request(_decode, data)
+        if request is None:
             return [self._failure(_Request(), _Refusal(_SCHEMA, "request message need json scheme"))]
         if request.channel == f"{self._persona.market}.ping":
             pong = envelope(f"{self._persona.market}.pong", "", now_s, **_echo(request), conn_id=self._conn_id)

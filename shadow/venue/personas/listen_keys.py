@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 import orjson
 
+from shadow.venue.credentials import listen_key_stem
 from shadow.venue.wire import RestAnswer
 
 __all__ = ["ListenKeys"]
@@ -19,6 +20,7 @@ VALID_S = 3600.0
 MOST_KEYS = 60
 MOST_CONNECTIONS = 5
 PATH = "/api/v3/userDataStream"
+_LONGEST_NUMBER = 20
 _RECV_WINDOW_MS, _LARGEST_WINDOW_MS = 5000, 60_000
 
 
@@ -92,7 +94,7 @@ class ListenKeys:
     def _create(self, now_s: float) -> RestAnswer:
         if len(self._keys) >= MOST_KEYS:
             return _error(429, 429, "too many listen keys")
-        key = secrets.token_hex(32)
+        key = listen_key_stem(self._credentials["secret"]) + secrets.token_hex(16)
         self._keys[key] = _Key(now_s + self._valid_s)
         return _json({"listenKey": key})
 
@@ -102,13 +104,14 @@ class ListenKeys:
         if headers.get("X-MEXC-APIKEY") != self._credentials["key"]:
             return _error(400, 10072, "Api key info invalid")
         stamp, window = query.get("timestamp", ""), query.get("recvWindow", str(_RECV_WINDOW_MS))
-        if not (stamp.isdecimal() and window.isdecimal()):
+        if not all(text.isdecimal() and len(text) <= _LONGEST_NUMBER for text in (stamp, window)):
             return _error(400, 700003, "Timestamp for this request is outside of the recvWindow.")
         if abs(now_s * 1000 - int(stamp)) > min(int(window), _LARGEST_WINDOW_MS):
             return _error(400, 700003, "Timestamp for this request is outside of the recvWindow.")
-        signed = urlencode([(name, value) for name, value in query.items() if name != "signature"]).encode() + body
+        pairs = [(name, value) for name, value in query.items() if name != "signature"]
+        signed = urlencode(pairs, errors="replace").encode() + body
         made = hmac.new(self._credentials["secret"].encode(), signed, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(made, query.get("signature", "")):
+        if not hmac.compare_digest(made.encode(), query.get("signature", "").encode(errors="replace")):
             return _error(400, 700002, "Signature for this request is not valid.")
         return None
 

@@ -10,7 +10,7 @@ import msgspec
 
 from shadow.venue.personas import mexc_frames as frames
 from shadow.venue.personas import mexc_rest
-from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession
+from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, read_request
 from shadow.venue.wire import MarketEvent, MarketView, Push, Refused, Reply, RestAnswer
 
 __all__ = ["MexcSpotPublic", "MexcSpotSession"]
@@ -119,9 +119,8 @@ class MexcSpotSession(TimedSession):
         self.heard(now_s)
         if self._is_flooded(now_s):
             return [self.close(_POLICY_VIOLATION, "too many messages")]
-        try:
-            request = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        request = read_request(_decode, data)
+        if request is None:
             return [Reply("error", frames.control(0, "unreadable message"))]
         if request.method in ("PING", "ping"):
             return [Reply("pong", frames.control(request.id, "PONG"))]

@@ -12,7 +12,7 @@ from shadow.venue.account_events import AccountEvent
 from shadow.venue.personas import mexc_frames
 from shadow.venue.personas.listen_keys import ListenKeys
 from shadow.venue.personas.mexc_private_frames import CHANNELS, encode
-from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession
+from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, read_request
 from shadow.venue.wire import MarketView, Push, Refused, Reply, RestAnswer
 
 __all__ = ["MexcSpotPrivate"]
@@ -131,9 +131,8 @@ class MexcPrivateSession(TimedSession):
         if not self._is_admitted or not self._persona.keys.holds(self._key, now_s):
             return self._turned_away()
         self.heard(now_s)
-        try:
-            request = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        request = read_request(_decode, data)
+        if request is None:
             return [Reply("error", mexc_frames.control(0, "unreadable message"))]
         if request.method in ("PING", "ping"):
             return [Reply("pong", mexc_frames.control(request.id, "PONG"))]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import orjson
 
 from shadow.venue.wire import Reply
 
-__all__ = ["Lifetime", "TimedSession", "opaque_id"]
+__all__ = ["Lifetime", "TimedSession", "opaque_id", "read_request"]
 
 ABNORMAL = 1006
+_Request = TypeVar("_Request", bound=msgspec.Struct)
 
 
 class Lifetime(NamedTuple):
@@ -25,6 +30,16 @@ class Lifetime(NamedTuple):
 def opaque_id(*parts: object) -> str:
     """Sixteen hex digits that look like the exchange's own ids and repeat with the same parts."""
     return blake2b("/".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+
+
+def read_request(decode: Callable[[str | bytes], _Request], data: str | bytes) -> _Request | None:
+    """A client's frame; None where it is no request, or holds what no answer could repeat (a number over 64 bits)."""
+    try:
+        request = decode(data)
+        orjson.dumps(msgspec.structs.astuple(request))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, orjson.JSONEncodeError):
+        return None
+    return request
 
 
 class TimedSession:

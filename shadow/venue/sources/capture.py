@@ -23,6 +23,7 @@ _Shape = TypeVar("_Shape")
 CONNECTION: Final = "gateio.spot.public"
 CHANNELS: Final = {"spot.order_book_update": "book", "spot.trades": "trade", "spot.tickers": "ticker"}
 """Channels that are replayed, with their event types; candles are not."""
+LONGEST_TIME: Final = 40
 _RECEIVED = re.compile(r"(?P<time>\d+(?:\.\d+)?): (?P<body>\{.*\})")
 _SENT = re.compile(r"wss?://\S+ <- \d+(?:\.\d+)?: (?P<body>\{.*\})")
 _CONNECT = re.compile(r"wss?://\S+ <-> \d+(?:\.\d+)?")
@@ -102,7 +103,7 @@ def load_capture(path: Path) -> Capture:
         if sent:
             symbols.update(dict.fromkeys(_pairs_of(body)))
         elif received and body.event == "update":
-            moment = float(received["time"])
+            moment = _seconds(received["time"], place)
             begin = moment if begin is None else begin
             frame = _frame(moment - begin, body, received["body"].encode(), place)
             symbols[frame.symbol] = None
@@ -124,12 +125,19 @@ def _load_books(path: Path) -> dict[str, tuple[int, list[Level], list[Level]]]:
         match = _BOOK.fullmatch(line)
         if match is None:
             raise UsageError(f"{place}: not a recorded REST answer")
-        pair = parse_qs(urlsplit(match["url"]).query).get("currency_pair")
+        pair = _query(match["url"]).get("currency_pair")
         if pair is None:
             raise UsageError(f"{place}: the address names no currency_pair")
         book = _decode(match["body"], _RestBook, place)
         books.setdefault(pair[0], (book.id, book.bids, book.asks))
     return books
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(url).query)
+    except ValueError:  # an address that is none
+        return {}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -149,7 +157,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def _decode(body: str, shape: type[_Shape], place: str) -> _Shape:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UsageError(f"{place}: {error}") from None
 
 
@@ -160,7 +168,15 @@ def _frame(at_s: float, body: _Body, payload: bytes, place: str) -> RecordedFram
     if not isinstance(symbol, str):
         raise UsageError(f"{place}: a {body.channel} frame without result.{name}")
     first, last = (result.get("U"), result.get("u")) if channel == "book" else (None, None)
+    if not all(number is None or (type(number) is int and 0 <= number < 1 << 63) for number in (first, last)):
+        raise UsageError(f"{place}: a {body.channel} frame whose result.U or result.u is no whole number")
     return RecordedFrame(at_s, body.channel, channel, symbol, first, last, payload)
+
+
+def _seconds(text: str, place: str) -> float:
+    if len(text) > LONGEST_TIME:
+        raise UsageError(f"{place}: {text[:LONGEST_TIME]}... is no time")
+    return float(text)
 
 
 def _pairs_of(body: _Body) -> list[str]:

@@ -52,20 +52,30 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def judge_damaged(recorded: Path, tmp_path: Path) -> Callable[[Edit], dict[str, Any]]:
-    """Edit the lines that the new subject wrote in a copy of the recorded run, seal it again, and judge it."""
+def damaged_copy(tmp_path: Path) -> Callable[[Path, Edit], Path]:
+    """Edit the lines that the new subject wrote in a copy of a run, and seal it again."""
+
+    def damage(original: Path, edit: Edit) -> Path:
+        from shadow.capture.manifest import write_manifest
+
+        run = tmp_path / "damaged"
+        shutil.copytree(original, run)
+        rewrite(run / "events" / "new.parquet", edit)
+        write_manifest(run)
+        return run
+
+    return damage
+
+
+@pytest.fixture
+def judge_damaged(recorded: Path, damaged_copy: Callable[[Path, Edit], Path]) -> Callable[[Edit], dict[str, Any]]:
+    """The verdict on the recorded run with edited lines of the new subject."""
 
     def judge_it(edit: Edit) -> dict[str, Any]:
-        from shadow.capture.manifest import write_manifest
         from shadow.capture.reader import RunData
         from shadow.verdict.judge import judge
 
-        run = tmp_path / "damaged"
-        shutil.copytree(recorded, run)
-        path = run / "events" / "new.parquet"
-        rewrite(path, edit)
-        write_manifest(run)
-        data = RunData(run)
+        data = RunData(damaged_copy(recorded, edit))
         data.verify()
         verdict: dict[str, Any] = judge(data).verdict
         return verdict
@@ -164,7 +174,10 @@ LIVE = {
     "as fast as both keep up": ("--rate", "max", "--duration", "2s"),
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
-    "an account": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("spy={folder}/credentials.json")),
+    "an account": (
+        *("--connections", ACCOUNTS, *COMPRESSED),
+        *("--new", faulty("its_secrets_are_logged") + " {folder}/secrets"),
+    ),
     "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("door=direct")),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),

@@ -13,32 +13,20 @@ import sys
 import threading
 import time
 from itertools import chain
-from pathlib import Path
 
 AFTER_EVENTS = 300
 CHILD_S = "299.25"
 
 
 def start(kind: str) -> subprocess.Popen[bytes]:
-    """Our new subject; a kind of the form `option=value` goes into its start line and spoils nothing.
-
-    `spy=PATH` writes the start line, with the credentials of the run, to a file of the test's.
-    """
+    """Our new subject; a kind of the form `option=value` goes into its start line and spoils nothing."""
     command = [sys.executable, "-m", "shadow.subjects.new"]
     option, _, value = kind.partition("=")
-    if not value or option == "spy":
-        first_line = sys.stdin.buffer.readline() if option == "spy" else b""
-        if first_line:
-            Path(value).write_bytes(first_line)
-            return start_with(command, first_line)
+    if not value:
         return subprocess.Popen(command, stdin=sys.stdin, stdout=subprocess.PIPE)
     first = json.loads(sys.stdin.buffer.readline())
     first["options"][option] = value
-    return start_with(command, json.dumps(first).encode() + b"\n")
-
-
-def start_with(command: list[str], first_line: bytes) -> subprocess.Popen[bytes]:
-    """The subject with a line that was read already, and what follows on stdin."""
+    first_line = json.dumps(first).encode() + b"\n"
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def pass_on() -> None:

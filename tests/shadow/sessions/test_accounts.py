@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ def test_what_a_fault_allows_is_nobodys_fault(live: Live, name: str) -> None:
     assert functionality["verdict"] != "REGRESSION"
 
 
-def spellings(secret: str) -> list[bytes]:
+def spellings(secret: str) -> set[bytes]:
+    """Bare, in hex and base64 (what the secret alone decides, at each of its three places), in either case."""
     raw = secret.encode()
-    return [raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"=")[:-1]]
+    coded = [base64.b64encode(bytes(place) + raw)[(0, 2, 3)[place] : -4] for place in range(3)]
+    return {raw.lower(), raw.hex().encode(), *(code.lower() for code in coded)}
 
 
 def contents(path: Path) -> bytes:
@@ -52,18 +55,23 @@ def contents(path: Path) -> bytes:
     return b"\n".join(parts)
 
 
-def test_no_file_of_a_run_holds_a_secret(live: Live) -> None:
+def test_no_file_of_a_run_holds_a_secret_that_a_stack_logs_in_every_spelling(live: Live) -> None:
     folder, _ = live["an account"]
-    start = json.loads((folder.parent / "credentials.json").read_text())
-    secrets = {one["credentials"][name] for one in start["connections"] for name in ("key", "secret")}
-    assert len(secrets) == 4
+    told = [json.loads(line) for line in (folder.parent / "secrets").read_text().splitlines()]
+    kinds = Counter(kind for kind, _ in told)
+    assert kinds.keys() == {"api_key", "secret", "listenKey", "signature"}
+    assert kinds["signature"] > 2
+    secrets = {secret for _, secret in told} | {secret[:32] for kind, secret in told if kind == "listenKey"}
+    wanted = {spelling: secret for secret in secrets for spelling in spellings(secret)}
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     for path in files:
-        held = contents(path)
-        for secret in secrets:
-            for spelling in spellings(secret):
-                assert spelling not in held, path
+        held = contents(path).lower()
+        found = [secret for spelling, secret in wanted.items() if spelling in held]
+        assert found == [], path
     requests = contents(folder / "requests.parquet")
     assert b"listenKey=***" in requests
     assert b'"SIGN":"***"' in requests
+    logged = [line for line in contents(folder / "events" / "new.parquet").splitlines() if line.startswith(b"told ")]
+    assert len(logged) == 2 * (11 * len(told) - 7 * kinds["signature"])
+    assert all(b"***" in line for line in logged)

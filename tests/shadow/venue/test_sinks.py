@@ -63,7 +63,8 @@ async def test_a_reader_that_does_not_read_blocks_nothing_and_losses_are_told(mo
 
 def test_a_folder_keeps_no_key_that_an_answer_names(tmp_path: Path) -> None:
     answers = {"control": b'{"data":{"result":{"api_key":"a1b2c3d4","uid":"7"}}}', "rest": b'{"listenKey":"e5f6a7b8"}'}
-    sink = FolderSink(str(tmp_path))
+    answers["error"] = b"in words: f1a2b3c4"
+    sink = FolderSink(str(tmp_path), ["f1a2b3c4"])
     for kind, payload in (*answers.items(), ("ws", b'{"result":"c9d0e1f2"}')):
         row = dict.fromkeys(COLUMNS["frames"])
         row |= {"frame_no": 1, "leg": "alone", "connection": "c", "kind": kind, "channel": "", "symbol": ""}
@@ -72,4 +73,5 @@ def test_a_folder_keeps_no_key_that_an_answer_names(tmp_path: Path) -> None:
     sink.settle()
     sink.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert (b"a1b2c3d4" in kept, b"e5f6a7b8" in kept, b"c9d0e1f2" in kept) == (False, False, True)
+    held = [value in kept for value in (b"a1b2c3d4", b"e5f6a7b8", b"f1a2b3c4", b"c9d0e1f2", b"in words")]
+    assert held == [False, False, False, True, True]

@@ -6,6 +6,7 @@ Numbers are decimal strings, and an empty one is the zero that proto3 leaves out
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import NoReturn
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -43,10 +44,10 @@ def read_orders(payload: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) 
                 STATUSES[body.status],
                 SIDES[body.tradeType],
                 KINDS.get(body.orderType, "limit"),
-                float(body.price or 0),
-                float(body.quantity or 0),
-                float(body.cumulativeQuantity or 0),
-                float(body.avgPrice or 0),
+                _number(body.price),
+                _number(body.quantity),
+                _number(body.cumulativeQuantity),
+                _number(body.avgPrice),
                 wrapper.sendTime or body.createTime,
             )
         ]
@@ -70,9 +71,9 @@ def read_fills(payload: bytes, symbol_of: Callable[[str], Symbol] = from_mexc) -
                 trade_id,
                 order_id,
                 SIDES[body.tradeType],
-                float(body.price or 0),
-                float(body.quantity or 0),
-                float(fee) if fee else None,
+                _number(body.price),
+                _number(body.quantity),
+                _number(fee) if fee else None,
                 body.feeCurrency or None,
                 "maker" if body.isMaker else "taker",
                 body.time,
@@ -90,9 +91,16 @@ def read_balances(payload: bytes) -> list[Balance]:
         if not (asset := body.vcoinName):
             _check_absent(wrapper, "privateAccount", "vcoinName")
             return []
-        return [Balance(asset, float(body.balanceAmount or 0), float(body.frozenAmount or 0), body.time)]
+        return [Balance(asset, _number(body.balanceAmount), _number(body.frozenAmount), body.time)]
     except (ValueError, ProtobufError) as error:
         _unreadable("balance", payload, error)
+
+
+def _number(text: str) -> float:
+    value = float(text or 0)
+    if not isfinite(value):
+        raise ValueError(f"not a number: {text}")
+    return value
 
 
 def _check_absent(wrapper: PushDataV3ApiWrapper, body: str, lacking: str) -> None:

@@ -14,10 +14,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
-from exchanges.structs import ConfigurationError
+from exchanges.structs import ConfigurationError, WebSocketConfig, WebSocketManagerConfig
 from exchanges.structs.errors import TransportError
 from infrastructure.networking.websocket import transport as seam
-from infrastructure.networking.websocket.testing import FakeServer, MockHandler, run_virtual
+from infrastructure.networking.websocket.testing import FakeServer, MockHandler, run_virtual, settle
 from infrastructure.networking.websocket.transport import (
     ConnectFailed,
     ConnectionEnded,
@@ -366,6 +366,46 @@ async def test_a_close_during_a_pause_gets_its_answer(opener: Opener) -> None:
         with pytest.raises(ConnectionEnded) as caught:
             await asyncio.wait_for(reading, 5)
     assert (got, caught.value.code) == ([b"a", b"b"], 1000)
+
+
+async def test_a_slow_coroutine_consumer_stops_the_sender_and_nothing_is_lost(opener: Opener) -> None:
+    """Above high water the reader rests, the window of the connection fills, and the sender has to wait."""
+    frames, high = 1200, 20
+    senders: list[ServerConnection] = []
+    sent = 0
+
+    async def push(connection: ServerConnection) -> None:
+        nonlocal sent
+        senders.append(connection)
+        for number in range(frames):
+            await connection.send(b"%d " % number + bytes(20_000))
+            sent += 1
+        await connection.wait_closed()
+
+    room, whole = asyncio.Event(), asyncio.Event()
+    got: list[int] = []
+
+    async def consume(message: bytes) -> None:
+        await room.wait()
+        got.append(int(message.partition(b" ")[0]))
+        if len(got) == frames:
+            whole.set()
+
+    async with exchange(push) as (url, _), asyncio.timeout(20):
+        limit = WebSocketManagerConfig(max_pending_messages=high)
+        handler = MockHandler(WebSocketConfig(url), message_handler=consume, transport=opener, manager_config=limit)
+        await handler.initialize()
+        while not (senders and senders[0].paused and handler.interface_metrics()["pending"] >= high):
+            await settle(1)
+        stopped_at = sent
+        await settle(500)
+        assert len(handler.frames) <= high + 1
+        assert sent == stopped_at < frames
+        room.set()
+        await whole.wait()
+        assert got == list(range(frames))
+        assert handler.errors == []
+        await handler.close()
 
 
 def test_names() -> None:
