@@ -166,6 +166,17 @@ def test_an_order_comes_once_in_each_state() -> None:
     assert handler.handler_metrics()["repeated_orders"] == 2
 
 
+def test_a_balance_and_a_position_come_once_in_each_state() -> None:
+    listener = Listener()
+    handler = make(listener)
+    more, flat = replace(BALANCE, free=3.0), replace(POSITION, size=0.0)
+    feed(handler, (6, [BALANCE]), (6, [replace(BALANCE), more]), (6, [replace(more)]), (6, [replace(BALANCE)]))
+    feed(handler, (8, [POSITION]), (8, [replace(POSITION)]), (8, [flat]), (8, [replace(POSITION, symbol=ETH)]))
+    assert listener.events == [[BALANCE], [more], [BALANCE], [POSITION], [flat], [replace(POSITION, symbol=ETH)]]
+    metrics = handler.handler_metrics()
+    assert (metrics["repeated_balances"], metrics["repeated_positions"]) == (2, 1)
+
+
 def test_what_the_consumer_does_to_an_order_is_not_remembered() -> None:
     got: list[Order] = []
 
