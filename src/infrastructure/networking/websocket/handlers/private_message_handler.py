@@ -11,7 +11,7 @@ from exchanges.structs.events import PrivateCallbacks
 from exchanges.structs.types import Balance, Fill, Order, Position, PrivateWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS
 from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
-from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentStates
+from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentOrders, RecentStates
 from infrastructure.networking.websocket.mixins.private_websocket_mixin import PrivateWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import PrivateKey
 
@@ -47,7 +47,8 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
     """Routes an account's frames. An exchange gives the parsers, detection, the control path, and its AuthMixin.
 
     A channel covers every symbol, so symbols are not subscribed one by one. What was delivered is remembered over
-    reconnects: a fill comes once by symbol and id; an order, a balance and a position once in each state.
+    reconnects: a fill comes once by symbol and id; an order, a balance and a position once in each state, and no state
+    of an order behind a later one.
     """
 
     # Targets of one frame: trade 60 us, the others 100 us; control frames are not judged.
@@ -55,7 +56,7 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
 
     def __init__(self, *args: Any, callbacks: PrivateCallbacks | None = None, **kwargs: Any) -> None:
         self._recent_fills = RecentFills()
-        self._recent_orders = RecentStates(Order, "symbol", "id")
+        self._recent_orders = RecentOrders()
         self._recent_balances = RecentStates(Balance, "asset", "symbol")
         self._recent_positions = RecentStates(Position, "symbol", "mode")
         super().__init__(*args, **kwargs)
@@ -108,6 +109,7 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
         return super().handler_metrics() | {
             "repeated_fills": self._recent_fills.repeated,
             "repeated_orders": self._recent_orders.repeated,
+            "late_orders": self._recent_orders.late,
             "repeated_balances": self._recent_balances.repeated,
             "repeated_positions": self._recent_positions.repeated,
         }

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from exchanges.structs.types import Balance, Fill, Order, Position, Symbol
 
-__all__ = ["RecentFills", "RecentStates"]
+__all__ = ["RecentFills", "RecentOrders", "RecentStates"]
 
 StateT = TypeVar("StateT", Order, Balance, Position)
 
@@ -45,7 +45,7 @@ class RecentFills:
 class RecentStates(Generic[StateT]):
     """The last state of what changed last, as a tuple: what the consumer does to an object changes nothing.
 
-    Only a state equal to the one before it is a repetition; an order or a balance may well come back to an earlier one.
+    Only a state equal to the one before it is a repetition; a balance may well come back to an earlier one.
     """
 
     KEPT = 4096
@@ -74,3 +74,32 @@ class RecentStates(Generic[StateT]):
         if len(self._last) > self.KEPT:
             del self._last[next(iter(self._last))]
         return True
+
+
+class RecentOrders(RecentStates[Order]):
+    """The last state of orders, whose life goes one way: a state from before the last one comes late and is left out.
+
+    What is filled never becomes less, and an order that is done stays so; an amended price may well come back.
+    """
+
+    DONE = frozenset({"filled", "cancelled", "rejected"})
+
+    __slots__ = ("late",)
+
+    def __init__(self) -> None:
+        super().__init__(Order, "symbol", "id")
+        self.late = 0
+
+    def _is_new(self, state: Order) -> bool:
+        last = self._last.get(self._key(state))
+        if last is not None and self._is_late(state, last):
+            self.late += 1
+            return False
+        return super()._is_new(state)
+
+    def _is_late(self, order: Order, last: Any) -> bool:
+        return bool(order.filled < last[_FILLED] or (last[_STATUS] in self.DONE and order.status not in self.DONE))
+
+
+_CONTENT = [field.name for field in fields(Order) if field.name not in ("symbol", "id")]
+_FILLED, _STATUS = _CONTENT.index("filled"), _CONTENT.index("status")

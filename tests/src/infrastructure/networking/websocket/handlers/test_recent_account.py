@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exchanges.structs import Balance, Fill, Order, Position, Symbol
-from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentStates
+from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentOrders, RecentStates
 
 BTC = Symbol("BTC", "USDT")
 FILL = Fill(BTC, "1", "1", "buy", 1.0, 2.0, None, None, None, 5)
@@ -22,8 +22,8 @@ def test_the_last_512_fills_of_a_symbol_are_known() -> None:
 
 
 def test_orders_that_rested_longest_are_forgotten_first() -> None:
-    recent = RecentStates(Order, "symbol", "id")
-    orders = [replace(ORDER, id=str(number)) for number in range(RecentStates.KEPT)]
+    recent = RecentOrders()
+    orders = [replace(ORDER, id=str(number)) for number in range(RecentOrders.KEPT)]
     assert recent.fresh(orders) == orders
     assert recent.fresh(orders[:1]) == []
     extra = replace(ORDER, id="extra")
@@ -34,7 +34,7 @@ def test_orders_that_rested_longest_are_forgotten_first() -> None:
 
 
 def test_every_field_of_an_order_counts() -> None:
-    recent = RecentStates(Order, "symbol", "id")
+    recent = RecentOrders()
     changed = [
         ORDER,
         replace(ORDER, client_id="t-1"),
@@ -43,9 +43,9 @@ def test_every_field_of_an_order_counts() -> None:
         replace(ORDER, kind="ioc"),
         replace(ORDER, price=3.0),
         replace(ORDER, quantity=3.0),
-        replace(ORDER, filled=3.0),
         replace(ORDER, average_price=3.0),
         replace(ORDER, timestamp=6),
+        replace(ORDER, filled=3.0),
     ]
     assert recent.fresh(changed) == changed
 
