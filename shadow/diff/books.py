@@ -18,7 +18,7 @@ from shadow.diff.lines import Delivered
 from shadow.reference.book import OrderBook
 from shadow.reference.events import Book
 
-__all__ = ["BookWalk"]
+__all__ = ["NOT_OWED", "BookWalk"]
 
 TOP: Final = 20
 FULL_EVERY: Final = 50

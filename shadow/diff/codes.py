@@ -118,8 +118,8 @@ class FirstArrival(msgspec.Struct):
 
 
 class AccountEnd(msgspec.Struct):
-    """One private connection at the end: states that differ from the venue's, as `type name`, and how many orders a
-    side still holds for something else than they became (their last update fell into a hole)."""
+    """One private connection at the end: states that differ from the venue's, as `type name`, and how many orders went
+    on without the side, because their last update fell into a hole."""
 
     differing: list[str]
     orders_behind: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import partial
 from typing import Any
 
@@ -19,28 +19,36 @@ Key = tuple[str, str, str]
 """Event type and what it is the newest state of: an asset, a contract with its mode, an order's id."""
 
 
-def account_ends(store: FrameStore, given: Iterable[Delivered]) -> dict[str, AccountEnd]:
-    """Each account's last states, as the venue told anybody, against the last ones that one side delivered."""
+def account_ends(store: FrameStore, given: Iterable[Delivered], reached: Set[int]) -> dict[str, AccountEnd]:
+    """Each account's last states, as the venue told anybody, against the last ones that one side delivered.
+
+    A balance or a position heals with the next update. An order may have had its last one in a hole, so it is held to
+    the frames that `reached` the side.
+    """
     told: dict[tuple[str, Key], dict[str, Any]] = {}
     for delivered in given:
         name = name_of(delivered.type, delivered.body.get, delivered.symbol)
         if name is not None:
             told[delivered.connection, name] = delivered.body
     found: dict[str, AccountEnd] = {}
-    for (connection, name), event in truth_of(store).items():
-        end = found.setdefault(connection, AccountEnd([], 0))
-        body = told.get((connection, name))
-        if name[0] == "order":
-            end.orders_behind += body is not None and differing(event, body) is not None
-        elif body is None or differing(event, body) is not None:
-            end.differing.append(" ".join(part for part in name if part))
+    sent = truth_of(store, reached)
+    for place, event in truth_of(store, store.frames.keys()).items():
+        end = found.setdefault(place[0], AccountEnd([], 0))
+        if place[1][0] == "order":
+            if place not in sent:
+                continue
+            end.orders_behind += sent[place] != event
+            event = sent[place]
+        body = told.get(place)
+        if body is None or differing(event, body) is not None:
+            end.differing.append(" ".join(part for part in place[1] if part))
     return found
 
 
-def truth_of(store: FrameStore) -> dict[tuple[str, Key], Event]:
+def truth_of(store: FrameStore, numbers: Set[int]) -> dict[tuple[str, Key], Event]:
     """The newest state of each name on each private connection, in order of the frames' numbers."""
     newest: dict[tuple[str, Key], Event] = {}
-    for number in sorted(store.frames):
+    for number in sorted(numbers):
         frame = store.frames[number]
         for event in frame.events:
             name = name_of(event.type, partial(getattr, event), event.symbol)

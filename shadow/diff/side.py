@@ -10,7 +10,7 @@ import numpy as np
 
 from shadow.diff.accounts import account_incidents
 from shadow.diff.allowance import Allowance, SideRows, allowance
-from shadow.diff.books import BookWalk
+from shadow.diff.books import NOT_OWED, BookWalk
 from shadow.diff.codes import TYPES, Ends, Finding, Matches
 from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
@@ -71,7 +71,8 @@ def judge_side(
     if not left_out and not spoken.unread:
         findings += account_incidents(streams, spoken.events)
     books = {place: walk.ends_equal() for place, walk in walks.items()}
-    ends = Ends(books, account_ends(store, spoken.events))
+    reached = {item.frame_no for owed in streams.values() for item in owed if item.code not in NOT_OWED}
+    ends = Ends(books, account_ends(store, spoken.events, reached))
     judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out, ends)
     seeded = sum(walk.seeded for walk in walks.values())
     judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}

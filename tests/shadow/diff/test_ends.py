@@ -70,8 +70,8 @@ def order(status: str, filled: str, number: str = "7") -> Order:
     return Order("BTC_USDT", number, None, status, "buy", "limit", "1", "10", filled, None, 1)
 
 
-def ends(store: FrameStore, *given: Delivered) -> AccountEnd:
-    return account_ends(store, given)[ACCOUNT]
+def ends(store: FrameStore, *given: Delivered, missed: int | None = None) -> AccountEnd:
+    return account_ends(store, given, store.frames.keys() - {missed})[ACCOUNT]
 
 
 def test_the_last_state_counts_and_nothing_before() -> None:
@@ -84,14 +84,20 @@ def test_a_state_that_was_never_delivered_differs() -> None:
     assert ends(store_of(balance("1"), position("5")), said(balance("1"))).differing == ["position BTC_USDT single"]
 
 
-def test_orders_that_became_something_else_are_counted_and_unknown_ones_are_not() -> None:
-    store = store_of(order("open", "0"), order("filled", "10"), order("open", "0", "8"))
-    assert ends(store, said(order("open", "0"))) == AccountEnd([], 1)
+def test_an_order_is_held_to_what_was_sent_of_it() -> None:
+    store = store_of(order("open", "0"), order("filled", "10"))
     assert ends(store, said(order("filled", "10"))) == AccountEnd([], 0)
+    assert ends(store, said(order("open", "0"))) == AccountEnd(["order 7"], 0)
+    assert ends(store, said(order("open", "0")), missed=1) == AccountEnd([], 1)
+    assert ends(store, said(order("open", "1")), missed=1) == AccountEnd(["order 7"], 1)
+
+
+def test_an_order_that_the_side_was_never_sent_is_none_of_its() -> None:
+    assert ends(store_of(order("open", "0"), balance("1")), said(balance("1")), missed=0) == AccountEnd([], 0)
 
 
 @pytest.mark.parametrize("earlier", [order("open", "0"), order("partial", "4")])
 def test_of_orders_that_changed_places_the_one_that_has_come_further_counts(earlier: Order) -> None:
     for latest in (order("partial", "6"), order("filled", "10")):
         assert ends(store_of(latest, earlier), said(latest)) == AccountEnd([], 0)
-        assert ends(store_of(latest, earlier), said(earlier)) == AccountEnd([], 1)
+        assert ends(store_of(latest, earlier), said(earlier)) == AccountEnd(["order 7"], 0)
