@@ -18,7 +18,7 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
-from shadow.placement import choose_placement
+from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.subjects.protocol import ConnectionSpec
 from shadow.venue.credentials import make_credentials
@@ -34,14 +34,16 @@ Pipes = dict[tuple[str, str], tuple[int, int, int, int]]
 
 
 class Session:
-    """Owns the processes of one run."""
+    """Owns the processes of one run; without a placement the one that suits the rate."""
 
-    def __init__(self, config: SessionConfig, folder: Path, listener: Listener) -> None:
+    def __init__(
+        self, config: SessionConfig, folder: Path, listener: Listener, placement: Placement | None = None
+    ) -> None:
         self.config = config
         self.folder = folder
         self._listener = listener
         self.plan: Plan = config.plan()
-        self._placement = choose_placement(config.rate, unpaced=config.unpaced)
+        self._placement = placement or choose_placement(config.rate, unpaced=config.unpaced)
         self._venue: Child | None = None
         self._recorder: Child | None = None
         self._leg: LegRun | None = None

@@ -53,6 +53,7 @@ ACCEPTED = (
 )
 """Sessions whose settings are checked, but which are not run."""
 TRIED = SUBJECT + " --duration 2s --no-calibration"
+FAULTS = "shadow faults --out docs/faults.md"
 VENUES = (
     "shadow venue",
     "shadow venue --ws-port 8090 --rest-port 8091",
@@ -63,7 +64,7 @@ VENUES = (
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -166,6 +167,24 @@ def test_a_documented_session_is_accepted(command: str, desk: Path, monkeypatch:
     monkeypatch.chdir(desk)
     assert cli.main(shlex.split(command)[1:]) == 0
     assert len(asked) == 1
+
+
+def test_the_documented_table_of_faults_is_made_whole_and_written(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shadow.fault_table import run
+    from shadow.fault_table.cells import Cell, Observed
+
+    def answer(sessions: Any, *_: Any) -> list[Cell]:
+        told = dict.fromkeys(("auth", "connect", "decode", "subscribe"), 1)
+        sides = {role: Observed(hits=1, streams=1, errors=told) for role in ("legacy", "new")}
+        return [Cell(kind=one.kind, connection=place, sides=sides) for one in sessions for place in one.connections]
+
+    monkeypatch.setattr(run, "run_sessions", answer)
+    monkeypatch.chdir(desk)
+    assert cli.main(shlex.split(FAULTS)[1:]) == 0
+    written, ours = ((place / "docs" / "faults.md").read_text() for place in (desk, ROOT))
+    names = [re.findall(r"^\| (\S+) +\| new ", text, re.MULTILINE) for text in (written, ours)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 21
 
 
 @pytest.mark.parametrize("command", VENUES)
