@@ -102,5 +102,8 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument(
+        "--door", choices=("factory", "direct"), default="factory", help="of our new stack; direct: typed callbacks"
+    )
     parser.add_argument("--out", type=Path, default=None, metavar="FILE.md", help="write the table as a page")
     parser.add_argument("--json", action="store_true", help="print every figure instead of the table")

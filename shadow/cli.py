@@ -238,7 +238,8 @@ def _faults(options: argparse.Namespace) -> int:
     sessions = plan_sessions(connections, options.kinds if options.kinds is not None else tuple(KINDS))
     if options.out is not None:
         check_page(options.out)
-    cells = run_sessions(sessions, Common(options.seed, options.legacy, options.new), Path("runs"), _say)
+    common = Common(options.seed, options.door, options.legacy, options.new)
+    cells = run_sessions(sessions, common, Path("runs"), _say)
     if options.out is not None:
         options.out.write_text(page(cells, _asked(options)))
     sys.stdout.write(json.dumps(as_json(cells)) + "\n" if options.json else table(cells))
@@ -253,6 +254,7 @@ def _asked(options: argparse.Namespace) -> str:
     limits = (("--connections", options.connections), ("--kinds", options.kinds))
     words = [f"{name} {','.join(values)}" for name, values in limits if values is not None]
     words += [f"--seed {options.seed}"] if options.seed != 1 else []
+    words += [f"--door {options.door}"] if options.door != "factory" else []
     words += [f"--{side} {shlex.quote(command)}" for side in ("new", "legacy") if (command := getattr(options, side))]
     return f"`{' '.join(['shadow faults', *words])}` on {datetime.now(UTC):%Y-%m-%d}."
 

@@ -170,15 +170,15 @@ class Session:
             raise
 
     async def _options(self, leg: Leg) -> dict[str, dict[str, Any]]:
-        """Burned CPU: the positive control's, or what a drill asks for."""
+        """What the session's settings say, with burned CPU: the positive control's, or what a drill asks for."""
         asked = self.config.burn
         if leg.leg == "control":
             burn = await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
         elif asked is not None and asked.role in leg.roles and leg.leg == "main":
             burn = await self._measured_burn(asked.role, "legacy", asked.share)
         else:
-            return {}
-        return burn
+            return self.config.options
+        return {**self.config.options, **burn}
 
     async def _measured_burn(self, role: str, measured_role: str, share: float) -> dict[str, dict[str, Any]]:
         from shadow.burn import service_ns
@@ -270,6 +270,7 @@ class Session:
             "calibration": config.calibration and not config.is_replay,
             "mix": MIX,
             "plan": self.plan.as_json(),
+            "options": config.options,
             "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},

@@ -42,7 +42,8 @@ the feed goes on and a hole is a hole. Halfopen takes 41 s for each side, the ke
 | - | the fault does not fit the connection |
 
 In brackets what the stack told of since the fault: kinds of error, and `state` for a change of the connection's state.
-A refused login, at the door of `create_websocket_manager()`, is told by the state `error` alone.
+The new stack is called through `create_websocket_manager()`, where a refused proof is told by the state `error` alone;
+with `--door direct` it is called by its typed callbacks, which hear of it as `auth`.
 
 * A refused subscription stays refused, in either stack; all others have to live.
 * Refusals and late answers strike when the client connects again after a close, the old REST book when it asks for one

@@ -73,9 +73,11 @@ class FaultSession(msgspec.Struct, frozen=True):
 
 
 class Common(msgspec.Struct, frozen=True):
-    """What all sessions of a table share: the seed and the subjects' commands, empty for our own."""
+    """What all sessions of a table share: the seed, the door of the new stack, and the subjects' commands, empty for
+    our own."""
 
     seed: int = 1
+    door: str = "factory"
     legacy: str = ""
     new: str = ""
 
@@ -97,6 +99,7 @@ def config_of(session: FaultSession, common: Common) -> FaultConfig:
         seed=common.seed,
         legacy=common.legacy,
         new=common.new,
+        options={"new": {"door": common.door}},
         faults=session.faults,
         calibration=False,
     )

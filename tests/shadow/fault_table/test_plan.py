@@ -47,10 +47,11 @@ def test_what_waits_for_a_question_has_something_that_makes_the_client_ask(kind:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_session_is_one_that_the_session_takes(kind: str) -> None:
     (session,) = plan_sessions(CONNECTIONS, [kind])
-    config = config_of(session, Common(seed=7))
+    config = config_of(session, Common(seed=7, door="direct"))
     config.validate()
     (leg,) = config.plan().legs
     assert [phase.phase for phase in leg.phases] == ["paired"]
+    assert config.options == {"new": {"door": "direct"}}
     assert (leg.roles, leg.measured_s, config.seed) == (("legacy", "new"), session.seconds, 7)
 
 

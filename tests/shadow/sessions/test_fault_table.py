@@ -14,6 +14,8 @@ import pytest
 RELAY = Path(__file__).parent / "relay.py"
 HOLDS = ("--kinds", "corrupt,close", "--connections", "gateio.spot.public,mexc.spot.private", "--out", "page.md")
 LOSES = ("--kinds", "stall", "--connections", "gateio.spot.public", "--new", f"{sys.executable} {RELAY} drop")
+DIRECT = ("--kinds", "expire-key", "--connections", "mexc.spot.private", "--door", "direct")
+CALLS = {"holds": HOLDS, "loses": LOSES, "direct": DIRECT}
 Answer = subprocess.CompletedProcess[str]
 
 
@@ -24,12 +26,10 @@ def faults(folder: Path, *words: str, timeout_s: float = 100.0) -> Answer:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Answer]]:
-    """Both calls, side by side."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in ("holds", "loses")}
-    with ThreadPoolExecutor(2) as pool:
-        running = {
-            name: pool.submit(faults, folders[name], *words) for name, words in (("holds", HOLDS), ("loses", LOSES))
-        }
+    """All calls, side by side."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in CALLS}
+    with ThreadPoolExecutor(len(CALLS)) as pool:
+        running = {name: pool.submit(faults, folders[name], *words) for name, words in CALLS.items()}
         return {name: (folders[name], running[name].result()) for name in running}
 
 
@@ -69,6 +69,14 @@ def test_a_loss_of_the_candidate_is_found_counted_and_kept(answers: dict[str, tu
     (kept,) = (folder / "runs").glob("faults-*/stall")
     assert (kept / "manifest.json").is_file()
     assert str(kept.relative_to(folder)) in answer.stderr
+
+
+def test_at_the_direct_door_a_key_that_ended_is_a_typed_error(answers: dict[str, tuple[Path, Answer]]) -> None:
+    _, answer = answers["direct"]
+    assert answer.returncode == 0, answer.stderr
+    new = cells(answer)["expire-key", "mexc.spot.private"]["new"]
+    assert new["verdict"] == "ok"
+    assert set(new["errors"]) == {"auth"}
 
 
 @pytest.mark.long
