@@ -31,6 +31,7 @@ def parser() -> Parser:
     _add_run(commands.add_parser("run", help="run a session and judge it"))
     _add_venue(commands.add_parser("venue", help="serve a local exchange to any client"))
     _add_soak(commands.add_parser("soak", help="one stack alone at a high rate: losses, CPU, memory"))
+    _add_faults(commands.add_parser("faults", help="every fault on every connection: who recovers, what is lost"))
     judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
     judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
@@ -105,3 +106,16 @@ def _add_soak(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--transport", choices=("websockets", "picows"), default="", help="of our own subjects")
     parser.add_argument("--json", action="store_true", help="print the figures to stdout")
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all")
+    parser.add_argument("--kinds", type=_listed, metavar="LIST", help="kinds of fault, default all that fit")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
+    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
+    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument(
+        "--door", choices=("factory", "direct"), default="factory", help="of our new stack; direct: typed callbacks"
+    )
+    parser.add_argument("--out", type=Path, default=None, metavar="FILE.md", help="write the table as a page")
+    parser.add_argument("--json", action="store_true", help="print every figure instead of the table")

@@ -227,19 +227,57 @@ def _soak(options: argparse.Namespace) -> int:
     return 10 if any(complaints(soaked) for soaked in soaks) else 0
 
 
+def _faults(options: argparse.Namespace) -> int:
+    from shadow.config import CONNECTIONS, check_connections
+    from shadow.fault_table.cells import holds
+    from shadow.fault_table.page import as_json, check_page, page, table
+    from shadow.fault_table.plan import Common, plan_sessions
+    from shadow.fault_table.run import run_sessions
+    from shadow.venue.faults import KINDS
+
+    connections = options.connections if options.connections is not None else CONNECTIONS
+    check_connections(connections)
+    sessions = plan_sessions(connections, options.kinds if options.kinds is not None else tuple(KINDS))
+    if options.out is not None:
+        check_page(options.out)
+    common = Common(options.seed, options.door, options.legacy, options.new)
+    cells = run_sessions(sessions, common, Path("runs"), _say)
+    if options.out is not None:
+        options.out.write_text(page(cells, _asked(options)))
+    sys.stdout.write(json.dumps(as_json(cells)) + "\n" if options.json else table(cells))
+    return 0 if holds(cells) else EXIT_CODES["ROLL_BACK"]
+
+
+def _asked(options: argparse.Namespace) -> str:
+    """The command as it was given, and the day."""
+    import shlex
+    from datetime import UTC, datetime
+
+    limits = (("--connections", options.connections), ("--kinds", options.kinds))
+    words = [f"{name} {','.join(values)}" for name, values in limits if values is not None]
+    words += [f"--seed {options.seed}"] if options.seed != 1 else []
+    words += [f"--door {options.door}"] if options.door != "factory" else []
+    words += [f"--{side} {shlex.quote(command)}" for side in ("new", "legacy") if (command := getattr(options, side))]
+    return f"`{' '.join(['shadow faults', *words])}` on {datetime.now(UTC):%Y-%m-%d}."
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in LATER:
-            raise UsageError(f"`shadow {words[0]}` is not built yet; built are run, venue, soak, judge and report")
+            raise UsageError(
+                f"`shadow {words[0]}` is not built yet; built are run, venue, soak, faults, judge and report"
+            )
         options = parser().parse_args(words)
         if options.version:
             from importlib.metadata import version
 
             sys.stdout.write(f"ws-shadow {version('ws-shadow')}\n")
             return 0
-        handlers = {"run": _run, "venue": _venue, "soak": _soak, "judge": _judge, "report": _report}
+        handlers = {
+            "run": _run, "venue": _venue, "soak": _soak, "faults": _faults, "judge": _judge, "report": _report,
+        }  # fmt: skip
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")
         return handlers[options.command](options)

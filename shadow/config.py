@@ -109,6 +109,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     known: str | None = None
     out: Path | None = None
     burn: Burn | None = None
+    options: dict[str, dict[str, Any]] = {}
+    """What each role's start line holds besides."""
 
     @property
     def is_replay(self) -> bool:

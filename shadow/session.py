@@ -18,7 +18,7 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
-from shadow.placement import choose_placement
+from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
@@ -35,14 +35,16 @@ Pipes = dict[tuple[str, str], tuple[int, int, int, int]]
 
 
 class Session:
-    """Owns the processes of one run."""
+    """Owns the processes of one run; without a placement the one that suits the rate."""
 
-    def __init__(self, config: SessionConfig, folder: Path, listener: Listener) -> None:
+    def __init__(
+        self, config: SessionConfig, folder: Path, listener: Listener, placement: Placement | None = None
+    ) -> None:
         self.config = config
         self.folder = folder
         self._listener = listener
         self.plan: Plan = config.plan()
-        self._placement = choose_placement(config.rate, unpaced=config.unpaced)
+        self._placement = placement or choose_placement(config.rate, unpaced=config.unpaced)
         self._venue: Child | None = None
         self._recorder: Child | None = None
         self._leg: LegRun | None = None
@@ -172,9 +174,10 @@ class Session:
             raise
 
     async def _options(self, leg: Leg) -> dict[str, dict[str, Any]]:
-        """By role: the compressed day, and burned CPU, which the positive control or a drill asks for."""
+        """By role: what the settings say, the compressed day, and CPU burned for the positive control or a drill."""
         scale = self.config.time_scale
-        options: dict[str, dict[str, Any]] = {role: {} if scale == 1.0 else {"time_scale": scale} for role in leg.roles}
+        day = {} if scale == 1.0 else {"time_scale": scale}
+        options: dict[str, dict[str, Any]] = {role: day | self.config.options.get(role, {}) for role in leg.roles}
         asked = self.config.burn
         if leg.leg == "control":
             options["legacy2"] |= await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
@@ -269,6 +272,7 @@ class Session:
             "calibration": config.calibration and not config.unpaced and not config.is_replay,
             "mix": MIX,
             "plan": self.plan.as_json(),
+            "options": config.options,
             "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},

@@ -58,6 +58,7 @@ WATCHERS = tuple(
     for what in ("market", "account")
     for market in ("gateio.spot", "gateio.futures", "mexc.spot")
 )
+FAULTS = "shadow faults --out docs/faults.md"
 VENUES = (
     "shadow venue",
     "shadow venue --ws-port 8090 --rest-port 8091",
@@ -77,7 +78,7 @@ ACCOUNT_LINES = (
     r"held: \d+ open orders, [1-3] balances, 0 of them stale\n"
 )
 """What the examples print."""
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -180,6 +181,24 @@ def test_a_documented_session_is_accepted(command: str, desk: Path, monkeypatch:
     monkeypatch.chdir(desk)
     assert cli.main(shlex.split(command)[1:]) == 0
     assert len(asked) == 1
+
+
+def test_the_documented_table_of_faults_is_made_whole_and_written(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shadow.fault_table import run
+    from shadow.fault_table.cells import Cell, Observed
+
+    def answer(sessions: Any, *_: Any) -> list[Cell]:
+        told = dict.fromkeys(("auth", "connect", "decode", "subscribe"), 1)
+        sides = {role: Observed(hits=1, streams=1, errors=told) for role in ("legacy", "new")}
+        return [Cell(kind=one.kind, connection=place, sides=sides) for one in sessions for place in one.connections]
+
+    monkeypatch.setattr(run, "run_sessions", answer)
+    monkeypatch.chdir(desk)
+    assert cli.main(shlex.split(FAULTS)[1:]) == 0
+    written, ours = ((place / "docs" / "faults.md").read_text() for place in (desk, ROOT))
+    names = [re.findall(r"^\| (\S+) +\| new ", text, re.MULTILINE) for text in (written, ours)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 21
 
 
 @pytest.mark.parametrize("command", VENUES)

@@ -18,11 +18,12 @@ from shadow.diff.lines import Delivered
 from shadow.reference.book import OrderBook
 from shadow.reference.events import Book
 
-__all__ = ["BookWalk"]
+__all__ = ["NOT_OWED", "BookWalk"]
 
 TOP: Final = 20
 FULL_EVERY: Final = 50
 HOLE_CODES: Final = frozenset({"IN_FLIGHT", "EDGE", "CONFLATED", "UNJUDGED"})
+NOT_OWED: Final = frozenset({"IN_FLIGHT", "EDGE", "UNJUDGED"})
 
 
 class BookWalk:
@@ -106,6 +107,13 @@ class BookWalk:
         resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
         for field, item in gaps(self.owed, self.holes, resynced, self.has_snapshots):
             self.note("GAP", field, version_of(item), None)
+
+    def ends_equal(self) -> bool:
+        """Whether, behind the last walk, the side's book is the reference's at the last version that it was owed."""
+        last = max((version_of(item) for item in self.owed if item.code not in NOT_OWED), default=0)
+        for update in self.advance(last):
+            self.recheck(update)
+        return self.synced and not self.differing
 
     def update(self, delivered: Delivered, place: int) -> None:
         """One update that was expected."""

@@ -16,7 +16,9 @@ __all__ = [
     "INCIDENT_CODES",
     "PRIVATE_TYPES",
     "TYPES",
+    "AccountEnd",
     "Difference",
+    "Ends",
     "Finding",
     "FirstArrival",
     "LegDiff",
@@ -115,11 +117,27 @@ class FirstArrival(msgspec.Struct):
     lead_ns: NDArray[np.int64]
 
 
+class AccountEnd(msgspec.Struct):
+    """One private connection at the end: states that differ from the venue's, as `type name`, and how many orders went
+    on without the side, because their last update fell into a hole."""
+
+    differing: list[str]
+    orders_behind: int = 0
+
+
+class Ends(msgspec.Struct):
+    """One side at the end: whether its book is the reference's, by (connection, symbol), and its accounts."""
+
+    books: dict[tuple[str, str], bool] = {}
+    accounts: dict[str, AccountEnd] = {}
+
+
 class LegDiff(msgspec.Struct):
     """The judged leg: matches for the statistics, differences, samples, and totals that add up (`conserved`).
 
     `totals[role]` holds `input` and `expected` (event counts), `codes` (a matched pair counts once), `pairs`,
     `delivered_codes` (adds up to input), `expected_codes` (adds up to expected), `rounded`, `seeded`.
+    `ends[role]` tells which books and accounts are the venue's at the end.
     `frames_accounted` of `frames_sent` (sends of event frames to both sides) ended in a code other than UNJUDGED.
     """
 
@@ -136,3 +154,4 @@ class LegDiff(msgspec.Struct):
     frames_sent: int
     frames_accounted: int
     requests: list[dict[str, Any]]
+    ends: dict[str, Ends] = {}

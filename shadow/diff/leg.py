@@ -152,6 +152,7 @@ def judge_streams(
         frames_sent=sent + store.unreadable,
         frames_accounted=sent - sum(unjudged_frames(side) for side in sides.values()),
         requests=summary(control),
+        ends={role: side.ends for role, side in sides.items()},
     )
 
 

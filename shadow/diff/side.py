@@ -10,8 +10,9 @@ import numpy as np
 
 from shadow.diff.accounts import account_incidents
 from shadow.diff.allowance import Allowance, SideRows, allowance
-from shadow.diff.books import BookWalk
-from shadow.diff.codes import TYPES, Finding, Matches
+from shadow.diff.books import NOT_OWED, BookWalk
+from shadow.diff.codes import TYPES, Ends, Finding, Matches
+from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
 from shadow.diff.frames import FrameStore, Send
 from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
@@ -24,7 +25,7 @@ Stream = tuple[str, str, str]
 
 
 class SideJudgement(msgspec.Struct):
-    """All that is known of one side: its sends and streams with codes set, findings, totals."""
+    """All that is known of one side: its sends and streams with codes set, findings, totals, how it ended."""
 
     role: str
     sends: list[Send]
@@ -34,6 +35,7 @@ class SideJudgement(msgspec.Struct):
     findings: list[Finding]
     totals: dict[str, Any]
     left_out: int
+    ends: Ends
 
 
 def judge_side(
@@ -60,7 +62,7 @@ def judge_side(
         held_here = held.get((stream[0], stream[1]), set())
         rounded += join_stream(streams.get(stream, []), given, held_here, late_ns, findings)
     excuse(streams, allowed, whole_books(spoken.events))
-    seeded = walk_books(streams, by_stream, store, findings)
+    walks = walk_books(streams, by_stream, store, findings)
     strangers(spoken.events, allowed, findings)
     lost(streams, findings)
     judge_clock(spoken.events, findings)
@@ -68,7 +70,11 @@ def judge_side(
     findings += untold(spoken.errors, spoken.states, allowed)
     if not left_out and not spoken.unread:
         findings += account_incidents(streams, spoken.events)
-    judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out)
+    books = {place: walk.ends_equal() for place, walk in walks.items()}
+    reached = {item.frame_no for owed in streams.values() for item in owed if item.code not in NOT_OWED}
+    ends = Ends(books, account_ends(store, spoken.events, reached))
+    judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out, ends)
+    seeded = sum(walk.seeded for walk in walks.values())
     judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}
     return judged
 
@@ -96,10 +102,10 @@ def walk_books(
     by_stream: dict[Stream, list[Delivered]],
     store: FrameStore,
     findings: list[Finding],
-) -> int:
-    """Compare every book with the reference; returns how often a book was seeded."""
+) -> dict[tuple[str, str], BookWalk]:
+    """Compare every book with the reference; the walks by (connection, symbol)."""
     rebuilding = {stream[0] for stream, given in by_stream.items() if any(is_rebuilt(event) for event in given)}
-    seeded = 0
+    walks: dict[tuple[str, str], BookWalk] = {}
     for stream in sorted(streams.keys() | by_stream.keys()):
         if stream[1] != "book":
             continue
@@ -107,8 +113,8 @@ def walk_books(
         updates, rests = store.updates.get(place, []), store.rest_books.get(place, [])
         walk = BookWalk(place, streams.get(stream, []), updates, rests, stream[0] in rebuilding, findings)
         walk.walk(by_stream.get(stream, []))
-        seeded += walk.seeded
-    return seeded
+        walks[place] = walk
+    return walks
 
 
 def strangers(events: list[Delivered], allowed: Allowance, findings: list[Finding]) -> None:

@@ -31,7 +31,7 @@ class Alteration:
         self._left = fault.count
         self._wanted = wanted
         self._note = note
-        self._held: tuple[Frame, str, bool, Deliver] | None = None
+        self._held: dict[str, tuple[Frame, bool, Deliver]] = {}
         self._act = {
             "drop": self._drop,
             "duplicate": self._duplicate,
@@ -43,9 +43,9 @@ class Alteration:
 
     def pass_on(self, frame: Frame, key: str, first: bool, deliver: Deliver) -> None:
         """Let a frame through, altered when it is the fault's."""
-        if self._held is not None and self._held[1] == key:
+        if key in self._held:
             deliver(frame, key, first)
-            self.finish()
+            self._let_go(key)
         elif self._left == 0 or not self._wanted(frame):
             deliver(frame, key, first)
         else:
@@ -60,10 +60,13 @@ class Alteration:
         self.finish()
 
     def finish(self) -> None:
-        """Let go of a frame that still waits for its successor."""
-        if self._held is not None:
-            frame, key, first, deliver = self._held
-            self._held = None
+        """Let go of the frames that still wait for their successors."""
+        for key in tuple(self._held):
+            self._let_go(key)
+
+    def _let_go(self, key: str) -> None:
+        if key in self._held:
+            frame, first, deliver = self._held.pop(key)
             deliver(frame, key, first)
 
     def _drop(self, frame: Frame, key: str, first: bool, deliver: Deliver) -> None:
@@ -74,8 +77,8 @@ class Alteration:
         deliver(frame, key, first)
 
     def _swap(self, frame: Frame, key: str, first: bool, deliver: Deliver) -> None:
-        self._held = frame, key, first, deliver
-        asyncio.get_running_loop().call_later(SWAP_WAIT_S, self.finish)
+        self._held[key] = frame, first, deliver
+        asyncio.get_running_loop().call_later(SWAP_WAIT_S, self._let_go, key)
 
     def _corrupt(self, frame: Frame, key: str, first: bool, deliver: Deliver) -> None:
         deliver(frame.altered(frame.payload[:-_CUT_BYTES], self.kind), key, first)

@@ -56,11 +56,20 @@ class Kind(msgspec.Struct, frozen=True):
     keys: frozenset[str]
     defaults: dict[str, object]
     private: bool = False
+    public: bool = False
     exchange: str | None = None
 
+    def fits(self, connection: str) -> bool:
+        """Whether there is such a fault on a connection."""
+        exchange, _, scope = connection.split(".")
+        only = "private" if self.private else "public" if self.public else scope
+        return scope == only and self.exchange in (None, exchange)
 
-def _kind(keys: str, *, private: bool = False, exchange: str | None = None, **defaults: object) -> Kind:
-    return Kind(frozenset(keys.split()), defaults, private, exchange)
+
+def _kind(
+    keys: str, *, private: bool = False, public: bool = False, exchange: str | None = None, **defaults: object
+) -> Kind:
+    return Kind(frozenset(keys.split()), defaults, private, public, exchange)
 
 
 KINDS: Final[dict[str, Kind]] = {
@@ -80,8 +89,8 @@ KINDS: Final[dict[str, Kind]] = {
     "day-close": _kind("at code", code=1001, count=1),
     "reset": _kind("at count every", code=1006, count=1),
     "burst-close": _kind("at frames count every code type", frames=64, code=1001, count=1),
-    "empty-body": _kind("at for count symbol type", exchange="mexc"),
-    "stale-rest": _kind("at for count", at_s=0.0, count=1),
+    "empty-body": _kind("at for count symbol type", public=True, exchange="mexc"),
+    "stale-rest": _kind("at for count", public=True, at_s=0.0, count=1),
     "expire-key": _kind("at", private=True, exchange="mexc"),
     "twin-fill": _kind("at count", private=True, count=1),
     "fill-first": _kind("at count", private=True, count=1),
@@ -137,7 +146,7 @@ def _check_place(text: str, name: str, kind: Kind, connection: str) -> None:
         raise UsageError(f"fault {text!r}: {name} needs a private connection, {connection} is public")
     if kind.exchange is not None and not connection.startswith(f"{kind.exchange}."):
         raise UsageError(f"fault {text!r}: {name} exists on {kind.exchange} only")
-    if name == "empty-body" and connection.endswith(".private"):
+    if kind.public and connection.endswith(".private"):
         raise UsageError(f"fault {text!r}: {name} needs a public connection, {connection} is private")
 
 

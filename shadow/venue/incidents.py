@@ -231,12 +231,13 @@ class Incidents:
         """
         stage, connection = self._stage, fault.connection
         sides = stage.sides(connection)
-        channel = fault.type or "trade"
+        stream = stage.source.streams[connection]
+        channel = fault.type or ("trade" if "trade" in stream.channels else stream.channels[0])
         stage.resting.add(connection)
         try:
             stage.send_ready()
             stage.tee.flush()
-            train = make_burst(stage.source.streams[connection], channel, sides, fault.frames)
+            train = make_burst(stream, channel, sides, fault.frames)
             for outlet in sides:
                 if fault.role in (None, outlet.role):
                     self._mark(fault, outlet, frames=len(train), type=channel)

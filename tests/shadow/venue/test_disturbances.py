@@ -96,6 +96,15 @@ async def test_swap_exchanges_neighbours_of_one_stream(scene: Any) -> None:
 
 
 @pytest.mark.parametrize("connection", [GATEIO, MEXC])
+async def test_swaps_of_several_streams_at_once_lose_nothing(scene: Any, connection: str) -> None:
+    stage = await scene(f"swap@{connection}/new:at=0s,count=6", connection=connection)
+    ledger = await stage.play()
+    assert len([mark for mark in fault_marks(ledger) if mark["kind"] == "swap"]) == 6
+    assert stage.new.data != stage.legacy.data
+    assert sorted(stage.new.data) == sorted(stage.legacy.data)
+
+
+@pytest.mark.parametrize("connection", [GATEIO, MEXC])
 async def test_corrupt_is_a_frame_of_its_own(scene: Any, connection: str) -> None:
     stage = await scene(f"corrupt@{connection}/legacy:at=0s,count=2,type=trade", connection=connection)
     await stage.play()

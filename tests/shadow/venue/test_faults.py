@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shadow.errors import UsageError
-from shadow.venue.faults import FRAME_KINDS, KINDS, LINK_KINDS, check_faults, parse_fault
+from shadow.venue.faults import CONNECTIONS, FRAME_KINDS, KINDS, LINK_KINDS, check_faults, parse_fault
 
 
 def test_the_interface_example_is_read() -> None:
@@ -56,6 +56,8 @@ def test_keys_and_defaults(text: str, field: str, value: object) -> None:
         ("drop@gateio.spot.public:type=candle", "type is one of"),
         ("drop@gateio.spot.public:symbol=BTC", "spelt like"),
         ("empty-body@gateio.spot.public", "mexc only"),
+        ("empty-body@mexc.spot.private", "needs a public connection"),
+        ("stale-rest@gateio.futures.private", "needs a public connection"),
         ("refuse-auth@gateio.spot.public", "needs a private connection"),
         ("late-auth@gateio.futures.public", "needs a private connection"),
         ("fill-first@gateio.spot.private/new", "leave the side out"),
@@ -76,6 +78,16 @@ def test_every_public_kind_belongs_to_one_mechanism() -> None:
     public = {name for name, kind in KINDS.items() if not kind.private}
     assert public == FRAME_KINDS | LINK_KINDS | {"refuse-subscribe", "stale-rest"}
     assert not FRAME_KINDS & LINK_KINDS
+
+
+@pytest.mark.parametrize("connection", CONNECTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_accepted_where_it_fits_and_nowhere_else(kind: str, connection: str) -> None:
+    if KINDS[kind].fits(connection):
+        assert parse_fault(f"{kind}@{connection}").kind == kind
+    else:
+        with pytest.raises(UsageError):
+            parse_fault(f"{kind}@{connection}")
 
 
 def test_a_fault_must_fit_the_session() -> None:

@@ -174,6 +174,18 @@ async def test_bursts_hold_about_128_frames_of_whole_actions(begin: Begin) -> No
     assert all(112 <= burst["frames"] <= 134 and burst["type"] == "mixed" for burst in bursts)
 
 
+@pytest.mark.parametrize("kind", ["burst", "burst-close"])
+async def test_a_burst_holds_frames_of_the_account(begin: Begin, kind: str) -> None:
+    venue, clients = await begin(GATEIO, f"{kind}@{GATEIO}/new:at=100ms,frames=64")
+    for client in clients:
+        await client.subscribe()
+    ledger = await played(venue, clients)
+    (mark,) = [json.loads(row["detail"]) for row in ledger["marks"] if row["name"] == "fault"]
+    assert 60 <= mark["frames"] <= 70
+    together = Counter(row["t_sent"] for row in ledger["sends"] if row["subject"] == "new")
+    assert max(together.values()) == mark["frames"]
+
+
 async def test_a_refused_proof_is_refused_once(begin: Begin) -> None:
     venue, (legacy, new) = await begin(GATEIO, f"refuse-auth@{GATEIO}/new")
     assert "AUTHENTICATION_FAILED" in await new.ask(login())

@@ -11,7 +11,7 @@ from exchanges.structs.events import PrivateCallbacks
 from exchanges.structs.types import Balance, Fill, Order, Position, PrivateWebsocketChannelType, Symbol
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS
 from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
-from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentOrders
+from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentOrders, RecentStates
 from infrastructure.networking.websocket.mixins.private_websocket_mixin import PrivateWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import PrivateKey
 
@@ -30,15 +30,13 @@ EVERY_SYMBOL = Symbol("!all", "")
 
 def list_route(
     parse: Callable[[Any], list[Any]],
-    fresh: Callable[[list[Any]], list[Any]] | None,
+    fresh: Callable[[list[Any]], list[Any]],
     call_back: Callable[[list[Any]], None],
 ) -> Route:
     """What a frame holds and was not delivered before, in one call."""
 
     def take(payload: Any) -> None:
-        items = parse(payload)
-        if fresh is not None:
-            items = fresh(items)
+        items = fresh(parse(payload))
         if items:
             call_back(items)
 
@@ -49,7 +47,8 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
     """Routes an account's frames. An exchange gives the parsers, detection, the control path, and its AuthMixin.
 
     A channel covers every symbol, so symbols are not subscribed one by one. What was delivered is remembered over
-    reconnects: a fill comes once by symbol and id, an order once in each state.
+    reconnects: a fill comes once by symbol and id; an order, a balance and a position once in each state, and no state
+    of an order behind a later one.
     """
 
     # Targets of one frame: trade 60 us, the others 100 us; control frames are not judged.
@@ -58,6 +57,8 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
     def __init__(self, *args: Any, callbacks: PrivateCallbacks | None = None, **kwargs: Any) -> None:
         self._recent_fills = RecentFills()
         self._recent_orders = RecentOrders()
+        self._recent_balances = RecentStates(Balance, "asset", "symbol")
+        self._recent_positions = RecentStates(Position, "symbol", "mode")
         super().__init__(*args, **kwargs)
         self._init_subscriptions()
         self.set_callbacks(callbacks or PrivateCallbacks())
@@ -105,8 +106,13 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
 
     def handler_metrics(self) -> dict[str, Any]:
         """As the base's, with what came twice."""
-        own = {"repeated_fills": self._recent_fills.repeated, "repeated_orders": self._recent_orders.repeated}
-        return super().handler_metrics() | own
+        return super().handler_metrics() | {
+            "repeated_fills": self._recent_fills.repeated,
+            "repeated_orders": self._recent_orders.repeated,
+            "late_orders": self._recent_orders.late,
+            "repeated_balances": self._recent_balances.repeated,
+            "repeated_positions": self._recent_positions.repeated,
+        }
 
     def set_callbacks(self, callbacks: PrivateCallbacks) -> None:
         """As the mixin's; the routes lead to the new callbacks from the next frame on."""
@@ -114,8 +120,8 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
         self._routes[:] = [self._handle_control] * KINDS
         self._routes[ORDER] = list_route(self._parse_orders, self._recent_orders.fresh, self._on_orders)
         self._routes[TRADE] = list_route(self._parse_fills, self._recent_fills.fresh, self._on_fills)
-        self._routes[BALANCE] = list_route(self._parse_balances, None, self._on_balances)
-        self._routes[POSITION] = list_route(self._parse_positions, None, self._on_positions)
+        self._routes[BALANCE] = list_route(self._parse_balances, self._recent_balances.fresh, self._on_balances)
+        self._routes[POSITION] = list_route(self._parse_positions, self._recent_positions.fresh, self._on_positions)
 
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; an empty list is a frame that changes nothing."""

@@ -48,6 +48,7 @@ class GateioAuthMixin(AuthMixin):
         super().__init__(*args, **kwargs)
         self.uid: str | None = None
         self.auth_ns = 0
+        self.was_accepted = False
         self._credentials = credentials
         self._auth_timeout_s = auth_timeout_s
         self._login_numbers = count(1)
@@ -93,6 +94,7 @@ class GateioAuthMixin(AuthMixin):
         if isinstance(outcome, ExchangeError):
             raise outcome
         self.uid = outcome or self.uid
+        self.was_accepted = True
         return True
 
     def sign(self, channel: str, event: str, timestamp: int) -> dict[str, str]:

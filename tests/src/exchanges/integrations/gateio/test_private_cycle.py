@@ -220,5 +220,6 @@ def test_no_frame_ends_the_stack_and_each_bad_one_is_counted(market: str, data: 
     assert errors == ["decode"] * handler.decode_errors
     assert handler.callback_errors == 0
     before = len(balances)
-    handler._on_raw_message(next(frame for frame in GOOD[market] if b".balances" in frame))
+    balance = next(frame for frame in GOOD[market] if b".balances" in frame)
+    handler._on_raw_message(balance.replace(b"1790000000001", b"1790000000777"))
     assert len(balances) == before + 1

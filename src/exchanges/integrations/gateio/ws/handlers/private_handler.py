@@ -11,7 +11,7 @@ import orjson
 from exchanges.integrations.gateio.frames import ErrorBody
 from exchanges.integrations.gateio.private_frames import Answer, LoginHeader, decode_answer
 from exchanges.integrations.gateio.ws.handlers.answers import GateioAnswersMixin
-from exchanges.structs.errors import UNREADABLE, DecodeError
+from exchanges.structs.errors import UNREADABLE, AuthenticationError, DecodeError
 from exchanges.structs.types import PrivateWebsocketChannelType, SubscriptionAction
 from infrastructure.networking.websocket.handlers.private_message_handler import PrivateMessageHandler
 from infrastructure.networking.websocket.handlers.tagged_frames import TaggedFramesMixin
@@ -44,6 +44,13 @@ class GateioPrivateHandler(
     def handler_metrics(self) -> dict[str, Any]:
         """As of every private handler, with the time that the last login took."""
         return super().handler_metrics() | {"auth_ms": self.auth_ns / 1e6}
+
+    def should_reconnect(self, error: Exception) -> bool:
+        """As everywhere; a login refused that was accepted before is tried again by the policy.
+
+        The credentials were right then: a clock, a maintenance or a limit is likelier than a key taken back.
+        """
+        return super().should_reconnect(error) or (self.was_accepted and isinstance(error, AuthenticationError))
 
     def payload_of(self, channel: PrivateWebsocketChannelType) -> list[str] | None:
         """What a request names: every symbol; None where the channel takes no payload."""

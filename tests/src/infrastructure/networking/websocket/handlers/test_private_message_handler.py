@@ -158,12 +158,35 @@ def test_a_fill_comes_once_by_symbol_and_id() -> None:
 def test_an_order_comes_once_in_each_state() -> None:
     listener = Listener()
     handler = make(listener)
-    partial = replace(ORDER, status="partial", filled=1.0)
-    feed(handler, (7, [ORDER]), (7, [replace(ORDER)]), (7, [partial]), (7, [replace(ORDER)]), (7, [replace(ORDER)]))
-    assert listener.events == [[ORDER], [partial], [ORDER]]
+    amended = replace(ORDER, price=3.0)
+    feed(handler, (7, [ORDER]), (7, [replace(ORDER)]), (7, [amended]), (7, [replace(ORDER)]), (7, [replace(ORDER)]))
+    assert listener.events == [[ORDER], [amended], [ORDER]]
     feed(handler, (7, [replace(ORDER, id="2")]), (7, [replace(ORDER, symbol=ETH)]))
     assert len(listener.events) == 5
     assert handler.handler_metrics()["repeated_orders"] == 2
+
+
+def test_a_state_of_an_order_that_comes_behind_a_later_one_is_left_out() -> None:
+    listener = Listener()
+    handler = make(listener)
+    partial = replace(ORDER, status="partial", filled=1.0)
+    filled = replace(ORDER, status="filled", filled=2.0)
+    cancelled = replace(ORDER, id="2", status="cancelled")
+    feed(handler, (7, [partial, ORDER]), (7, [filled, partial]), (7, [ORDER]))
+    feed(handler, (7, [cancelled]), (7, [replace(ORDER, id="2")]))
+    assert listener.events == [[partial], [filled], [cancelled]]
+    assert handler.handler_metrics()["late_orders"] == 4
+
+
+def test_a_balance_and_a_position_come_once_in_each_state() -> None:
+    listener = Listener()
+    handler = make(listener)
+    more, flat = replace(BALANCE, free=3.0), replace(POSITION, size=0.0)
+    feed(handler, (6, [BALANCE]), (6, [replace(BALANCE), more]), (6, [replace(more)]), (6, [replace(BALANCE)]))
+    feed(handler, (8, [POSITION]), (8, [replace(POSITION)]), (8, [flat]), (8, [replace(POSITION, symbol=ETH)]))
+    assert listener.events == [[BALANCE], [more], [BALANCE], [POSITION], [flat], [replace(POSITION, symbol=ETH)]]
+    metrics = handler.handler_metrics()
+    assert (metrics["repeated_balances"], metrics["repeated_positions"]) == (2, 1)
 
 
 def test_what_the_consumer_does_to_an_order_is_not_remembered() -> None:

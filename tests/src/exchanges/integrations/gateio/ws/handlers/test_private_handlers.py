@@ -67,6 +67,12 @@ class Scene:
         await settle()
         await self.answer_login()
 
+    async def confirm(self) -> None:
+        for frame in self.sent()[1:]:
+            echo = {"id": frame["id"], "channel": frame["channel"], "event": "subscribe"}
+            self.server.socket.feed(json.dumps({**echo, "result": {"status": "success"}}))
+        await settle()
+
 
 def play(market: str, scene: Callable[[Scene], Coroutine[Any, Any, None]], **options: Any) -> None:
     async def main() -> None:
@@ -128,18 +134,46 @@ def test_refusal_ends_and_silence_is_tried_again(caplog: pytest.LogCaptureFixtur
     assert KEY not in caplog.text
 
 
+@pytest.mark.parametrize("market", ["spot", "futures"])
+def test_a_login_refused_that_was_accepted_before_is_tried_again_by_the_policy(market: str) -> None:
+    async def scene(stage: Scene) -> None:
+        await stage.start()
+        await stage.confirm()
+        stage.server.socket.end()
+        await settle()
+        await stage.answer_login("400", errs={"label": "AUTHENTICATION_FAILED", "message": "no"})
+        assert [kind for kind, _ in stage.errors] == ["auth"]
+        assert stage.handler.connection_state is ConnectionState.RECONNECTING
+        opened = len(stage.server.sockets)
+        await asyncio.sleep(60.0)  # of the virtual clock; the policy's delays are 3 s, 6 s, 12 s ...
+        assert len(stage.server.sockets) == opened + 1
+        await stage.answer_login()
+        assert [frame["channel"] for frame in stage.sent()][1:] == (SPOT if market == "spot" else FUTURES)
+        assert stage.handler.connection_state is ConnectionState.CONNECTED
+
+    play(market, scene, auth_timeout_s=300.0)
+
+
+def test_a_login_refused_for_good_ends_after_the_policys_attempts() -> None:
+    async def scene(stage: Scene) -> None:
+        await stage.start()
+        stage.server.socket.end()
+        for _ in range(12):
+            await settle()
+            if stage.handler.connection_state is ConnectionState.ERROR:
+                break
+            await stage.answer_login("401", errs={"label": "INVALID_KEY", "message": "no"})
+            await asyncio.sleep(100.0)
+        assert stage.handler.connection_state is ConnectionState.ERROR
+        assert 10 <= len(stage.errors) <= 12
+
+    play("spot", scene, auth_timeout_s=300.0)
+
+
 def test_a_reconnect_logs_in_again_before_it_subscribes() -> None:
     async def scene(stage: Scene) -> None:
         await stage.start()
-        for frame in stage.sent()[1:]:
-            ack = {
-                "id": frame["id"],
-                "channel": frame["channel"],
-                "event": "subscribe",
-                "result": {"status": "success"},
-            }
-            stage.server.socket.feed(json.dumps(ack))
-        await settle()
+        await stage.confirm()
         assert [answer.complete for answer in stage.answers] == [False, False, True]
         stage.server.socket.end()
         await settle()
