@@ -34,16 +34,18 @@ def _rate(text: str | None) -> tuple[int, bool]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, SessionConfig, seconds
+    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, QUICK_S, SessionConfig, seconds
+    from shadow.plan import CAPACITY_S
 
     rate, unpaced = _rate(options.rate)
+    default_s = CAPACITY_S if unpaced else QUICK_S
     config = SessionConfig(
         connections=options.connections if options.connections is not None else CONNECTIONS,
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
         channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,
         profile=options.profile,
-        duration_s=seconds(options.duration) if options.duration else None,
+        duration_s=seconds(options.duration) if options.duration else default_s,
         rate=rate,
         unpaced=unpaced,
         time_scale=options.time_scale,

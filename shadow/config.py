@@ -16,13 +16,14 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import CAPACITY_S, Plan, capacity_plan, make_plan, replay_plan
+from shadow.plan import Plan, capacity_plan, make_plan, replay_plan
 
 __all__ = [
     "CHANNELS",
     "CONNECTIONS",
     "DEFAULT_RATE",
     "DEFAULT_SYMBOLS",
+    "QUICK_S",
     "SessionConfig",
     "channels_of",
     "own_subject",
@@ -96,7 +97,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     channels: tuple[str, ...] = CHANNELS
     feed: str = "sim"
     profile: str = "default"
-    duration_s: float | None = None
+    duration_s: float = QUICK_S
     rate: int = DEFAULT_RATE
     unpaced: bool = False
     time_scale: float = 1.0
@@ -136,8 +137,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         if self.is_replay:
             return replay_plan()
         if self.is_capacity:
-            return capacity_plan(self.duration_s or CAPACITY_S)
-        return make_plan(self.duration_s or QUICK_S, calibration=self.calibration, connections=len(self.connections))
+            return capacity_plan(self.duration_s)
+        return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
 
     def validate(self) -> None:
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
