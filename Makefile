@@ -33,6 +33,7 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 
 bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.allocations
 
 bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro and cryptofeed take for the same frames
 	@$(BIN)/python -c 'import cryptofeed' 2>/dev/null || { echo "building cryptofeed (once, about half a minute)"; \
