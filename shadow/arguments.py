@@ -96,7 +96,7 @@ def _add_venue(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_soak(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: all six")
+    parser.add_argument("--connections", type=_listed, metavar="LIST", help="default: the public ones")
     parser.add_argument("--symbols", type=_listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
     parser.add_argument("--rate", default="10000", metavar="N", help="messages per second over all, default 10000")
     parser.add_argument("--duration", default="60s", metavar="TIME", help="of each subject, default 60s")

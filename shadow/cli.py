@@ -204,7 +204,8 @@ def _soak(options: argparse.Namespace) -> int:
     from shadow.soak import SoakConfig, run_soak
     from shadow.soak_figures import as_json, complaints, summary
 
-    connections = options.connections if options.connections is not None else CONNECTIONS
+    public = tuple(name for name in CONNECTIONS if name.endswith(".public"))
+    connections = options.connections if options.connections is not None else public
     symbols = options.symbols if options.symbols is not None else DEFAULT_SYMBOLS
     check_connections(connections)
     check_symbols(symbols)

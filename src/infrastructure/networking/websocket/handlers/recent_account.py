@@ -48,7 +48,8 @@ class RecentStates(Generic[StateT]):
     Only a state equal to the one before it is a repetition; a balance may well come back to an earlier one.
     """
 
-    KEPT = 4096
+    # A repetition comes right behind its frame or after a resubscription; each state kept takes most of a kilobyte.
+    KEPT = 512
 
     __slots__ = ("_content", "_key", "_last", "repeated")
 
