@@ -167,7 +167,8 @@ def _venue(options: argparse.Namespace) -> int:
     from shadow.config import CONNECTIONS, check_connections
     from shadow.venue.alone import run_alone
 
-    connections = options.connections if options.connections is not None else CONNECTIONS
+    own = () if options.feed.startswith("capture:") else CONNECTIONS
+    connections = options.connections if options.connections is not None else own
     check_connections(connections)
     for name, port in (("--ws-port", options.ws_port), ("--rest-port", options.rest_port)):
         if not 0 <= port <= 65535:
