@@ -38,6 +38,10 @@ def parser() -> Parser:
     report = commands.add_parser("report", help="render a run's report again")
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     report.add_argument("--share", action="store_true", help="a copy with pseudonyms for account data")
+    bring = commands.add_parser("import", help="make a capture out of what your own client received")
+    bring.add_argument("source", type=Path, metavar="SRC", help="a log as docs/capture-format.md says")
+    bring.add_argument("dest", type=Path, metavar="DEST", help="the capture for --feed capture:DEST, a new file")
+    bring.add_argument("--connection", metavar="ID", help="which one, where the log holds several or names none")
     return root
 
 
