@@ -15,8 +15,8 @@ from shadow.errors import ShadowError, UsageError
 __all__ = ["main"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
-LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status", "doctor")
-BUILT = "run, venue, soak, faults, judge, report and import"
+LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
+BUILT = "run, venue, soak, faults, judge, report, import and doctor"
 
 
 def _rate(text: str | None) -> tuple[int, bool]:
@@ -259,6 +259,12 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from shadow.doctor.command import run_doctor
+
+    return run_doctor(options.duration, options.rate, options.out, live=options.live, json=options.json)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -273,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         handlers = {
             "run": _run, "venue": _venue, "soak": _soak, "faults": _faults, "judge": _judge, "report": _report,
-            "import": _import,
+            "import": _import, "doctor": _doctor,
         }  # fmt: skip
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")

@@ -84,6 +84,7 @@ RECORDINGS = {
     ),
 }
 """Recording to its import and its replay."""
+DOCTORS = ("shadow doctor", "shadow doctor --duration 5m --rate 2000 --json")
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
@@ -98,7 +99,7 @@ ACCOUNT_LINES = (
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
     *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG),
-    *(*RECORDINGS, *IMPORTED),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS),
 }
 
 
@@ -273,6 +274,23 @@ def test_the_recorder_is_as_short_as_said() -> None:
     text = (ROOT / "docs" / "examples" / "record_capture.py").read_text()
     code = [line for line in text.splitlines() if line.strip() and not line.startswith(("import", "from", '"""'))]
     assert len(code) <= 20
+
+
+@pytest.mark.parametrize("command", DOCTORS)
+def test_a_documented_doctor_answers_for_this_machine(command: str, desk: Path) -> None:
+    answer = shadow(shlex.split(command)[1:], desk)
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    codes = {word: int(code) for word, code in re.findall(r"^\| (\w+) \| .* \| (\d+) \|$", page, re.MULTILINE)}
+    if "--json" in command:
+        told = json.loads(answer.stdout)
+        levels, names = ([one[key] for one in told["checks"]] for key in ("level", "check"))
+        assert told["code"] == answer.returncode
+    else:
+        found = re.findall(rf"^({'|'.join(codes)}) +(.{{16}}) ", answer.stdout, re.MULTILINE)
+        levels, names = [level for level, _ in found], [name.strip() for _, name in found]
+    assert answer.returncode == max(codes[level] for level in levels)
+    rows = re.findall(r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| check |")[2], re.MULTILINE)
+    assert names == [name for row in rows for name in row.split(", ")]
 
 
 @contextlib.contextmanager
