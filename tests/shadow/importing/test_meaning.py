@@ -37,6 +37,12 @@ def test_each_frame_of_the_venue_is_told_by_channel_symbol_and_versions(
     assert [first for first, _ in books[1:]] == [last + 1 for _, last in books[:-1] if last is not None]
 
 
+def test_a_channel_with_the_body_of_another_is_refused(good_frames: Callable[[str], list[bytes]]) -> None:
+    trade = good_frames(MEXC)[1]
+    with pytest.raises(BadFrame, match="with a body of type trade"):
+        frame_of(MEXC, trade.replace(b"aggre.deals", b"aggre.depth"), False)
+
+
 def test_several_trades_in_a_frame_are_counted(good_frames: Callable[[str], list[bytes]]) -> None:
     trade = orjson.loads(good_frames(FUTURES)[1])
     trade["result"] *= 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from shadow.errors import UsageError
 from shadow.importing.run import LATER_BOOKS, UNUSED_BOOKS, import_capture
 from shadow.importing.totals import summary
 from shadow.venue.sources.capture import load_capture
+from shadow.venue.sources.recording import RecordedFrame
 
 Write = Callable[[Sequence[dict[str, Any] | bytes]], Path]
 Logged = Callable[[str], list[dict[str, Any]]]
@@ -86,6 +89,45 @@ def test_every_line_is_accounted_for(write_log: Write, logged: Logged, tmp_path:
     assert all(f"  {count} {reason}\n" in said for reason, count in totals.left_out.items())
     assert "no order book of" not in said
     assert totals.sha256 in said
+
+
+def test_a_real_session_is_imported_as_its_own_reader_reads_it(
+    captures: Path, write_log: Write, tmp_path: Path
+) -> None:
+    """The frames of 2021 as a team would have logged them: the reference and the venue's reader of `.session` agree."""
+    session = captures / "gateio-spot-2021.session"
+    lines = [
+        {"connection": SPOT, "t_ms": float(time) * 1e3, "text": body}
+        for time, body in re.findall(r"^(\d+\.?\d*): (\{.*\})$", session.read_text(), re.MULTILINE)
+    ]
+    for url, time, body in re.findall(r"^(\S+) -> (\S+): (\{.*\})$", session.with_suffix(".rest").read_text(), re.M):
+        lines.append({"connection": SPOT, "t_ms": float(time) * 1e3, "rest": url, "text": body})
+    totals = import_capture(write_log(lines), tmp_path / "x.capture")
+    ours, theirs = load_capture(tmp_path / "x.capture"), load_capture(session)
+    assert [frame_key(frame) for frame in ours.frames] == [frame_key(frame) for frame in theirs.frames]
+    assert all(abs(a.at_s - b.at_s) < 1e-6 for a, b in zip(ours.frames, theirs.frames, strict=True))
+    assert ours.market.books == {symbol: theirs.market.books[symbol] for symbol in ours.market.books}
+    assert totals.channels == {"book": 172, "ticker": 22, "trade": 9}
+    assert totals.left_out["channel spot.candlesticks"] == 14
+    assert totals.left_out["acks, pongs and errors"] == 22
+    assert totals.lines == 239 + 10 == totals.frames + len(totals.books) + totals.left_out.total()
+
+
+def frame_key(frame: RecordedFrame) -> tuple[Any, ...]:
+    return frame.wire_channel, frame.channel, frame.symbol, frame.first, frame.last, frame.payload, frame.events
+
+
+def test_real_binary_frames_are_imported_byte_for_byte(captures: Path, write_log: Write, tmp_path: Path) -> None:
+    recorded = [json.loads(line) for line in (captures / "mexc-binary-2025-2026.jsonl").read_text().splitlines()]
+    payloads = [bytes.fromhex(one["hex"]) for one in recorded]
+    lines = [
+        {"connection": MEXC, "t_ns": place, "base64": base64.b64encode(payload).decode()}
+        for place, payload in enumerate(payloads)
+    ]
+    totals = import_capture(write_log(lines), tmp_path / "x.capture")
+    kept = [payload for payload, one in zip(payloads, recorded, strict=True) if one["body"] != "publicLimitDepths"]
+    assert [frame.payload for frame in load_capture(tmp_path / "x.capture").frames] == kept
+    assert totals.left_out == {"channel spot@public.limit.depth.v3.api.pb": len(payloads) - len(kept)}
 
 
 def test_a_missing_book_and_a_long_log_are_told(write_log: Write, logged: Logged, tmp_path: Path) -> None:
