@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import msgspec
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shadow.importing.meaning import CHANNELS, CONTROL, EMPTY, NO_BOOK, BadFrame, book_of, frame_of
 from shadow.venue.sources.imported import BookLine, FrameLine
 
 SPOT, FUTURES, MEXC = CHANNELS
 TYPES = ["book", "trade", "book_ticker", "ticker"]
+Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 BIG_VERSION = b'{"channel":"spot.order_book_update","event":"update","result":{"s":"A_B","U":1,"u":1e30}}'
 ACK = b'{"time":1,"channel":"spot.trades","event":"subscribe","error":null,"result":{"status":"success"}}'
 
@@ -132,3 +137,38 @@ def test_a_mexc_name_with_an_unknown_quote_stays(good_frames: Callable[[str], li
     line = frame_of(MEXC, payload, False)
     assert isinstance(line, FrameLine)
     assert line.symbol == "BTCXXXX"
+
+
+@pytest.mark.parametrize("connection", CHANNELS)
+@FUZZ
+@given(data=st.data())
+def test_any_frame_is_read_left_out_or_refused(
+    connection: str, hostile: Hostile, good_frames: Callable[[str], list[bytes]], data: st.DataObject
+) -> None:
+    payload, is_text = data.draw(hostile(good_frames(connection))), data.draw(st.booleans())
+    if is_text:
+        payload = payload.decode(errors="replace").encode()
+    try:
+        found = frame_of(connection, payload, is_text)
+    except BadFrame:
+        return
+    if isinstance(found, FrameLine):
+        again = msgspec.json.decode(msgspec.json.encode(found), type=FrameLine)
+        assert again == found
+        assert (again.text or "").encode() == payload or again.base64 == payload
+    else:
+        assert found.isprintable()
+
+
+@pytest.mark.parametrize(("connection", "book"), [(SPOT, GATEIO_BOOK), (FUTURES, FUTURES_BOOK), (MEXC, MEXC_BOOK)])
+@FUZZ
+@given(data=st.data())
+def test_any_rest_answer_is_a_book_or_left_out(
+    connection: str, book: bytes, hostile: Hostile, data: st.DataObject
+) -> None:
+    url = "https://x/?currency_pair=BTC_USDT&contract=BTC_USDT&symbol=BTCUSDT"
+    found = book_of(connection, url, data.draw(hostile([book])).decode(errors="replace").encode())
+    if isinstance(found, BookLine):
+        assert msgspec.json.decode(msgspec.json.encode(found), type=BookLine) == found
+    else:
+        assert found == NO_BOOK
