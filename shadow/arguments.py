@@ -38,6 +38,11 @@ def parser() -> Parser:
     report = commands.add_parser("report", help="render a run's report again")
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     report.add_argument("--share", action="store_true", help="a copy with pseudonyms for account data")
+    bring = commands.add_parser("import", help="make a capture out of what your own client received")
+    bring.add_argument("source", type=Path, metavar="SRC", help="a log as docs/capture-format.md says")
+    bring.add_argument("dest", type=Path, metavar="DEST", help="the capture for --feed capture:DEST, a new file")
+    bring.add_argument("--connection", metavar="ID", help="which one, where the log holds several or names none")
+    _add_doctor(commands.add_parser("doctor", help="what this machine can do for a session, and what is wrong"))
     return root
 
 
@@ -119,3 +124,11 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=None, metavar="FILE.md", help="write the table as a page")
     parser.add_argument("--json", action="store_true", help="print every figure instead of the table")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--duration", default="65s", metavar="TIME", help="of the session that is meant, default 65s")
+    parser.add_argument("--rate", type=int, default=600, metavar="N", help="its messages per second, default 600")
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="where it would write")
+    parser.add_argument("--live", action="store_true", help="not built yet")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -15,9 +15,8 @@ from shadow.errors import ShadowError, UsageError
 __all__ = ["main"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
-LATER = (
-    "flip", "rollout", "journal", "record", "import", "drill", "signoff", "status", "doctor",
-)  # fmt: skip
+LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
+BUILT = "run, venue, soak, faults, judge, report, import and doctor"
 
 
 def _rate(text: str | None) -> tuple[int, bool]:
@@ -167,7 +166,8 @@ def _venue(options: argparse.Namespace) -> int:
     from shadow.config import CONNECTIONS, check_connections
     from shadow.venue.alone import run_alone
 
-    connections = options.connections if options.connections is not None else CONNECTIONS
+    own = () if options.feed.startswith("capture:") else CONNECTIONS
+    connections = options.connections if options.connections is not None else own
     check_connections(connections)
     for name, port in (("--ws-port", options.ws_port), ("--rest-port", options.rest_port)):
         if not 0 <= port <= 65535:
@@ -233,7 +233,7 @@ def _soak(options: argparse.Namespace) -> int:
 def _faults(options: argparse.Namespace) -> int:
     from shadow.config import CONNECTIONS, check_connections
     from shadow.fault_table.cells import holds
-    from shadow.fault_table.page import as_json, check_page, page, table
+    from shadow.fault_table.page import as_json, asked, check_page, page, table
     from shadow.fault_table.plan import Common, plan_sessions
     from shadow.fault_table.run import run_sessions
     from shadow.venue.faults import KINDS
@@ -246,22 +246,24 @@ def _faults(options: argparse.Namespace) -> int:
     common = Common(options.seed, options.door, options.legacy, options.new)
     cells = run_sessions(sessions, common, Path("runs"), _say)
     if options.out is not None:
-        options.out.write_text(page(cells, _asked(options)))
+        options.out.write_text(page(cells, asked(options)))
     sys.stdout.write(json.dumps(as_json(cells)) + "\n" if options.json else table(cells))
     return 0 if holds(cells) else EXIT_CODES["ROLL_BACK"]
 
 
-def _asked(options: argparse.Namespace) -> str:
-    """The command as it was given, and the day."""
-    import shlex
-    from datetime import UTC, datetime
+def _import(options: argparse.Namespace) -> int:
+    from shadow.importing.run import import_capture
+    from shadow.importing.totals import summary
 
-    limits = (("--connections", options.connections), ("--kinds", options.kinds))
-    words = [f"{name} {','.join(values)}" for name, values in limits if values is not None]
-    words += [f"--seed {options.seed}"] if options.seed != 1 else []
-    words += [f"--door {options.door}"] if options.door != "factory" else []
-    words += [f"--{side} {shlex.quote(command)}" for side in ("new", "legacy") if (command := getattr(options, side))]
-    return f"`{' '.join(['shadow faults', *words])}` on {datetime.now(UTC):%Y-%m-%d}."
+    totals = import_capture(options.source, options.dest, options.connection)
+    sys.stderr.write(summary(totals, options.dest))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from shadow.doctor.command import run_doctor
+
+    return run_doctor(options.duration, options.rate, options.out, live=options.live, json=options.json)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -269,9 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in LATER:
-            raise UsageError(
-                f"`shadow {words[0]}` is not built yet; built are run, venue, soak, faults, judge and report"
-            )
+            raise UsageError(f"`shadow {words[0]}` is not built yet; built are {BUILT}")
         options = parser().parse_args(words)
         if options.version:
             from importlib.metadata import version
@@ -280,6 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         handlers = {
             "run": _run, "venue": _venue, "soak": _soak, "faults": _faults, "judge": _judge, "report": _report,
+            "import": _import, "doctor": _doctor,
         }  # fmt: skip
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")

@@ -67,6 +67,24 @@ VENUES = (
     " --fault stall@gateio.spot.public:at=20s,for=3s",
     "shadow venue > venue.json",
 )
+RECORDER, VENUE_REST = "python docs/examples/record_capture.py", "http://127.0.0.1:8091"
+RECORDINGS = {
+    f"{RECORDER} gateio.spot.public 200 ws://127.0.0.1:8090/ws/v4/"
+    f' "{VENUE_REST}/api/v4/spot/order_book?currency_pair=BTC_USDT&limit=100&with_id=true"'
+    ' \'{"channel":"spot.order_book_update","event":"subscribe","payload":["BTC_USDT","100ms"]}\''
+    ' \'{"channel":"spot.trades","event":"subscribe","payload":["BTC_USDT"]}\' > gateio.jsonl': (
+        "shadow import gateio.jsonl gateio.capture",
+        "shadow run --feed capture:gateio.capture",
+    ),
+    f'{RECORDER} mexc.spot.public 200 ws://127.0.0.1:8090/ws "{VENUE_REST}/api/v3/depth?symbol=BTCUSDT&limit=1000"'
+    ' \'{"method":"SUBSCRIPTION","params":["spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT",'
+    '"spot@public.aggre.deals.v3.api.pb@100ms@BTCUSDT"]}\' > mexc.jsonl': (
+        "shadow import mexc.jsonl mexc.capture --connection mexc.spot.public",
+        "shadow run --feed capture:mexc.capture --rate max",
+    ),
+}
+"""Recording to its import and its replay."""
+DOCTORS = ("shadow doctor", "shadow doctor --duration 5m --rate 2000 --json")
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
@@ -78,7 +96,11 @@ ACCOUNT_LINES = (
     r"held: \d+ open orders, [1-3] balances, 0 of them stale\n"
 )
 """What the examples print."""
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
+IMPORTED = {command for after in RECORDINGS.values() for command in after}
+TABLE = {
+    *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS),
+}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -171,6 +193,10 @@ def test_a_documented_command_runs_in_short(command: str, desk: Path, request: p
 
 @pytest.mark.parametrize("command", ACCEPTED)
 def test_a_documented_session_is_accepted(command: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept_session(command, desk, monkeypatch)
+
+
+def accept_session(command: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     def accept(config: Any, *, as_json: bool) -> int:
@@ -219,6 +245,52 @@ def test_the_client_example_prints_trades_of_the_documented_venue(venue: dict[st
     words = [sys.executable, *here(CLIENT, venue)[1:]]
     answer = subprocess.run(words, capture_output=True, text=True, cwd=desk, timeout=20, check=True)
     assert re.fullmatch(r"(\d+(\.\d+)? (buy|sell)\n){5}", answer.stdout)
+
+
+@pytest.mark.parametrize("command", RECORDINGS)
+def test_a_documented_recording_is_imported_and_accepted_as_a_feed(
+    command: str, venue: dict[str, Any], desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, _, log = command.partition(" > ")
+    words = here(program.replace(" 200 ", " 40 "), venue)
+    with (desk / log).open("wb") as file:
+        subprocess.run([sys.executable, *words[1:]], stdout=file, cwd=desk, timeout=30, check=True)
+    bring, replay = RECORDINGS[command]
+    answer = shadow(shlex.split(bring)[1:], desk)
+    assert answer.returncode == 0, answer.stderr
+    assert "order books: BTC_USDT at " in answer.stderr
+    accept_session(replay, desk, monkeypatch)
+
+
+def test_the_samples_of_a_log_are_lines_of_one(tmp_path: Path) -> None:
+    from shadow.importing.log_lines import Kind, read_log
+
+    for sample in blocks(ROOT / "docs" / "capture-format.md", "json"):
+        (tmp_path / "log.jsonl").write_text(sample)
+        assert [line.kind for line in read_log(tmp_path / "log.jsonl")] == [Kind.FRAME]
+
+
+def test_the_recorder_is_as_short_as_said() -> None:
+    text = (ROOT / "docs" / "examples" / "record_capture.py").read_text()
+    code = [line for line in text.splitlines() if line.strip() and not line.startswith(("import", "from", '"""'))]
+    assert len(code) <= 20
+
+
+@pytest.mark.parametrize("command", DOCTORS)
+def test_a_documented_doctor_answers_for_this_machine(command: str, desk: Path) -> None:
+    answer = shadow(shlex.split(command)[1:], desk)
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    codes = {word: int(code) for word, code in re.findall(r"^\| (\w+) \| .* \| (\d+) \|$", page, re.MULTILINE)}
+    if "--json" in command:
+        told = json.loads(answer.stdout)
+        levels, names = ([one[key] for one in told["checks"]] for key in ("level", "check"))
+        assert told["code"] == answer.returncode
+    else:
+        found = re.findall(rf"^({'|'.join(codes)}) +(.{{16}}) ", answer.stdout, re.MULTILINE)
+        levels, names = [level for level, _ in found], [name.strip() for _, name in found]
+    assert answer.returncode == max(codes[level] for level in levels)
+    rows = re.findall(r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| check |")[2], re.MULTILINE)
+    assert names == [name for row in rows for name in row.split(", ")]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import shlex
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +16,7 @@ from shadow.fault_table.cells import UNSETTLED, Cell, Observed, holds
 from shadow.fault_table.plan import ROLES
 from shadow.venue.faults import CONNECTIONS, KINDS
 
-__all__ = ["as_json", "check_page", "page", "table"]
+__all__ = ["as_json", "asked", "check_page", "page", "table"]
 
 TITLE: Final = "# Faults on every connection\n"
 READING: Final = f"""{TITLE}
@@ -53,6 +56,16 @@ with `--door direct` it is called by its typed callbacks, which hear of it as `a
 * An order is held to the updates that were sent. One whose last update fell into a hole stays as it was last told, on
   either side: the exchange does not say it again, and the venue answers no query for it. Such orders are counted below.
 """
+
+
+def asked(options: argparse.Namespace) -> str:
+    """The command as it was given, and the day."""
+    limits = (("--connections", options.connections), ("--kinds", options.kinds))
+    words = [f"{name} {','.join(values)}" for name, values in limits if values is not None]
+    words += [f"--seed {options.seed}"] if options.seed != 1 else []
+    words += [f"--door {options.door}"] if options.door != "factory" else []
+    words += [f"--{side} {shlex.quote(command)}" for side in ("new", "legacy") if (command := getattr(options, side))]
+    return f"`{' '.join(['shadow faults', *words])}` on {datetime.now(UTC):%Y-%m-%d}."
 
 
 def page(cells: Sequence[Cell], said: str) -> str:

@@ -36,7 +36,10 @@ def run_alone(
     ledger_dir: str | None = None,
     symbols: Sequence[str] = ("BTC_USDT", "ETH_USDT"),
 ) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit code. Raises UsageError for a person's mistake."""
+    """Serve until SIGINT or SIGTERM; return the exit code. Raises UsageError for a person's mistake.
+
+    No connections: those of the capture.
+    """
     options = VenueOptions(
         roles=[ROLE],
         connections=list(connections),

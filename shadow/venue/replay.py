@@ -7,7 +7,7 @@ from typing import Final
 
 from shadow.venue.outgoing import Frame
 from shadow.venue.outlet import Outlet
-from shadow.venue.sources.capture import Capture, RecordedFrame
+from shadow.venue.sources.recording import Capture, RecordedFrame
 from shadow.venue.sources.synthetic import Keyed
 from shadow.venue.stage import Stage
 
@@ -64,12 +64,12 @@ def _send(stage: Stage, recording: Capture, recorded: RecordedFrame) -> int:
         connection,
         "ws",
         recorded.channel,
-        recorded.symbol,
+        sides[0].persona.spell(recorded.symbol),
         recorded.payload,
-        True,
+        recorded.is_text,
         recorded.first,
         recorded.last,
-        events=1,
+        events=recorded.events,
     )
     keyed: list[Keyed] = [(frame, key) for key in _keys(sides, recorded)]
     stage.tee.send(keyed, sides)
@@ -82,13 +82,19 @@ def _keys(sides: list[Outlet], recorded: RecordedFrame) -> set[str]:
         key
         for outlet in sides
         for key in outlet.keys(recorded.channel, recorded.symbol)
-        if key.partition("|")[0] == recorded.wire_channel
+        if _stem(key) == recorded.wire_channel
     }
+
+
+def _stem(key: str) -> str:
+    """A subscription key without its options: `spot.trades|BTC_USDT`, `spot@public.aggre.deals.v3.api.pb@100ms@...`."""
+    return "@".join(key.partition("|")[0].split("@")[:2])
 
 
 async def _until_books_asked(stage: Stage, recording: Capture) -> None:
     (connection,) = recording.connections
-    wanted = set(recording.market.books)
+    spell = stage.sides(connection)[0].persona.spell
+    wanted = {spell(symbol) for symbol in recording.market.books}
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout_at(loop.time() + ASKED_S):

@@ -22,7 +22,8 @@ from shadow.venue.personas.registry import PERSONAS, PRIVATE
 from shadow.venue.schedule import MIX
 from shadow.venue.sinks import FolderSink, NullSink, PipeSink, Sink
 from shadow.venue.sources.account import CHANNELS, AccountStream
-from shadow.venue.sources.capture import Capture, load_capture
+from shadow.venue.sources.capture import load_capture
+from shadow.venue.sources.recording import Capture
 from shadow.venue.sources.synthetic import Feed, Stream, SyntheticSource
 from shadow.venue.stage import Emit, Stage
 from shadow.venue.wire import PersonaBase

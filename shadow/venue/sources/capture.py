@@ -1,4 +1,5 @@
-"""Recorded feeds: a `.session` file (one Gate.io spot socket) with its `.rest` sibling (the order books asked then).
+"""Recorded feeds: what `shadow import` wrote, or a `.session` file (one Gate.io spot socket) with its `.rest` sibling
+(the order books asked then).
 
 Lines of a session: `<url> <-> <time>` connect, `<url> <- <time>: <json>` what the client sent, `<time>: <json>` what
 it received; of a rest file: `<url> -> <time>: <json>`. Times are unix seconds.
@@ -7,7 +8,7 @@ it received; of a rest file: `<url> -> <time>: <json>`. Times are unix seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -15,9 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from shadow.errors import UsageError
+from shadow.venue.sources.imported import load_imported
+from shadow.venue.sources.recording import Capture, RecordedFrame, RecordedMarket
 from shadow.venue.wire import Level
 
-__all__ = ["Capture", "RecordedFrame", "RecordedMarket", "load_capture"]
+__all__ = ["load_capture"]
 
 _Shape = TypeVar("_Shape")
 CONNECTION: Final = "gateio.spot.public"
@@ -28,45 +31,6 @@ _RECEIVED = re.compile(r"(?P<time>\d+(?:\.\d+)?): (?P<body>\{.*\})")
 _SENT = re.compile(r"wss?://\S+ <- \d+(?:\.\d+)?: (?P<body>\{.*\})")
 _CONNECT = re.compile(r"wss?://\S+ <-> \d+(?:\.\d+)?")
 _BOOK = re.compile(r"(?P<url>https?://\S+) -> \d+(?:\.\d+)?: (?P<body>\{.*\})")
-
-
-class RecordedFrame(msgspec.Struct, frozen=True):
-    """One data frame as it was received; `at_s` counts from the first."""
-
-    at_s: float
-    wire_channel: str
-    channel: str
-    symbol: str
-    first: int | None
-    last: int | None
-    payload: bytes
-
-
-class RecordedMarket(msgspec.Struct):
-    """The recorded symbols and books as a `wire.MarketView`; books stay as recorded whatever the replay's position."""
-
-    symbols: Sequence[str]
-    books: dict[str, tuple[int, list[Level], list[Level]]]
-    tickers: dict[str, dict[str, str]]
-
-    def book(self, symbol: str) -> tuple[int, Sequence[Level], Sequence[Level]]:
-        """Version, bids and asks; version 0 and no levels when none was recorded."""
-        return self.books.get(symbol, (0, [], []))
-
-    def figures(self, symbol: str) -> Mapping[str, str]:
-        """The first recorded ticker's figures, zeros when there is none."""
-        names = ("last", "bid", "ask", "base_volume", "quote_volume", "high", "low", "change")
-        return self.tickers.get(symbol) or dict.fromkeys(names, "0")
-
-
-class Capture(msgspec.Struct, frozen=True):
-    """A recorded feed with what it takes to serve it."""
-
-    connections: tuple[str, ...]
-    channels: tuple[str, ...]
-    symbols: tuple[str, ...]
-    frames: list[RecordedFrame]
-    market: RecordedMarket
 
 
 class _Body(msgspec.Struct):
@@ -83,9 +47,11 @@ class _RestBook(msgspec.Struct):
 
 
 def load_capture(path: Path) -> Capture:
-    """Read a recorded session; raises UsageError naming the file, and the line where one is damaged."""
-    if path.suffix != ".session":
-        raise UsageError(f"{path}: not a recorded session that can be played; give a .session file")
+    """Read a recorded feed; raises UsageError naming the file, and the line where one is damaged."""
+    return _load_session(path) if path.suffix == ".session" else load_imported(path)
+
+
+def _load_session(path: Path) -> Capture:
     frames: list[RecordedFrame] = []
     symbols: dict[str, None] = {}
     tickers: dict[str, dict[str, str]] = {}

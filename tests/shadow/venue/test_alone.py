@@ -16,7 +16,8 @@ from shadow.capture.reader import RunData
 CODE = """
 import sys
 from shadow.venue.alone import run_alone
-sys.exit(run_alone(["gateio.spot.public", "mexc.spot.public"], rate=400, **eval(sys.argv[1])))
+options = {"connections": ["gateio.spot.public", "mexc.spot.public"], "rate": 400, **eval(sys.argv[1])}
+sys.exit(run_alone(**options))
 """
 
 
@@ -69,3 +70,15 @@ async def test_deflate_is_declined_unless_asked_for() -> None:
                 assert json.loads(await client.recv())["result"]["currency_pair"] == "BTC_USDT"
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
+
+
+async def test_a_capture_is_served_alone_on_its_own_connection(captures: Path) -> None:
+    feed = f"capture:{captures / 'gateio-spot-2021.session'}"
+    process, ready = await serve(connections=[], feed=feed)
+    assert list(ready["ws"]) == ["gateio.spot"]
+    async with connect(ready["ws"]["gateio.spot"], compression=None) as client:
+        request = {"time": 1, "channel": "spot.trades", "event": "subscribe", "payload": ["BTC_USDC"]}
+        await client.send(json.dumps(request))
+        assert json.loads(await client.recv())["event"] == "subscribe"
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shadow.errors import UsageError
-from shadow.venue.sources.capture import Capture, load_capture
+from shadow.venue.sources.capture import load_capture
+from shadow.venue.sources.recording import Capture
 
 Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
 SESSION = b"""wss://api.gateio.ws/ws/v4/ <-> 1620000000.5
