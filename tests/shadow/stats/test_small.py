@@ -1,4 +1,4 @@
-"""Counts, power and multiplicity: closed forms."""
+"""Counts and power: closed forms."""
 
 import math
 
@@ -6,7 +6,6 @@ import pytest
 
 from shadow.stats.counts import incident_probability, incidents_p_value
 from shadow.stats.intervals import Estimate
-from shadow.stats.multiplicity import weighted_bonferroni
 from shadow.stats.power import blocks_needed, detectable_ratio
 
 
@@ -37,10 +36,3 @@ def test_blocks_needed_for_the_median_case_of_the_design_table() -> None:
     assert blocks_needed(0.1, 1.0, 1.10, 0.01, 0.8) == math.ceil(((2.3263 + 0.8416) * 0.1 / 0.09531) ** 2)
     with pytest.raises(ValueError, match="at the margin"):
         blocks_needed(1.0, 1.10, 1.10, 0.01, 0.5)
-
-
-def test_bonferroni_shares_sum_to_alpha_in_proportion() -> None:
-    shares = weighted_bonferroni({"a": 4, "b": 1, "c": 1}, 0.006)
-    assert shares == pytest.approx({"a": 0.004, "b": 0.001, "c": 0.001})
-    with pytest.raises(ValueError, match="positive"):
-        weighted_bonferroni({"a": 0.0}, 0.01)
