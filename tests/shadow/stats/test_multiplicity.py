@@ -41,7 +41,8 @@ def test_weight_lowers_a_metric_s_own_line() -> None:
     """Four of 29 shares: 200 * 29 / 4 = 1 450."""
     weights = EVEN | {"m3": 4.0}
     quiet = dict.fromkeys(EVEN, -math.inf)
-    assert any_regression(quiet | {"m3": math.log(1_451)}, weights, 0.01).single == ("m3",)
+    alarm = any_regression(quiet | {"m3": math.log(1_451)}, weights, 0.01)
+    assert (alarm.fired, alarm.by_mean, alarm.single) == (True, False, ("m3",))
     assert not any_regression(quiet | {"m3": math.log(1_449)}, weights, 0.01).fired
 
 
@@ -54,6 +55,9 @@ def test_each_look_of_the_array_is_that_look_by_itself() -> None:
     rng = np.random.default_rng(1)
     log_e = rng.normal(3.0, 2.5, (26, 400))
     weights = rng.uniform(0.5, 4.0, 26)
+    weights[3] = 40.0
+    log_e[:, 0] = -math.inf
+    log_e[3, 0] = math.log(1_000)  # by itself, not by the mean
     named = dict(zip(EVEN, weights, strict=True))
     looks = [any_regression(dict(zip(EVEN, look, strict=True)), named, 0.01).fired for look in log_e.T]
     assert 20 < sum(looks) < 380

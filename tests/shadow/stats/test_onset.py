@@ -59,8 +59,15 @@ def test_what_is_over_by_the_time_of_the_look_is_no_alarm() -> None:
     """30 blocks one scale above the margin, then some a little below it: M stays above the alarm."""
     y = THETA + 0.1 * np.array([1.5] * 30 + [-0.1] * 12)
     assert onset_evidence(y, THETA, 0.1)[-1] >= ALARM
-    assert find_onset(y[:30], THETA, 0.1) == Onset(at=int(np.argmax(onset_evidence(y, THETA, 0.1) >= ALARM)), since=0)
+    found = Onset(at=int(np.argmax(onset_evidence(y, THETA, 0.1) >= ALARM)), since=0)
+    assert find_onset(y[:30], THETA, 0.1) == found
     assert find_onset(y, THETA, 0.1) is None
+    detector, told = OnsetDetector(THETA, 0.1), []
+    for value in y:
+        detector.update(float(value))
+        told.append(detector.onset)
+    assert told[29] == found
+    assert told[-1] is None
 
 
 def test_one_disturbed_block_is_no_alarm() -> None:
