@@ -38,8 +38,8 @@ WARM_UP = 12
 """Blocks that serve the first estimate of the noise and are not summed."""
 
 RHO = 60.0
-"""Variance, in blocks, about which the mixture is sharpest: smaller is sooner, and errs more often while the noise is
-known from few blocks."""
+"""The mixed bets have a variance of 1 / RHO. A smaller RHO speaks sooner, and errs more often while the noise is known
+from few blocks."""
 
 SIGN_PRIOR = 20.0
 """a of the signs' Beta(a, a): chances within 0.08 of one half, the counterpart of RHO."""
@@ -52,7 +52,7 @@ SILENT = -math.inf
 
 
 def log_normal_mixture(s: Any, v: Any, rho: float) -> Any:
-    """ln of the one-sided normal mixture for a sum s with variance v (Howard et al. 2021, proposition 6).
+    """ln of the one-sided normal mixture for a sum s with variance v (Howard et al. 2021).
 
     The mixture of exp(lambda s - lambda^2 v / 2) over a half-normal lambda > 0 of variance 1/rho:
     1/2 ln(4 rho / (v + rho)) + s^2 / (2 (v + rho)) + ln Phi(s / sqrt(v + rho)).

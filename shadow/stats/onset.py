@@ -1,6 +1,6 @@
 """Since when is it worse? A detector that may run for months beside a live stage.
 
-Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2024): a bet starts at every block, and their sum is watched.
+Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2023): a bet starts at every block, and their sum is watched.
 M_n = L_n (M_(n-1) + 1) with L = exp(lambda z - lambda^2 / 2); while z keeps a mean of at most 0 and a variance of at
 most 1, M_n - n falls on average, so the first time M reaches c comes after c blocks or more on average.
 """
