@@ -1,25 +1,11 @@
-"""Counts, power and multiplicity: closed forms."""
+"""What a session could have seen: closed forms."""
 
 import math
 
 import pytest
 
-from shadow.stats.counts import incident_probability, incidents_p_value
 from shadow.stats.intervals import Estimate
-from shadow.stats.multiplicity import weighted_bonferroni
 from shadow.stats.power import blocks_needed, detectable_ratio
-
-
-def test_next_incident_is_new_with_the_margin_on_its_side() -> None:
-    assert incident_probability(1.10, 1.0) == pytest.approx(1.1 / 2.1)
-    assert incident_probability(1.10, 0.5) == pytest.approx(0.55 / 1.55)
-
-
-def test_incidents_p_value_is_the_binomial_tail() -> None:
-    p = 1.1 / 2.1
-    assert incidents_p_value(3, 0, 1.10) == pytest.approx(p**3)
-    assert incidents_p_value(2, 1, 1.10) == pytest.approx(p**3 + 3 * p**2 * (1 - p))
-    assert incidents_p_value(0, 9, 1.10) == 1.0
 
 
 def test_detectable_is_where_the_lower_bound_meets_the_margin() -> None:
@@ -37,10 +23,3 @@ def test_blocks_needed_for_the_median_case_of_the_design_table() -> None:
     assert blocks_needed(0.1, 1.0, 1.10, 0.01, 0.8) == math.ceil(((2.3263 + 0.8416) * 0.1 / 0.09531) ** 2)
     with pytest.raises(ValueError, match="at the margin"):
         blocks_needed(1.0, 1.10, 1.10, 0.01, 0.5)
-
-
-def test_bonferroni_shares_sum_to_alpha_in_proportion() -> None:
-    shares = weighted_bonferroni({"a": 4, "b": 1, "c": 1}, 0.006)
-    assert shares == pytest.approx({"a": 0.004, "b": 0.001, "c": 0.001})
-    with pytest.raises(ValueError, match="positive"):
-        weighted_bonferroni({"a": 0.0}, 0.01)
