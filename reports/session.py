@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reports import first_screen, junit, markdown, tables
+from reports import first_screen, junit, markdown, tables, views
 from reports.run_data import ReportInput, load
 from reports.share import shareable
 from reports.targets import HEAD, missed, summary, target_rows
@@ -80,7 +80,10 @@ def _html(
         targets_missed=missed(rows),
         outages=tables.outages_table(data),
         connect=tables.connect_times(data),
-        first=tables.first_arrival(data),
+        first=views.first_arrival(data),
+        by_load=views.by_load(data),
+        symbols=views.worst_symbols(data),
+        top=views.top_of_book(data),
         conservation=tables.conservation(data),
         load=tables.load(data),
         setup=tables.connections(data),
