@@ -35,9 +35,17 @@ def parser() -> Parser:
     judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
     judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
-    report = commands.add_parser("report", help="render a run's report again")
-    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report = commands.add_parser("report", help="render a run's report again, or the index of all sessions")
+    report.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run directory")
     report.add_argument("--share", action="store_true", help="a copy with pseudonyms for account data")
+    report.add_argument(
+        "--index",
+        type=Path,
+        nargs="*",
+        default=None,
+        metavar="DIR",
+        help="instead: the index of all sessions below these folders, default runs",
+    )
     return root
 
 
