@@ -48,7 +48,7 @@ def worst_symbols(data: ReportInput) -> Table:
     ordered = sorted(data.analysis.symbols, key=_badness)
     rows = [
         [
-            f"{one.symbol or '(none)'} · {one.connection}",
+            f"{one.symbol or '(no symbol)'} · {one.connection}",
             count(one.n),
             _figures(one.legacy_ns)[0],
             _figures(one.new_ns)[0],
@@ -68,7 +68,7 @@ def top_of_book(data: ReportInput) -> Table:
     """Who had the older top of the book, and for how long."""
     rows = [
         [
-            f"{one.symbol or '(none)'} · {one.connection}",
+            f"{one.symbol or '(no symbol)'} · {one.connection}",
             count(one.n),
             *(_per_hour(value) for value in (one.new_behind_ms_h, one.legacy_behind_ms_h, one.apart_ms_h)),
         ]

@@ -27,6 +27,8 @@ __all__ = ["build_views", "stretch_ns"]
 Ints = npt.NDArray[np.int64]
 WINDOW_NS: Final = 20_000_000
 """Load is what was written to one side in so long a stretch; the profile's bursts are as long."""
+CLASSES: Final = np.unique([part * 2**power for power in range(20) for part in (2, 3)] + [1])
+"""Where classes of load begin, in frames within the window: 1, 2, 3, 4, 6, 8, 12 and so on."""
 LEAST_PAIRS: Final = 30
 SERIOUS: Final = ("critical", "major")
 Rows = list[dict[str, Any]]
@@ -49,18 +51,20 @@ def build_views(collected: Collected) -> dict[str, Rows]:
 
 
 def _by_load(main: LegDiff, pairs: Pairs) -> Rows:
-    """Latencies by connection and by what the side had been written in the 20 ms before, in classes that double."""
+    """Latencies by what the side had been written in the 20 ms before: of all connections, then of each."""
     sent = np.sort(np.asarray(main.matches[main.roles[0]].t_sent, np.int64))
     window = np.searchsorted(sent, pairs.t_sent, side="right") - np.searchsorted(sent, pairs.t_sent - WINDOW_NS)
-    step = np.floor(np.log2(np.maximum(window, 1))).astype(np.int64)
-    per_s = 1e9 / WINDOW_NS
+    load = np.searchsorted(CLASSES, window, side="right") - 1
+    numbers = np.unique(pairs.connection).tolist()
+    parts = [("", pairs.connection >= 0)] if len(numbers) > 1 else []
+    parts += [(main.connections[number], pairs.connection == number) for number in numbers]
     rows = []
-    for number in np.unique(pairs.connection).tolist():
-        for power in np.unique(step).tolist():
-            mine = pairs[(pairs.connection == number) & (step == power)]
+    for connection, here in parts:
+        for place in np.unique(load).tolist():
+            mine = pairs[here & (load == place)]
             if len(mine.legacy) >= LEAST_PAIRS:
-                bounds = {"low": per_s * 2**power, "high": per_s * 2 ** (power + 1)}
-                rows.append({"connection": main.connections[number], **bounds, **_latencies(mine)})
+                low, high = (float(edge) * 1e9 / WINDOW_NS for edge in CLASSES[place : place + 2])
+                rows.append({"connection": connection, "low": low, "high": high, **_latencies(mine)})
     return rows
 
 
