@@ -21,7 +21,8 @@ MOST_BEFORE: Final = 10
 WORSE: Final = 1.05
 RULE: Final = (
     f"Pointed out where each of the last {LAST} sessions lies above every one of the {LEAST_BEFORE} to {MOST_BEFORE} "
-    f"before them, and their median more than {WORSE - 1:.0%} above that of those. A reason to look, not a test: it "
+    f"before them, and their median more than {WORSE - 1:.0%} above that of those; with fewer than "
+    f"{LAST + LEAST_BEFORE} sessions of a set-up it says nothing. A reason to look, not a test: it "
     "has no known rate of false alarms, and no verdict depends on it."
 )
 POINTS: Final = 40
