@@ -137,8 +137,11 @@ def test_a_run_given_twice_is_one_row(make_run: MakeRun, tmp_path: Path) -> None
     assert len(index_of(tmp_path, tmp_path / "runs", run, tmp_path / "runs" / ".." / "runs").rows) == 2
 
 
-def test_same_input_gives_same_bytes_in_another_process_and_place(make_history: MakeHistory, tmp_path: Path) -> None:
+def test_same_input_gives_same_bytes_in_another_process_and_place(
+    make_history: MakeHistory, edit: Edit, tmp_path: Path
+) -> None:
     runs = make_history([0.6, 0.62, 0.9])
+    edit(min(runs.iterdir()) / "session.json", lambda session: session.update(started_utc="2026-11-01T10:15:00"))
     tree = runs.parent
     render_index([runs], tree)
     twin = tmp_path / "elsewhere" / "other name"
@@ -167,6 +170,7 @@ def test_hostile_strings_stay_text_and_links_stay_links(make_history: MakeHistor
             content = poison(json.loads((run / name).read_text()))
             (run / name).write_text(json.dumps(content))
         (run / "report.html").write_text("the report")
+        (run / "manifest.json").write_text(json.dumps({"interrupted": HOSTILE}))
         run.rename(runs / ("javascript:alert(1)" if number else HOSTILE.replace("/", "")))
     (runs / os.fsdecode(b"caf\xe9 %41)")).mkdir()
     (runs / os.fsdecode(b"caf\xe9 %41)") / "session.json").write_text("{}")

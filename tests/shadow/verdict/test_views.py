@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shadow.diff.codes import Difference, Matches
-from shadow.verdict.series import TYPES, paired_latencies
+from shadow.verdict.series import TYPES, ServicePair, paired_latencies
 from shadow.verdict.timeline import Phase
 from shadow.verdict.views import build_views, stretch_ns
 
@@ -28,6 +28,7 @@ TICKER = TYPES.index("book_ticker")
         ([0, 3], [5, 8], 8),
         ([0, 1, 20], [9, 4, 21], 10),
         ([4, 0], [6, 5], 6),
+        ([0, 1, 5], [9, 3, 8], 9),
         ([5, 0], [5, -3], 0),
     ],
 )
@@ -51,8 +52,11 @@ def collected(sent: list[int], latencies: dict[str, list[int]], **columns: Any) 
     main = SimpleNamespace(
         roles=ROLES, matches=matches, connections=["c"], symbols=["BTC", "ETH"], differences=columns.get("found", [])
     )
+    bursts = [ServicePair(legacy=10_000.0, new=11_000.0, t=n, frames=128) for n in range(9)]
     plan = SimpleNamespace(block_s=0.5, symbols=["BTC", "ETH"])
-    return SimpleNamespace(diffs={"main": main}, pairs={"main": pairs}, plan=plan, cells={})
+    return SimpleNamespace(
+        diffs={"main": main}, pairs={"main": pairs}, plan=plan, cells={"main": {("c", "mixed"): bursts}}
+    )
 
 
 def test_an_older_top_counts_by_side_and_hour() -> None:
