@@ -14,7 +14,7 @@ from reports.targets import summary, target_rows
 from reports.text import NO_DATA, count, percent, seconds, shorten
 from reports.triggers import TRIGGERS, TriggerLine, facts_evidence, find_trigger
 
-__all__ = ["Fact", "FirstScreen", "build", "describe"]
+__all__ = ["ALL_CONNECTIONS", "WORDS", "Fact", "FirstScreen", "build", "decider", "describe", "problems_of", "spoken"]
 
 WORDS: Final = {"SHIP": "SHIP", "HOLD": "HOLD", "ROLL_BACK": "ROLL BACK", "NOT_FIT": "NOT FIT"}
 MEANINGS: Final = {
@@ -67,10 +67,10 @@ def build(data: ReportInput) -> FirstScreen:
     code = verdict.verdict if verdict else ""
     return FirstScreen(
         verdict=code if code in WORDS else "NONE",
-        word=WORDS.get(code, f"UNKNOWN VERDICT {shorten(code, 40)}" if code else "NO VERDICT"),
+        word=spoken(code),
         meaning=MEANINGS.get(code, MEANINGS[""]),
         reason=verdict.reason if verdict else "",
-        decided_by=_decided(data),
+        decided_by=decider(data),
         since=deciding_since(data),
         grade=(verdict.grade if verdict else "") or data.session.grade or NO_DATA,
         triggers=triggers.lines(data),
@@ -79,11 +79,17 @@ def build(data: ReportInput) -> FirstScreen:
         exceptions=_exceptions(data),
         scope=_scope(data),
         signoff=_signoff(data),
-        problems=_problems(data),
+        problems=problems_of(data),
     )
 
 
-def _decided(data: ReportInput) -> str:
+def spoken(code: str) -> str:
+    """A verdict's code in words; an unknown one is shown as such."""
+    return WORDS.get(code, f"UNKNOWN VERDICT {shorten(code, 40)}" if code else "NO VERDICT")
+
+
+def decider(data: ReportInput) -> str:
+    """The trigger that decided, with its worst metric."""
     decided = data.verdict.decided_by if data.verdict else None
     if decided is None:
         return "no trigger fired" if data.verdict and data.verdict.verdict == "SHIP" else "no trigger"
@@ -226,7 +232,8 @@ def _signoff(data: ReportInput) -> list[Fact]:
     ]
 
 
-def _problems(data: ReportInput) -> list[str]:
+def problems_of(data: ReportInput) -> list[str]:
+    """What limits a run's figures: files that cannot be used, an interruption."""
     problems = list(data.problems)
     if data.manifest.interrupted:
         problems.append(f"the run was interrupted: {data.manifest.interrupted}")

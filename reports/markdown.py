@@ -10,7 +10,7 @@ from reports.tables import DifferenceLine, Table
 from reports.targets import HEAD, TargetRow, summary
 from reports.text import shorten
 
-__all__ = ["code", "render", "words"]
+__all__ = ["code", "render", "table_head", "table_row", "words"]
 
 SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
 DIFFERENCES_SHOWN: Final = 15
@@ -52,22 +52,24 @@ def render(screen: FirstScreen, differences: list[DifferenceLine], metrics: Tabl
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _row(cells: list[str]) -> str:
+def table_row(cells: list[str]) -> str:
+    """One line of a table; the cells are safe already."""
     return "| " + " | ".join(cells) + " |"
 
 
-def _head(cells: list[str]) -> list[str]:
-    return [_row(cells), "|" + "---|" * len(cells)]
+def table_head(cells: list[str]) -> list[str]:
+    """The head of a table with its rule."""
+    return [table_row(cells), "|" + "---|" * len(cells)]
 
 
 def _triggers(screen: FirstScreen) -> list[str]:
-    lines = _head(["Trigger", "Threshold", "Measured [low, best, high]", "Verdict", "Evidence", "Smallest effect"])
+    lines = table_head(["Trigger", "Threshold", "Measured [low, best, high]", "Verdict", "Evidence", "Smallest effect"])
     for line in screen.triggers:
         verdict = f"**{words(line.verdict)}**" if line.verdict == "REGRESSION" else words(line.verdict)
         figures = "; ".join(filter(None, (line.measured, line.sides)))
         measured = f"{words(figures)} ({code(line.worst)})"
         lines.append(
-            _row(
+            table_row(
                 [words(line.name), words(line.threshold), measured, verdict, words(line.evidence), words(line.smallest)]
             )
         )
@@ -81,10 +83,12 @@ def _facts(title: str, facts: list[Fact]) -> list[str]:
 def _differences(differences: list[DifferenceLine]) -> list[str]:
     if not differences:
         return ["**Differences**: none", ""]
-    lines = ["**Differences**", "", *_head(["Code", "Side", "Severity", "Where", "Count", "A/A floor"])]
+    lines = ["**Differences**", "", *table_head(["Code", "Side", "Severity", "Where", "Count", "A/A floor"])]
     for line in differences[:DIFFERENCES_SHOWN]:
         lines.append(
-            _row([code(line.code), words(line.side), words(line.severity), code(line.where), line.count, line.floor])
+            table_row(
+                [code(line.code), words(line.side), words(line.severity), code(line.where), line.count, line.floor]
+            )
         )
     rest = len(differences) - DIFFERENCES_SHOWN
     return [*lines, *([f"\n{rest} more in report.html"] if rest > 0 else []), ""]
@@ -96,15 +100,15 @@ def _metrics(metrics: Table) -> list[str]:
     lines = [
         f"<details><summary>{len(metrics.rows)} metrics</summary>",
         "",
-        *_head([words(h) for h in metrics.head[:5]]),
+        *table_head([words(h) for h in metrics.head[:5]]),
     ]
-    lines += [_row([code(shorten(row[0], 80)), *(words(cell) for cell in row[1:5])]) for row in metrics.rows]
+    lines += [table_row([code(shorten(row[0], 80)), *(words(cell) for cell in row[1:5])]) for row in metrics.rows]
     return [*lines, "", "</details>", ""]
 
 
 def _targets(rows: list[TargetRow]) -> list[str]:
     if not rows:
         return ["**Targets**: no data", ""]
-    lines = [f"<details><summary>Targets: {summary(rows)}</summary>", "", *_head([words(name) for name in HEAD])]
-    lines += [_row([words(f"{row.id} {row.what}"), *(words(cell) for cell in row.cells)]) for row in rows]
+    lines = [f"<details><summary>Targets: {summary(rows)}</summary>", "", *table_head([words(name) for name in HEAD])]
+    lines += [table_row([words(f"{row.id} {row.what}"), *(words(cell) for cell in row.cells)]) for row in rows]
     return [*lines, "", "</details>", ""]

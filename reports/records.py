@@ -179,6 +179,7 @@ class Session(msgspec.Struct):
     seed: int | None = None
     faults: list[Any] = []
     commands: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
     calibration: bool | None = None
     plan: Plan | None = None
     cores: str | None = None

@@ -16,10 +16,13 @@ __all__ = [
     "FirstArrival",
     "Forest",
     "Load",
+    "LoadClass",
     "Moment",
     "Phase",
     "Sample",
+    "SymbolFigures",
     "Tally",
+    "TopOfBook",
     "Totals",
     "Usage",
 ]
@@ -129,6 +132,42 @@ class FirstArrival(msgspec.Struct):
     lead_ns: list[float | None] | None = None
 
 
+class LoadClass(msgspec.Struct):
+    """Latencies at a load of `low` to `high` frames/s to one side; [p50, p90] in ns, `ratio` is typical."""
+
+    connection: str
+    low: float | None = None
+    high: float | None = None
+    n: float | None = None
+    legacy_ns: list[float | None] | None = None
+    new_ns: list[float | None] | None = None
+    ratio: float | None = None
+
+
+class SymbolFigures(msgspec.Struct):
+    """One symbol of one connection; `service` is new / legacy, `differences` the serious ones by side."""
+
+    connection: str
+    symbol: str
+    n: float | None = None
+    legacy_ns: list[float | None] | None = None
+    new_ns: list[float | None] | None = None
+    ratio: float | None = None
+    service: float | None = None
+    differences: dict[str, float | None] = {}
+
+
+class TopOfBook(msgspec.Struct):
+    """For how long, in ms per hour, one side's best bid and ask were older than the other's."""
+
+    connection: str
+    symbol: str
+    n: float | None = None
+    new_behind_ms_h: float | None = None
+    legacy_behind_ms_h: float | None = None
+    apart_ms_h: float | None = None
+
+
 class Load(msgspec.Struct):
     """What the venue was asked to send and what it sent."""
 
@@ -161,3 +200,6 @@ class Analysis(msgspec.Struct):
     load: Load | None = None
     totals: Totals | None = None
     first_arrival: list[FirstArrival] = []
+    by_load: list[LoadClass] = []
+    symbols: list[SymbolFigures] = []
+    top_of_book: list[TopOfBook] = []

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from reports import first_screen, junit, markdown, tables
+from reports import first_screen, junit, markdown, tables, views
 from reports.run_data import ReportInput, load
 from reports.share import shareable
 from reports.targets import HEAD, missed, summary, target_rows
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from reports.templates import page, write_whole
 
 __all__ = ["render", "render_shared"]
 
-PAGES: Final = Path(__file__).parent / "pages"
 DERIVED: Final = ("verdict.json", "analysis.json", "differences.parquet", "report.html", "report.md", "junit.xml")
 
 
@@ -50,9 +46,9 @@ def render_shared(run_dir: Path) -> Path:
 def _write_all(data: ReportInput, run_dir: Path, ending: str, footing: str) -> None:
     screen = first_screen.build(data)
     differences, metrics = tables.differences(data), tables.metrics(data)
-    _write(run_dir / f"report{ending}.md", markdown.render(screen, differences, metrics, target_rows(data)))
-    _write(run_dir / f"junit{ending}.xml", junit.render(data, screen))
-    _write(run_dir / f"report{ending}.html", _html(data, screen, differences, metrics, footing))
+    write_whole(run_dir / f"report{ending}.md", markdown.render(screen, differences, metrics, target_rows(data)))
+    write_whole(run_dir / f"junit{ending}.xml", junit.render(data, screen))
+    write_whole(run_dir / f"report{ending}.html", _html(data, screen, differences, metrics, footing))
 
 
 def _html(
@@ -62,25 +58,19 @@ def _html(
     metrics: tables.Table,
     footing: str,
 ) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     from reports.figures import draw_all
 
-    # Escaping is on for every template: by default jinja2 would leave `.jinja` files without it.
-    pages = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    pages.filters["breakable"] = _breakable
-    # Markup: both come from this package; every outside string in an SVG has been escaped by its XML writer.
+    # Markup: it comes from this package; every outside string in an SVG has been escaped by its XML writer.
     drawn = {key: (figure, Markup(figure.svg or "")) for key, figure in draw_all(data).items()}
-    return pages.get_template("session.html.jinja").render(
+    return page(
+        "session.html.jinja",
         screen=screen,
         footing=footing,
         run=data.session.run or "no data",
         started=data.session.started_utc or "no data",
         feed=data.session.feed or "no data",
-        style=Markup((PAGES / "style.css").read_text("utf-8")),
         figures=drawn,
         differences=differences,
         metrics=metrics,
@@ -90,27 +80,16 @@ def _html(
         targets_missed=missed(rows),
         outages=tables.outages_table(data),
         connect=tables.connect_times(data),
-        first=tables.first_arrival(data),
+        first=views.first_arrival(data),
+        by_load=views.by_load(data),
+        symbols=views.worst_symbols(data),
+        top=views.top_of_book(data),
         conservation=tables.conservation(data),
         load=tables.load(data),
         setup=tables.connections(data),
         method=tables.method(data),
         not_judged=[first_screen.describe(item) for item in (data.verdict.not_judged if data.verdict else [])],
     )
-
-
-def _breakable(text: str) -> Markup:
-    """`text`, escaped, that may break behind its dots: long metric ids on narrow screens."""
-    from markupsafe import Markup, escape
-
-    return Markup(".<wbr>").join(escape(part) for part in text.split("."))
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a reader never sees half a report."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_bytes(text.encode("utf-8"))
-    os.replace(draft, path)
 
 
 def _update_manifest(run_dir: Path) -> None:
@@ -125,4 +104,4 @@ def _update_manifest(run_dir: Path) -> None:
         if (run_dir / name).is_file():
             derived[name] = hashlib.sha256((run_dir / name).read_bytes()).hexdigest()
     manifest["derived"] = dict(sorted(derived.items()))
-    _write(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode() + "\n")
+    write_whole(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode() + "\n")

@@ -12,7 +12,7 @@ from reports.outages import outages
 from reports.records import DifferenceRow, Metric
 from reports.run_data import ReportInput
 from reports.series import Forest, Load, Sample, Totals
-from reports.text import NO_DATA, count, percent, plain, quantity, ratio, seconds, shorten
+from reports.text import NO_DATA, count, plain, quantity, ratio, seconds, shorten
 from reports.triggers import DEFAULT_SEVERITY, interval
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "connections",
     "conservation",
     "differences",
-    "first_arrival",
     "is_declared",
     "load",
     "method",
@@ -185,17 +184,6 @@ def connect_times(data: ReportInput) -> Table:
 def _pair(values: list[float | None] | None) -> list[str]:
     filled = [*(values or []), None, None][:2]
     return [quantity(value, "ns") for value in filled]
-
-
-def first_arrival(data: ReportInput) -> Table:
-    """Who delivered first in the main leg, by connection."""
-    rows = []
-    for one in data.analysis.first_arrival:
-        lead = [quantity(value, "ns") for value in [*(one.lead_ns or []), None, None, None][:3]]
-        share = None if not one.n or one.new_first is None else one.new_first / one.n
-        rows.append([one.connection, count(one.n), percent(share), count(one.legacy_first), *lead])
-    head = ["Connection", "Events", "New first", "Legacy first", "Lead of new, p25", "p50", "p75"]
-    return Table("Who was first", head, rows)
 
 
 def conservation(data: ReportInput) -> Table:

@@ -35,9 +35,17 @@ def parser() -> Parser:
     judge = commands.add_parser("judge", help="re-derive the verdict from a run's raw data")
     judge.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     judge.add_argument("--json", action="store_true", help="print the verdict to stdout")
-    report = commands.add_parser("report", help="render a run's report again")
-    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report = commands.add_parser("report", help="render a run's report again, or the index of all sessions")
+    report.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run directory")
     report.add_argument("--share", action="store_true", help="a copy with pseudonyms for account data")
+    report.add_argument(
+        "--index",
+        type=Path,
+        nargs="*",
+        default=None,
+        metavar="DIR",
+        help="instead: the index of all sessions below these folders, default runs",
+    )
     bring = commands.add_parser("import", help="make a capture out of what your own client received")
     bring.add_argument("source", type=Path, metavar="SRC", help="a log as docs/capture-format.md says")
     bring.add_argument("dest", type=Path, metavar="DEST", help="the capture for --feed capture:DEST, a new file")

@@ -11,6 +11,7 @@ from typing import Any
 
 from shadow.arguments import parser
 from shadow.errors import ShadowError, UsageError
+from shadow.pages import RUNS, render_copy, render_report, render_sessions
 
 __all__ = ["main"]
 
@@ -80,7 +81,7 @@ def _measure_and_judge(config: Any, *, as_json: bool) -> int:
         progress.step("judging")
         verdict = _judge_folder(folder)
         progress.step("writing the report")
-        _render(folder)
+        render_report(folder)
     return _tell(verdict, folder, as_json=as_json)
 
 
@@ -106,30 +107,6 @@ def _seal_interrupted(folder: Path) -> None:
     write_manifest(folder, interrupted="the session ended before its data were sealed")
 
 
-def _render(folder: Path) -> Path:
-    from reports.session import render
-
-    path: Path = render(folder)
-    _link_latest(path)
-    return path
-
-
-def _render_shared(folder: Path) -> Path:
-    from reports.session import render_shared
-
-    path: Path = render_shared(folder)
-    return path
-
-
-def _link_latest(report: Path) -> None:
-    """Point reports/latest.html at the newest report, where there is such a folder."""
-    link = Path("reports") / "latest.html"
-    if not link.parent.is_dir():
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(report.resolve())
-
-
 def _tell(verdict: dict[str, Any], folder: Path, *, as_json: bool) -> int:
     code = EXIT_CODES[verdict["verdict"]]
     words = verdict["verdict"].replace("_", " ")
@@ -150,15 +127,22 @@ def _existing_run(path: Path) -> Path:
 def _judge(options: argparse.Namespace) -> int:
     folder = _existing_run(options.run)
     verdict = _judge_folder(folder)
-    _render(folder)
+    render_report(folder)
     return _tell(verdict, folder, as_json=options.json)
 
 
 def _report(options: argparse.Namespace) -> int:
+    if options.index is not None:
+        if options.run is not None or options.share:
+            raise UsageError("--index goes without RUN and --share; it takes folders: shadow report --index [DIR]...")
+        sys.stderr.write(f"index {render_sessions(options.index or [RUNS])}\n")
+        return 0
+    if options.run is None:
+        raise UsageError("give a run directory, or --index for the index of all sessions (see shadow report --help)")
     folder = _existing_run(options.run)
     if not (folder / "verdict.json").is_file():
         raise UsageError(f"{folder} has no verdict yet; run `shadow judge {folder}` first")
-    sys.stderr.write(f"report {_render_shared(folder) if options.share else _render(folder)}\n")
+    sys.stderr.write(f"report {render_copy(folder) if options.share else render_report(folder)}\n")
     return 0
 
 
@@ -244,7 +228,7 @@ def _faults(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_page(options.out)
     common = Common(options.seed, options.door, options.legacy, options.new)
-    cells = run_sessions(sessions, common, Path("runs"), _say)
+    cells = run_sessions(sessions, common, RUNS, _say)
     if options.out is not None:
         options.out.write_text(page(cells, asked(options)))
     sys.stdout.write(json.dumps(as_json(cells)) + "\n" if options.json else table(cells))

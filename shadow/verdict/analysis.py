@@ -12,6 +12,7 @@ from shadow.verdict.evidence import six_digits
 from shadow.verdict.latency import percentile_curve, typical_blocks
 from shadow.verdict.series import TYPES
 from shadow.verdict.uptime import Recovery
+from shadow.verdict.views import build_views
 
 if TYPE_CHECKING:
     from shadow.verdict.collect import Collected
@@ -57,6 +58,7 @@ def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, An
         **_loads(collected),
         "requests": _requests(collected),
         "first_arrival": _first_arrival(collected),
+        **build_views(collected),
         "totals": _totals(collected),
     }
 

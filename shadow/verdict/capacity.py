@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from shadow.capture.reader import RunData
     from shadow.diff.codes import LegDiff
 
-__all__ = ["Step", "capacity_metric", "steps_of"]
+__all__ = ["STEP", "Step", "capacity_metric", "steps_of"]
 
 Ints = npt.NDArray[np.int64]
 LAG_S: Final = 0.1
 """A side keeps up while the last tenth of a step's frames, by their median, is this far behind the wire at most."""
 TAIL: Final = 0.1
-STEP = re.compile(r"capacity-(\d+)")
+STEP: Final = re.compile(r"capacity-(\d+)")
+"""A phase's name with the frames/s asked for."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Pairs:
     declared: int
     connection: Ints
     type: Ints
+    symbol: Ints
     t_sent: Ints
     legacy: Ints
     new: Ints
@@ -55,7 +56,7 @@ class Pairs:
     def none(cls, declared: int) -> Pairs:
         """No rows, of so many declared blocks."""
         nothing, no = np.empty(0, np.int64), np.empty(0, np.bool_)
-        return cls(declared, nothing, nothing, nothing, nothing, nothing, nothing, no, no)
+        return cls(declared, nothing, nothing, nothing, nothing, nothing, nothing, nothing, no, no)
 
     def __getitem__(self, kept: Bools) -> Pairs:
         """The rows that `kept` marks."""
@@ -63,6 +64,7 @@ class Pairs:
             self.declared,
             self.connection[kept],
             self.type[kept],
+            self.symbol[kept],
             self.t_sent[kept],
             self.legacy[kept],
             self.new[kept],
@@ -86,10 +88,9 @@ def paired_latencies(
         block[np.isin(block, block_of(np.array(bound, np.int64), phase.begin, block_ns, declared))] = -1
     kept = (sent_a >= phase.begin) & (sent_a < phase.end) & (done_a > sent_a) & (done_b > sent_b)
     overlapped = np.where(sent_a <= sent_b, sent_b < done_a, sent_a < done_b)
-    connection, type_ = a.connection[at].astype(np.int64), a.type[at].astype(np.int64)
-    legacy_first = sent_a <= sent_b
-    rows = Pairs(declared, connection, type_, sent_a, done_a - sent_a, done_b - sent_b, block, overlapped, legacy_first)
-    return rows[kept]
+    connection, type_, symbol = (column[at].astype(np.int64) for column in (a.connection, a.type, a.symbol))
+    legacy, new = done_a - sent_a, done_b - sent_b
+    return Pairs(declared, connection, type_, symbol, sent_a, legacy, new, block, overlapped, sent_a <= sent_b)[kept]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class _Paced:
     frame_no: Ints
     connection: npt.NDArray[np.int16]
     type: npt.NDArray[np.int8]
+    symbol: npt.NDArray[np.int16]
     t_sent: Ints
     t_callback: Ints
 
@@ -114,6 +116,7 @@ def join_pairs(parts: Sequence[Pairs]) -> Pairs:
         int(offsets[-1]),
         np.concatenate([part.connection for part in parts]),
         np.concatenate([part.type for part in parts]),
+        np.concatenate([part.symbol for part in parts]),
         np.concatenate([part.t_sent for part in parts]),
         np.concatenate([part.legacy for part in parts]),
         np.concatenate([part.new for part in parts]),

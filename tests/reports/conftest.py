@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,30 @@ def make_run(tmp_path: Path) -> Callable[[str], Path]:
     """`make_run(kind)` writes a run directory of that kind and returns it."""
     build = _builder()
     return lambda kind: build.run_directory(kind, tmp_path / kind)
+
+
+@pytest.fixture
+def make_history(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
+    """`make_history(ratios)` writes a folder of runs, one a day, oldest first; Gate.io's typical latency is the ratio,
+    all else is equal."""
+    build = _builder()
+
+    def make(ratios: Sequence[float]) -> Path:
+        pattern = build.run_directory("ship", tmp_path / "pattern")
+        session, verdict = (json.loads((pattern / name).read_text()) for name in ("session.json", "verdict.json"))
+        typical = next(m for m in verdict["metrics"] if m["id"] == "latency.gateio.spot.public.typical")
+        for number, ratio in enumerate(ratios):
+            moment = datetime(2026, 11, 1, 10, 15, tzinfo=UTC) + timedelta(days=number)
+            run = tmp_path / "runs" / f"{moment:%Y%m%dT%H%M%SZ}-1"
+            run.mkdir(parents=True)
+            session.update(run=run.name, started_utc=moment.isoformat())
+            typical["ratio"] = {"low": ratio - 0.02, "best": ratio, "high": ratio + 0.02}
+            build.write(run / "session.json", session)
+            build.write(run / "verdict.json", verdict)
+            (run / "manifest.json").write_bytes((pattern / "manifest.json").read_bytes())
+        return tmp_path / "runs"
+
+    return make
 
 
 @pytest.fixture

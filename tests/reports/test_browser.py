@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from reports.index import render_index
 from reports.session import render
 
 FLAGS = (
@@ -98,7 +99,22 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_page_fits_its_screen_and_scheme(
     browser: str, make_run: Callable[[str], Path], width: int, scheme: str
 ) -> None:
-    page = render(make_run("roll_back"))
+    look_at(browser, render(make_run("roll_back")), width, scheme)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_index_fits_its_screen_and_scheme(
+    browser: str, make_run: Callable[[str], Path], make_history: Callable[..., Path], width: int, scheme: str
+) -> None:
+    runs = make_history([0.6, 0.58, 0.62, 0.61, 0.59, 0.66, 0.72, 1.69])
+    for kind in ("roll_back", "not_fit", "interrupted"):
+        make_run(kind).rename(runs / kind)
+    (runs / "a-name-that-is-much-too-long-for-any-column-and-has-no-place-to-break" / "frames").mkdir(parents=True)
+    look_at(browser, render_index([runs], runs), width, scheme)
+
+
+def look_at(browser: str, page: Path, width: int, scheme: str) -> None:
+    """Nothing runs over, no label is cut, the colours are the scheme's, and nothing else is loaded."""
     with connect(browser, max_size=None) as socket:
         tab = Tab(socket)
         tab.open(page, width, scheme)
