@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from exchanges.structs.errors import AuthenticationError, ConfigurationError, SubscriptionError, TransportError
@@ -32,7 +33,7 @@ class RenewalMixin(ConsumerMessageHandler[ChannelT]):
     OVERLAP_S: ClassVar[float] = 1.0
     GOODBYE_WITHIN_S: ClassVar[float] = 1.0
     # Copies may come behind the change too: for as long as the second connection is behind the first.
-    NO_COPIES_FOR_S: ClassVar[float] = 5.0
+    NO_COPIES_FOR_S: ClassVar[float] = 60.0
 
     _sieve: Sieve | None = None
 
@@ -68,8 +69,10 @@ class RenewalMixin(ConsumerMessageHandler[ChannelT]):
         while True:
             await asyncio.sleep(due - loop.time())
             if await self._try_renewal():
-                await self._outlast_copies()
                 due = self._opened_at + self._renew_after_s
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(due):
+                        await self._outlast_copies()
             else:
                 due = loop.time() + min(self.RETRY_S, self._renew_after_s)
 

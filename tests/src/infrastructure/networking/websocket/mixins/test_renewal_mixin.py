@@ -26,7 +26,7 @@ LONG_S = 30.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal's own times, shortened."""
-    for name, seconds in {"OVERLAP_S": 0.05, "RETRY_S": 0.05, "NO_COPIES_FOR_S": 0.2}.items():
+    for name, seconds in {"OVERLAP_S": 0.05, "RETRY_S": 0.05}.items():
         monkeypatch.setattr(RenewalMixin, name, seconds)
 
 
@@ -41,8 +41,8 @@ async def start(exchange: Any, consumer: Any) -> AsyncIterator[Callable[..., Any
     """Connects, with events 1 to 5 delivered over the first connection; closes at last."""
     made = []
 
-    async def begin(door: str = "direct", renew_after_s: float = 0.05) -> Any:
-        connection = consumer.connect(exchange, door, renew_after_s=renew_after_s)
+    async def begin(door: str = "direct", renew_after_s: float = 0.05, **options: Any) -> Any:
+        connection = consumer.connect(exchange, door, renew_after_s=renew_after_s, **options)
         made.append(connection)
         await (connection.start if door == "direct" else connection.initialize)([BTC])
         await (await exchange.asked(0)).send(range(1, 6))
@@ -96,9 +96,10 @@ async def test_every_event_comes_once_and_in_order(
         assert handler.handler_metrics()["books"]["gaps"] == 0
 
 
-async def test_a_stream_without_a_pause(exchange: Any, consumer: Any, start: Any, door: str) -> None:
+@pytest.mark.parametrize("transport", ["websockets", "picows"])
+async def test_a_stream_without_a_pause(exchange: Any, consumer: Any, start: Any, door: str, transport: str) -> None:
     """The exchange sends the same event to every connection, whatever happens to them."""
-    await start(door)
+    await start(door, transport=transport)
     number = 5
     while not (len(exchange.links) > 1 and exchange.links[0].gone.is_set()) or number < 300:
         number += 1

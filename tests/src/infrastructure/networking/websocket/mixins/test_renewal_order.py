@@ -23,7 +23,7 @@ from exchanges.structs import (
 from exchanges.structs.events import PublicCallbacks
 from infrastructure.networking.websocket.testing import FakeServer, FakeSocket, run_virtual, settle
 
-BTC = Symbol("BTC", "USDT")
+BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 Frames = Callable[[str, int], list[bytes]]
 NAMES = ("book", "trade", "best", "ticker")
 
@@ -81,7 +81,7 @@ steps = st.lists(st.tuples(st.sampled_from(["first", "second"]), st.integers(1, 
     sent=st.integers(0, 5),
     behind=st.integers(0, 5),
     both=steps,
-    after=st.lists(st.tuples(st.integers(1, 5), st.sampled_from([0.0, 0.5, 4.0, 6.0])), max_size=6),
+    after=st.lists(st.tuples(st.integers(1, 5), st.sampled_from([0.0, 0.5, 4.0, 12.0])), max_size=6),
     dies=st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
@@ -126,10 +126,10 @@ def test_the_routes_are_the_ordinary_ones_again_when_no_copy_comes_any_more(numb
     """Nothing stands on the way of a frame outside of a renewal, nor for longer than copies come."""
 
     async def main() -> None:
-        scene = Scene(numbered)
+        scene = Scene(numbered, renew_after_s=1000.0)
         first = await scene.start()
         ordinary = scene.handler._on_book
-        await asyncio.sleep(100.0)
+        await asyncio.sleep(1000.0)
         second = await scene.confirm(1)
         scene.feed(first, 1, 9)
         await asyncio.sleep(1.0)
@@ -137,8 +137,8 @@ def test_the_routes_are_the_ordinary_ones_again_when_no_copy_comes_any_more(numb
         for number in range(1, 5):
             assert scene.handler._on_book is not ordinary
             scene.feed(second, number, number)
-            await asyncio.sleep(4.9)
-        await asyncio.sleep(10.0)
+            await asyncio.sleep(59.0)
+        await asyncio.sleep(120.0)
         assert scene.handler._on_book is ordinary
         assert scene.got["book"] == list(range(1, 10))
         await scene.handler.close()
@@ -241,6 +241,54 @@ def test_a_slow_coroutine_consumer_gets_each_event_once_too(numbered: Frames) ->
         await settle(100)
         assert got == list(range(1, 31))
         assert scene.handler.interface_metrics()["renewals"] == 1
+        await scene.handler.close()
+
+    run_virtual(main())
+
+
+def test_what_is_sent_during_the_change_goes_to_the_second_connection(numbered: Frames) -> None:
+    """A subscription, whose answer waits behind what the first brings, and the pings."""
+
+    async def main() -> None:
+        scene = Scene(numbered)
+        first = await scene.start()
+        first.hangs_on_close = True
+        await asyncio.sleep(100.0)
+        second = await scene.confirm(1)
+        await asyncio.sleep(1.5)
+        before = len(first.sent), first.pings
+        assert scene.handler.is_connected()
+        await scene.handler.subscribe([ETH])
+        await scene.confirm(1)
+        assert scene.handler.active_symbols == {BTC}
+        await asyncio.sleep(40.0)
+        assert scene.handler.active_symbols == {BTC, ETH}
+        assert (len(first.sent), first.pings) == before
+        assert (len(second.sent), second.pings) == (2, 1)
+        await scene.handler.close()
+
+    run_virtual(main())
+
+
+def test_a_second_connection_that_breaks_during_the_change_is_replaced(numbered: Frames) -> None:
+    """What it brought is delivered all the same; then it is an ordinary reconnection."""
+
+    async def main() -> None:
+        scene = Scene(numbered)
+        first = await scene.start()
+        first.hangs_on_close = True
+        await asyncio.sleep(100.0)
+        second = await scene.confirm(1)
+        await asyncio.sleep(1.5)
+        scene.feed(second, 1, 2)
+        second.end(1006)
+        await asyncio.sleep(1.0)
+        third = await scene.confirm(2)
+        scene.feed(third, 3, 3)
+        await settle()
+        assert scene.got == each(range(1, 4))
+        assert scene.handler.interface_metrics()["reconnections"] == 1
+        assert scene.states[-2:] == [ConnectionState.RECONNECTING, ConnectionState.CONNECTED]
         await scene.handler.close()
 
     run_virtual(main())
