@@ -45,17 +45,24 @@ def outages(analysis: Analysis) -> list[Outage]:
     """Outages in order of time.
 
     They end with the next confirmed subscription, or with the next open where the timeline leaves subscriptions out.
-    Closes that end a leg, by the session's stop or after its last measured phase, are none.
+    Closes that end a leg, by the session's stop or after its last measured phase, are none, nor is the close of a
+    socket beside which another one is open.
     """
     back = "subscribed" if any(moment.event == "subscribed" for moment in analysis.timeline) else "open"
     ends = leg_ends(analysis.phases)
     found: list[Outage] = []
     open_since: dict[tuple[str, str, str], Moment] = {}
+    sockets: dict[tuple[str, str, str], set[int]] = {}
     for moment in sorted(analysis.timeline, key=lambda item: (item.t_s is None, item.t_s or 0.0)):
         lane = (moment.role, moment.connection, moment.leg)
         if moment.t_s is None:
             continue
-        if moment.event == "close" and moment.cause != "stop":
+        beside = sockets.setdefault(lane, set())
+        if moment.event == "open":
+            beside.add(moment.conn_no)
+        elif moment.event == "close":
+            beside.discard(moment.conn_no)
+        if moment.event == "close" and moment.cause != "stop" and not beside:
             open_since.setdefault(lane, moment)
         elif moment.event == back and lane in open_since:
             found.append(_outage(open_since.pop(lane), moment.t_s))

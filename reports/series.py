@@ -50,7 +50,7 @@ class Block(msgspec.Struct):
 
 
 class Moment(msgspec.Struct):
-    """Something that happened to a connection, seconds from the start of the session."""
+    """Something that happened to a connection, seconds from the start of the session; `conn_no` tells its sockets."""
 
     role: str
     connection: str
@@ -58,6 +58,7 @@ class Moment(msgspec.Struct):
     leg: str = ""
     t_s: float | None = None
     cause: str | None = None
+    conn_no: int = 0
 
 
 class Usage(msgspec.Struct):

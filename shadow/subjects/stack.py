@@ -28,6 +28,9 @@ EXCHANGE_NAMES = {
 }
 HEARTBEAT_S = 30.0
 EXTEND_EVERY_S = 1800.0
+LIFE_S, RENEW_BEFORE_S = 86_400.0, 600.0
+CHANGE_S = 3.0
+"""Of the real seconds before a compressed day ends: what it takes to open a second connection and let both run."""
 STATES = {"closing": "closed"}
 
 
@@ -130,12 +133,19 @@ class StackSubject:
         return manager
 
     def _compress_renewal(self, spec: ConnectionSpec) -> dict[str, float]:
-        """In a compressed day a listen key is extended as much sooner: an option of new, a constant of legacy."""
-        if self._time_scale == 1.0 or (spec.exchange, spec.scope) != ("mexc", "private"):
+        """In a compressed day a connection is renewed and a listen key extended as much sooner.
+
+        Both are options of new; legacy renews no connection, and its other time is a constant.
+        """
+        if self._time_scale == 1.0 or spec.exchange != "mexc":
             return {}
         every_s = EXTEND_EVERY_S / self._time_scale
         if self._architecture == "new":
-            return {"extend_every_s": every_s}
+            before_s = max(RENEW_BEFORE_S / self._time_scale, CHANGE_S)
+            renewal = {"renew_after_s": LIFE_S / self._time_scale - before_s}
+            return renewal | ({"extend_every_s": every_s} if spec.scope == "private" else {})
+        if spec.scope == "public":
+            return {}
         from legacy.mexc.strategies.spot_private import connection
 
         vars(connection)["_EXTEND_EVERY_S"] = every_s
@@ -152,7 +162,8 @@ class StackSubject:
         from shadow.subjects.direct import DirectDoor, typed_callbacks, typed_private_callbacks
 
         if spec.scope == "public":
-            return DirectDoor(spec.exchange, config, typed_callbacks(self._emitter, spec.id, burn, state), False)
+            callbacks = typed_callbacks(self._emitter, spec.id, burn, state)
+            return DirectDoor(spec.exchange, config, callbacks, False, renewal)
         names = {symbol: name for name, symbol in self._symbols[spec.id].items()}
         return DirectDoor(
             spec.exchange, config, typed_private_callbacks(self._emitter, spec.id, names, burn, state), True, renewal

@@ -120,6 +120,7 @@ def _timeline(collected: Collected) -> list[dict[str, Any]]:
         {
             "role": row["subject"],
             "connection": row["connection"],
+            "conn_no": row["conn_no"],
             "leg": row["leg"],
             "t_s": _seconds(collected, row["t"]),
             "event": row["event"],

@@ -27,7 +27,8 @@ VENUE_CAUSES = ("venue", "planned", "connect-leg")
 class Downtime:
     """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused.
 
-    `closes` counts all closes, `incidents` those that the side caused itself (by the client, or idle).
+    `closes` counts all closes, `incidents` those that the side caused itself (by the client, or idle) and that left
+    something unsubscribed: who has a second socket with everything on it may close the first.
     """
 
     window: int
@@ -67,10 +68,12 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
         elif event == "close":
             held.pop(row["conn_no"], None)
             closes += begin <= row["t"]
-            incidents += begin <= row["t"] and row["cause"] in OWN_CAUSES
+        is_up = ever and wanted <= set().union(*held.values())
+        if event == "close" and row["cause"] in OWN_CAUSES:
+            incidents += begin <= row["t"] and not is_up
         if event == "refused" or (event == "close" and _by_venue(row["cause"])):
             free.append((row["t"], row["t"] + free_ns))
-        changes.append((row["t"], ever and wanted <= set().union(*held.values())))
+        changes.append((row["t"], is_up))
     down = _down(changes, begin, end)
     own = sum(b - a for a, b in _minus(down, free))
     return Downtime(end - begin, sum(b - a for a, b in down), own, closes, incidents)

@@ -8,8 +8,8 @@ from reports.outages import Outage, outages
 from reports.series import Analysis, Moment, Phase
 
 
-def moment(t_s: float, event: str, cause: str = "client", leg: str = "main") -> Moment:
-    return Moment(role="new", connection="gateio.spot.public", event=event, leg=leg, t_s=t_s, cause=cause)
+def moment(t_s: float, event: str, cause: str = "client", leg: str = "main", conn_no: int = 1) -> Moment:
+    return Moment("new", "gateio.spot.public", event, leg, t_s, cause, conn_no)
 
 
 def found_in(rows: list[Moment]) -> list[Outage]:
@@ -34,6 +34,13 @@ def test_order_of_the_rows_does_not_matter_and_a_second_close_extends_the_first(
 def test_a_connection_that_never_came_back_has_no_end_and_a_stop_is_no_outage() -> None:
     assert [o.end_s for o in found_in([moment(1.0, "close")])] == [None]
     assert found_in([moment(1.0, "close", "stop")]) == []
+
+
+def test_a_close_beside_an_open_socket_is_none_and_the_last_ones_close_is_one() -> None:
+    rows = [moment(0.0, "open"), moment(1.0, "open", conn_no=2), moment(1.5, "close")]
+    assert found_in(rows) == []
+    found = found_in([*rows, moment(2.0, "close", conn_no=2), moment(3.0, "open", conn_no=3)])
+    assert [(outage.begin_s, outage.end_s) for outage in found] == [(2.0, 3.0)]
 
 
 def test_a_subscription_of_the_next_leg_does_not_heal_this_one() -> None:

@@ -142,6 +142,7 @@ reason = "one trade is left out on purpose"
 expires = {expires}
 """
 CLOSE_BEHIND = "burst-close@{}:at=2s"
+RENEWED = ("--connections", "mexc.spot.public,mexc.spot.private")
 ACCOUNTS = "gateio.spot.private,gateio.futures.private,mexc.spot.private"
 COMPRESSED = ("--time-scale", "1440")
 AUTH_FAULTS = (
@@ -181,6 +182,8 @@ LIVE = {
     "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("door=direct")),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
+    "renewed": (*RENEWED, "--new", faulty("connections_are_renewed_soon")),
+    "renewed with copies": (*RENEWED, "--new", faulty("copies_of_a_renewal_are_delivered")),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
     "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
 }

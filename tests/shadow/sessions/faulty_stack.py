@@ -19,9 +19,11 @@ from exchanges.integrations.mexc.listen_keys import MexcListenKeys
 from exchanges.integrations.mexc.ws.handlers.public_handler import MexcPublicHandler
 from exchanges.structs import PublicWebsocketChannelType, SubscriptionAction
 from infrastructure.networking.websocket.handlers.base_message_handler import BaseMessageHandler
+from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
 from infrastructure.networking.websocket.mixins import public_websocket_mixin
 from infrastructure.networking.websocket.mixins.gateio_auth_mixin import GateioAuthMixin
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
+from infrastructure.networking.websocket.mixins.renewal_mixin import RenewalMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import SubscriptionMixin
 from infrastructure.networking.websocket.ws_manager import WebSocketManager
 from shadow.subjects import events, stack
@@ -155,6 +157,17 @@ def a_type_is_routed_to_the_wrong_parser() -> None:
         return (0 if kind == PublicWebsocketChannelType.BOOK_TICKER else kind), payload
 
     MexcPublicHandler._detect_message_type = misrouted  # type: ignore[method-assign]  # the fault
+
+
+def connections_are_renewed_soon() -> None:
+    """No fault at all: what happens once a day happens in the middle of a short session."""
+    RenewalMixin.RENEW_AFTER_S, RenewalMixin.OVERLAP_S = 2.0, 0.5
+
+
+def copies_of_a_renewal_are_delivered() -> None:
+    connections_are_renewed_soon()
+    RenewalMixin._begin_noting = lambda self: None  # type: ignore[method-assign]  # the fault
+    RecentTrades.fresh = lambda self, trades: trades  # type: ignore[method-assign]  # the fault
 
 
 def its_secrets_are_logged() -> None:

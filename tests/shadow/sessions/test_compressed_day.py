@@ -1,7 +1,9 @@
-"""A day in a minute: listen keys are extended as much sooner, and connections end after their 24 hours."""
+"""A day in a minute: listen keys are extended as much sooner, and connections end after their 24 hours, or are left
+by the new stack before."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +31,26 @@ def planned_closes(folder: Path) -> Counter[tuple[str, str]]:
     return Counter((row["subject"], row["connection"]) for row in rows if row["cause"] == "planned")
 
 
+def left_for_another(folder: Path) -> Counter[tuple[str, str]]:
+    """Closes by the client while it had another socket open, by side and connection."""
+    open_ones: dict[tuple[str, str], set[int]] = {}
+    found: Counter[tuple[str, str]] = Counter()
+    for row in sorted(pq.read_table(folder / "connections.parquet").to_pylist(), key=lambda row: row["t"]):
+        who = row["subject"], row["connection"]
+        if row["event"] == "open":
+            open_ones.setdefault(who, set()).add(row["conn_no"])
+        elif row["event"] == "close":
+            open_ones[who].discard(row["conn_no"])
+            found[who] += row["cause"] == "client" and bool(open_ones[who])
+    return found
+
+
+def copies_by_side(folder: Path) -> dict[str, int]:
+    """How many events of the main leg were sent once more and not delivered again."""
+    analysis = json.loads((folder / "analysis.json").read_text())
+    return {side: totals["codes"].get("CONFLATED", 0) for side, totals in analysis["conservation"]["main"].items()}
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ["an account", "an account by the direct door"])
 def test_listen_keys_that_live_2_5_s_are_extended_in_time(live: Live, name: str) -> None:
@@ -49,9 +71,15 @@ def test_a_day_and_a_bit_of_all_connections_loses_nothing(run_session: Callable[
     _, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=280)
     assert verdict["verdict"] != "ROLL_BACK", verdict["reason"]
     assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
-    assert verdict["coverage"]["matched"] == verdict["coverage"]["events_expected"] > 50_000
+    copies = copies_by_side(tmp_path / "run")
+    assert copies["legacy"] == 0
+    assert 0 < copies["new"] < 2_000, "what both connections of new were sent while one took over from the other"
+    coverage = verdict["coverage"]
+    assert coverage["matched"] + copies["new"] == coverage["events_expected"] > 50_000
     closes = planned_closes(tmp_path / "run")
+    for connection in ("mexc.spot.public", "mexc.spot.private"):
+        assert closes["legacy", connection] >= 1, closes
+        assert closes["new", connection] == 0, closes
+        assert left_for_another(tmp_path / "run")["new", connection] == 2
     for side in SIDES:
-        for connection in ("mexc.spot.public", "mexc.spot.private"):
-            assert closes[side, connection] >= 1, closes
         assert key_calls(tmp_path / "run")[side, "PUT"] > 40

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from infrastructure.networking.websocket.transport import open_websockets
@@ -30,13 +31,20 @@ SPEC = ConnectionSpec(
 )
 
 
-def created(architecture: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
+MEXC = msgspec.structs.replace(
+    SPEC, id="mexc.spot.public", exchange="mexc", symbols=("BTCUSDT",), credentials={"key": "k", "secret": "s"}
+)
+
+
+def created(
+    architecture: str, folder: Path, monkeypatch: pytest.MonkeyPatch, spec: ConnectionSpec = SPEC, **options: Any
+) -> Any:
     """What a subject makes of a connection; the flag's variables are put back."""
     for name in ("WS_SHADOW_FLAGS", "WS_SHADOW_KILL"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     set_flag(architecture, folder)
-    start = StartLine(1, "run", "new", (SPEC,), options)
-    return StackSubject(architecture, start, Emitter(1))._create(SPEC)
+    start = StartLine(1, "run", "new", (spec,), options)
+    return StackSubject(architecture, start, Emitter(1))._create(spec)
 
 
 async def test_the_door_is_the_factory_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +60,16 @@ async def test_the_transport_is_the_one_asked_for(tmp_path: Path, monkeypatch: p
         made = created("new", tmp_path, monkeypatch, **options)
         handler = made.handler if door == "factory" else made._connection.handler
         assert handler._open_transport is opener
+
+
+@pytest.mark.parametrize("scope", ["public", "private"])
+@pytest.mark.parametrize("door", ["factory", "direct"])
+@pytest.mark.parametrize(("scale", "renew_after_s"), [(1.0, 85_800.0), (24.0, 3575.0), (1440.0, 57.0)])
+async def test_a_compressed_days_connections_are_left_before_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, door: str, scale: float, renew_after_s: float
+) -> None:
+    """Ten minutes before, compressed as the day; but never so little that a second connection cannot be opened."""
+    spec = msgspec.structs.replace(MEXC, id=f"mexc.spot.{scope}", scope=scope)
+    made = created("new", tmp_path, monkeypatch, spec, door=door, time_scale=scale)
+    handler = made.handler if door == "factory" else made._connection.handler
+    assert handler._renew_after_s == renew_after_s

@@ -101,6 +101,13 @@ def test_closes_are_told_by_their_cause() -> None:
     assert (found.closes, found.incidents) == (3, 2)
 
 
+@pytest.mark.parametrize(("channels", "incidents"), [(["book", "trade"], 0), (["book"], 1)])
+def test_who_has_everything_on_a_second_socket_may_close_the_first(channels: list[str], incidents: int) -> None:
+    second = [row(500, "subscribed", channel, conn_no=2) for channel in channels]
+    found = downtime([*START, *second, row(600, "close", cause="client")], 100 * MS, 1000 * MS, FREE)
+    assert (found.closes, found.incidents) == (1, incidents)
+
+
 def test_recovery_after_each_forced_close() -> None:
     closes = [Close(1000 * MS, "main", "new", "c"), Close(2000 * MS, "main", "new", "c")]
     rows = [

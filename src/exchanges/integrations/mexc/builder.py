@@ -39,12 +39,13 @@ def build(
     random_source: random.Random | None = None,
     auth_timeout_s: float | None = None,
     extend_every_s: float | None = None,
+    renew_after_s: float | None = None,
     **unknown: Any,
 ) -> WebSocketManager:
     """A manager with the public API that callers know; ConfigurationError for options that do not exist."""
     if unknown:
         raise ConfigurationError(f"unknown options: {', '.join(sorted(unknown))}")
-    private_options = {"auth_timeout_s": auth_timeout_s, "extend_every_s": extend_every_s}
+    times = {"auth_timeout_s": auth_timeout_s, "extend_every_s": extend_every_s, "renew_after_s": renew_after_s}
     handler = build_handler(
         exchange_config,
         is_private,
@@ -55,7 +56,7 @@ def build(
         callbacks=callbacks,
         transport=transport,
         random_source=random_source,
-        **{name: seconds for name, seconds in private_options.items() if seconds is not None},
+        **{name: seconds for name, seconds in times.items() if seconds is not None},
     )
     return WebSocketManager(handler.config, handler, message_handler, connection_handler, manager_config)
 
@@ -73,8 +74,9 @@ def build_direct(
 def build_handler(exchange_config: ExchangeConfig, is_private: bool, **options: Any) -> Handler:
     """The handler of this exchange, market and scope; ConfigurationError where none exists or credentials lack.
 
-    A private one takes `auth_timeout_s`, seconds until the first answer must have come (10), and `extend_every_s`,
-    seconds between extensions of its listen key (1800).
+    `renew_after_s`: after how many seconds a second connection takes over from the first, which the exchange would end
+    after 24 hours (23 h 50 min; `math.inf` for never). A private one takes `auth_timeout_s`, seconds until the first
+    answer must have come (10), and `extend_every_s`, seconds between extensions of its listen key (1800).
     """
     scope = "private" if is_private else "public"
     if exchange_config.name.upper() != "MEXC_SPOT":

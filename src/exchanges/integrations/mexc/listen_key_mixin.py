@@ -98,14 +98,26 @@ class MexcListenKeyMixin(ConnectionMixin, AuthMixin, BaseWebSocketInterface):
         """Open the socket with a valid key, an earlier one where it was accepted; no error tells the key."""
         key = await self._valid_key()
         try:
-            websocket = await super().connect()
+            websocket = await self._open(key)
         except ConnectFailed as error:
             if error.cause == "authentication_failure":
                 self._listen_key = None
-            raise ConnectFailed(error.cause, str(error).replace(key, "***")) from None
+            raise
         self._accepted = asyncio.get_running_loop().create_future()
         self._extend_task = asyncio.create_task(self._extend_regularly(key))
         return websocket
+
+    async def _open_successor(self) -> Transport:
+        """A second socket with the key of the first; its extension goes on."""
+        if self._listen_key is None:
+            raise ListenKeyRefused("the listen key is not valid any more")
+        return await self._open(self._listen_key)
+
+    async def _open(self, key: str) -> Transport:
+        try:
+            return await super().connect()
+        except ConnectFailed as error:
+            raise ConnectFailed(error.cause, str(error).replace(key, "***")) from None
 
     def transport_settings(self) -> TransportSettings:
         """As everywhere, with the key in the address."""

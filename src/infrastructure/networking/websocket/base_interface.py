@@ -1,7 +1,8 @@
 """The connection's life and the hand-over of frames: connect, read, hand on, keep alive, reconnect, close.
 
 One instance is one connection. Four tasks, all owned here: connection, reader, heartbeat, and processing where the
-consumer is a coroutine. A frame goes from the reader to plain callbacks within one call stack.
+consumer is a coroutine; an exchange whose connections end by plan adds one that renews them (RenewalMixin). A frame
+goes from the reader to plain callbacks within one call stack.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class BaseWebSocketInterface(ConnectionHooks):
         self.delivery = LatencyHistogram()
         self.error_count = 0
         self.reconnection_count = 0
+        self.renewal_count = 0
         self.connected_at: float | None = None
         self._open_transport = resolve_transport(transport)
         self._websocket: Transport | None = None
@@ -105,7 +107,8 @@ class BaseWebSocketInterface(ConnectionHooks):
             raise ExchangeRestError(400, f"send failed: {error}") from error
 
     async def close(self) -> None:
-        """Hand on everything received, close the socket, end the tasks. Never raises; at most thrice close_timeout.
+        """Hand on everything received, close the socket, end the tasks. Never raises; at most thrice close_timeout,
+        once more in the midst of a renewal.
 
         May be called from the consumer's own coroutine: what waits behind that message is still delivered.
         """
@@ -113,6 +116,7 @@ class BaseWebSocketInterface(ConnectionHooks):
             return
         self._is_closing = True
         await self._set_state(ConnectionState.CLOSING)
+        await self._wind_up()
         await self._end(self._heartbeat_task)
         await self._end(self._connection_task)
         await self._close_socket()
@@ -128,6 +132,7 @@ class BaseWebSocketInterface(ConnectionHooks):
             "delivered": self.delivery.summary(),
             "pending": len(backlog.entries) if backlog is not None else 0,
             "reconnections": self.reconnection_count,
+            "renewals": self.renewal_count,
             "errors": self.error_count,
         }
 
@@ -167,8 +172,7 @@ class BaseWebSocketInterface(ConnectionHooks):
             self._on_error("auth" if isinstance(error, AuthenticationError) else "connect", error)
             await self._set_state(ConnectionState.ERROR)
             return error
-        assert self._reader_task is not None
-        ended: Exception = await asyncio.shield(self._reader_task)
+        ended = await self._until_ended()
         if not self._is_closing:
             await self._drop()
             self.logger.warning("WebSocket disconnected: code %s", getattr(ended, "code", 1006))
@@ -184,6 +188,17 @@ class BaseWebSocketInterface(ConnectionHooks):
         await self._set_state(ConnectionState.CONNECTED)
         self.logger.info("WebSocket connected: %s", self.config.url.partition("?")[0])
         await self._restore_subscriptions()
+        self._start_heartbeat(websocket)
+
+    async def _until_ended(self) -> Exception:
+        """Why the connection ended; everything buffered was read by then."""
+        assert self._reader_task is not None
+        return await asyncio.shield(self._reader_task)
+
+    def _start_heartbeat(self, websocket: Transport) -> None:
+        """Keep this connection alive, and no other."""
+        if self._heartbeat_task is not None:
+            self._heartbeat_task.cancel()
         interval = self.heartbeat_interval()
         if interval:
             self._heartbeat_task = asyncio.create_task(self._heartbeat_loop(websocket, interval))
@@ -309,12 +324,12 @@ class BaseWebSocketInterface(ConnectionHooks):
         done, _ = await asyncio.wait({task}, timeout=self.config.close_timeout)
         return bool(done)
 
-    async def _guard_close(self, step: Awaitable[None]) -> None:
+    async def _guard_close(self, step: Awaitable[None], limit_s: float | None = None) -> None:
         try:
-            async with asyncio.timeout(self.config.close_timeout):
+            async with asyncio.timeout(self.config.close_timeout if limit_s is None else limit_s):
                 await step
         except Exception as error:  # noqa: BLE001 - close never raises
-            self.logger.warning("Close failed: %s", error or "timeout")
+            self.logger.warning("Close failed: %s", str(error) or "timeout")
 
     async def _end(self, task: asyncio.Task[Any] | None) -> None:
         """Cancel a task and wait for it; the current one is left to end by itself."""

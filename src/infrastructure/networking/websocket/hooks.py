@@ -70,6 +70,10 @@ class ConnectionHooks(ABC):
         """A plain look at each state change."""
         return
 
+    async def _wind_up(self) -> None:
+        """End what runs beside the connection; it is about to be closed."""
+        return
+
     async def _release(self) -> None:
         """Give back what the handler holds besides the socket."""
         return

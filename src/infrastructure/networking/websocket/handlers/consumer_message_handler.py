@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from exchanges.structs.errors import DecodeError, SubscriptionError
 from exchanges.structs.events import SubscriptionEvent
 from exchanges.structs.types import ConnectionState
 from infrastructure.networking.websocket.handlers.base_message_handler import BaseMessageHandler
+from infrastructure.networking.websocket.handlers.sieve import Sieve
 from infrastructure.networking.websocket.mixins.consumer_mixin import ConsumerMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import ChannelT, SubscriptionMixin
 
@@ -14,6 +17,14 @@ __all__ = ["ConsumerMessageHandler"]
 
 class ConsumerMessageHandler(SubscriptionMixin[ChannelT], ConsumerMixin, BaseMessageHandler):
     """A message handler with subscriptions and a consumer; the scope adds what its data are."""
+
+    def _bind_data_routes(self) -> None:
+        """Let the routes lead to the consumer's callbacks as they are bound now."""
+        return
+
+    @abstractmethod
+    def _put_in_front(self, sieve: Sieve) -> None:
+        """Let every event pass a sieve on its way to the consumer, until the callbacks are bound again."""
 
     def _deliver_subscription(self, event: SubscriptionEvent) -> None:
         if event.error is not None:

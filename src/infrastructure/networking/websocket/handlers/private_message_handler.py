@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 from exchanges.structs.errors import ExchangeRestError
 from exchanges.structs.events import PrivateCallbacks
 from exchanges.structs.types import Balance, Fill, Order, Position, PrivateWebsocketChannelType, Symbol
+from infrastructure.networking.websocket.handlers import sieve as sieves
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL, KINDS
 from infrastructure.networking.websocket.handlers.consumer_message_handler import ConsumerMessageHandler
 from infrastructure.networking.websocket.handlers.recent_account import RecentFills, RecentOrders, RecentStates
+from infrastructure.networking.websocket.handlers.sieve import Sieve
 from infrastructure.networking.websocket.mixins.private_websocket_mixin import PrivateWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import PrivateKey
 
@@ -117,11 +119,20 @@ class PrivateMessageHandler(PrivateWebSocketMixin, ConsumerMessageHandler[Privat
     def set_callbacks(self, callbacks: PrivateCallbacks) -> None:
         """As the mixin's; the routes lead to the new callbacks from the next frame on."""
         super().set_callbacks(callbacks)
+        self._bind_data_routes()
+
+    def _bind_data_routes(self) -> None:
         self._routes[:] = [self._handle_control] * KINDS
         self._routes[ORDER] = list_route(self._parse_orders, self._recent_orders.fresh, self._on_orders)
         self._routes[TRADE] = list_route(self._parse_fills, self._recent_fills.fresh, self._on_fills)
         self._routes[BALANCE] = list_route(self._parse_balances, self._recent_balances.fresh, self._on_balances)
         self._routes[POSITION] = list_route(self._parse_positions, self._recent_positions.fresh, self._on_positions)
+
+    def _put_in_front(self, sieve: Sieve) -> None:
+        self._on_orders = sieve.lists(sieves.ORDER, self._on_orders)
+        self._on_fills = sieve.lists(sieves.FILL, self._on_fills)
+        self._on_balances = sieve.lists(sieves.BALANCE, self._on_balances)
+        self._on_positions = sieve.lists(sieves.POSITION, self._on_positions)
 
     def _route_message(self, kind: int, payload: Any) -> None:
         """Parse by kind and call back; an empty list is a frame that changes nothing."""

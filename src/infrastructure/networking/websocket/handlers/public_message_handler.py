@@ -23,6 +23,7 @@ from infrastructure.networking.websocket.handlers.public_routes import (
     trades_route,
 )
 from infrastructure.networking.websocket.handlers.recent_trades import RecentTrades
+from infrastructure.networking.websocket.handlers.sieve import TRADE, Sieve
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key
 
@@ -102,12 +103,21 @@ class PublicMessageHandler(PublicWebSocketMixin, ConsumerMessageHandler[PublicWe
     def set_callbacks(self, callbacks: PublicCallbacks) -> None:
         """As the mixin's; the routes lead to the new callbacks from the next frame on."""
         super().set_callbacks(callbacks)
+        self._bind_data_routes()
+
+    def _bind_data_routes(self) -> None:
         control = self._handle_control
         self._routes[:] = [control] * KINDS
         self._routes[ORDERBOOK] = book_route(self._parse_orderbook, self._books, self._on_book)
         self._routes[TRADES] = self._make_trades_route()
         self._routes[BOOK_TICKER] = plain_route(self._parse_book_ticker, self._on_book_ticker)
         self._routes[TICKER] = self._make_ticker_route()
+
+    def _put_in_front(self, sieve: Sieve) -> None:
+        self._on_book = sieve.books(self._on_book)
+        self._on_trades = sieve.lists(TRADE, self._on_trades)
+        self._on_book_ticker = sieve.last_values(self._on_book_ticker)
+        self._on_ticker = sieve.last_values(self._on_ticker)
 
     def _make_recent_trades(self) -> RecentTrades:
         """What remembers the trades delivered; an exchange whose ids are numbers may say so."""

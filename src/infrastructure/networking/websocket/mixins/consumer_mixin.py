@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from exchanges.structs.events import PrivateCallbacks, PublicCallbacks, SubscriptionEvent
 from exchanges.structs.types import MessageType, ParsedMessage
@@ -23,6 +24,10 @@ class ConsumerMixin:
 
     _backlog: Backlog | None
     callbacks: PublicCallbacks | PrivateCallbacks
+
+    if TYPE_CHECKING:  # the scope's mixin gives it; a body here would hide its own
+
+        def set_callbacks(self, callbacks: Any) -> None: ...
 
     def _bind_consumer(self, callbacks: PublicCallbacks | PrivateCallbacks) -> bool:
         """Bind what both scopes share; True where a coroutine consumer takes the events."""

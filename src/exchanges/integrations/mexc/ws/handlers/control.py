@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from exchanges.integrations.mexc.frames import Control, decode_control, is_text, parse, refused_channels
-from exchanges.structs.errors import UNREADABLE, DecodeError
+from exchanges.structs.errors import UNREADABLE, DecodeError, SubscriptionError
 from exchanges.structs.types import SubscriptionAction, Symbol
 from infrastructure.networking.websocket.keep_alive import KeepAlive
 from infrastructure.networking.websocket.mixins.subscription_mixin import ChannelT, Request, SubscriptionMixin
@@ -29,6 +29,14 @@ def channel_of(frame: bytes) -> bytes:
         return parse(frame).channel.encode()
     except DecodeError:
         return b""
+
+
+def read_control(payload: bytes) -> Control:
+    """A control frame; DecodeError for what is none."""
+    try:
+        return decode_control(payload)
+    except UNREADABLE as error:
+        raise DecodeError(f"unreadable frame: {payload[:80].decode(errors='replace')!r}") from error
 
 
 class MexcControlMixin(SubscriptionMixin[ChannelT]):
@@ -52,16 +60,24 @@ class MexcControlMixin(SubscriptionMixin[ChannelT]):
         """Pongs and answers; DecodeError for what is neither. None is a push that nobody asked for."""
         if payload is None:
             return
-        try:
-            control = decode_control(payload)
-        except UNREADABLE as error:
-            raise DecodeError(f"unreadable frame: {payload[:80].decode(errors='replace')!r}") from error
+        control = read_control(payload)
         if control.msg == "PONG":
             self._keep_alive.note_pong()
         elif (refused := refused_channels(control.msg)) is not None:
             self._on_refused(control, refused)
         else:
             self._on_accepted(control)
+
+    def _read_answer(self, frame: bytes) -> list[str] | None:
+        """The channels that an answer confirms, None for pushes and pongs; SubscriptionError for a refusal."""
+        if not is_text(frame):
+            return None
+        control = read_control(frame)
+        if control.msg == "PONG":
+            return None
+        if refused_channels(control.msg) is not None:
+            raise SubscriptionError(control.msg)
+        return control.msg.split(",")
 
     def _on_accepted(self, control: Control) -> None:
         """Only an answer that repeats the channels that were sent is a success."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from exchanges.integrations.mexc.endpoints import PRIVATE_CHANNELS
-from exchanges.integrations.mexc.listen_key_mixin import MexcListenKeyMixin
+from exchanges.integrations.mexc.listen_key_mixin import ListenKeyRefused, MexcListenKeyMixin
 from exchanges.integrations.mexc.private_frames import read_balances, read_fills, read_orders
 from exchanges.integrations.mexc.ws.handlers.control import MexcControlMixin, channel_of
 from exchanges.structs.events import SubscriptionEvent
@@ -15,6 +15,7 @@ from exchanges.structs.types import Fill, Order, Position, PrivateWebsocketChann
 from infrastructure.networking.websocket.handlers.base_message_handler import CONTROL
 from infrastructure.networking.websocket.handlers.private_message_handler import PrivateMessageHandler
 from infrastructure.networking.websocket.mixins.connection_mixin import MexcConnectionMixin
+from infrastructure.networking.websocket.mixins.renewal_mixin import RenewalMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import PrivateKey
 
 __all__ = ["MexcPrivateHandler"]
@@ -23,8 +24,17 @@ KINDS: Final = {text.encode(): int(channel) for channel, text in PRIVATE_CHANNEL
 INVALID_KEY = "Invalid listen key"
 
 
+def is_key_refusal(frame: bytes) -> bool:
+    """Whether a frame is the bare text by which a listen key is refused."""
+    return frame.decode(errors="replace").strip() == INVALID_KEY
+
+
 class MexcPrivateHandler(
-    MexcConnectionMixin, MexcListenKeyMixin, MexcControlMixin[PrivateWebsocketChannelType], PrivateMessageHandler
+    MexcConnectionMixin,
+    MexcListenKeyMixin,
+    MexcControlMixin[PrivateWebsocketChannelType],
+    RenewalMixin[PrivateWebsocketChannelType],
+    PrivateMessageHandler,
 ):
     """Orders, own trades and balances of MEXC spot, for every symbol of the account."""
 
@@ -68,10 +78,16 @@ class MexcPrivateHandler(
 
     def _handle_control(self, payload: bytes | None) -> None:
         """As on public connections, and the text by which a listen key is refused; it is no JSON."""
-        if payload is not None and payload.decode(errors="replace").strip() == INVALID_KEY:
+        if payload is not None and is_key_refusal(payload):
             self._refuse_key(INVALID_KEY)
         else:
             super()._handle_control(payload)
+
+    def _read_answer(self, frame: bytes) -> list[str] | None:
+        """As on public connections; ListenKeyRefused where the key does not let a second connection in."""
+        if is_key_refusal(frame):
+            raise ListenKeyRefused(INVALID_KEY)
+        return super()._read_answer(frame)
 
     # Data
 

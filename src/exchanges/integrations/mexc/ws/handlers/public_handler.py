@@ -14,13 +14,18 @@ from infrastructure.networking.websocket.handlers.base_message_handler import CO
 from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
 from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import MexcConnectionMixin
+from infrastructure.networking.websocket.mixins.renewal_mixin import RenewalMixin
 from infrastructure.networking.websocket.mixins.subscription_mixin import Key, SubscriptionRequest
 
 __all__ = ["MexcPublicHandler"]
 
 
 class MexcPublicHandler(
-    MexcConnectionMixin, NoAuthMixin, MexcControlMixin[PublicWebsocketChannelType], PublicMessageHandler
+    MexcConnectionMixin,
+    NoAuthMixin,
+    MexcControlMixin[PublicWebsocketChannelType],
+    RenewalMixin[PublicWebsocketChannelType],
+    PublicMessageHandler,
 ):
     """Books, trades, best bid/ask and tickers of MEXC spot."""
 
