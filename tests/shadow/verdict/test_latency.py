@@ -25,6 +25,7 @@ def rows(seed: int, ratio: float, per_block: int = 20) -> Pairs:
         declared=BLOCKS,
         connection=nothing,
         type=nothing,
+        symbol=nothing,
         t_sent=np.arange(n) * 25_000_000,
         legacy=sides[0].astype(np.int64),
         new=(ratio * sides[1]).astype(np.int64),
