@@ -397,10 +397,12 @@ async def test_a_slow_coroutine_consumer_stops_the_sender_and_nothing_is_lost(op
         await handler.initialize()
         while not (senders and senders[0].paused and handler.interface_metrics()["pending"] >= high):
             await settle(1)
-        stopped_at = sent
-        await settle(500)
+        stopped_at = -1
+        while sent != stopped_at:  # the kernel's buffers take some more
+            stopped_at = sent
+            await settle(500)
         assert len(handler.frames) <= high + 1
-        assert sent == stopped_at < frames
+        assert sent < frames
         room.set()
         await whole.wait()
         assert got == list(range(frames))
