@@ -163,6 +163,19 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _reproduce(options: argparse.Namespace) -> int:
+    from shadow.reproducer.run import Options, reproduce
+
+    folder = _existing_run(options.run)
+    if not (folder / "differences.parquet").is_file():
+        raise UsageError(f"{folder} has no differences yet; run `shadow judge {folder}` first")
+    for name in ("tries", "limit"):
+        if getattr(options, name) < 1:
+            raise UsageError(f"--{name} {getattr(options, name)} must be a positive whole number")
+    asked = Options(options.code, options.out, options.new, options.accounts, options.tries, options.limit)
+    return 0 if reproduce(folder, asked, _say) else EXIT_CODES["HOLD"]
+
+
 def _venue(options: argparse.Namespace) -> int:
     from shadow.config import CONNECTIONS, check_connections
     from shadow.venue.alone import run_alone
@@ -269,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in LATER:
             raise UsageError(
-                f"`shadow {words[0]}` is not built yet; built are run, venue, soak, faults, judge and report"
+                f"`shadow {words[0]}` is not built yet; built are run, venue, soak, faults, judge, report and reproduce"
             )
         options = parser().parse_args(words)
         if options.version:
@@ -279,6 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         handlers = {
             "run": _run, "venue": _venue, "soak": _soak, "faults": _faults, "judge": _judge, "report": _report,
+            "reproduce": _reproduce,
         }  # fmt: skip
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")

@@ -38,6 +38,7 @@ SHORTENED = {
     ),
     "shadow judge /tmp/my-run": (["judge", "{run}"], 11),
     "shadow report /tmp/my-run": (["report", "{run}"], 0),
+    "shadow reproduce /tmp/my-run": (["reproduce", "{run}"], 0),
     "shadow soak --rate 10000 --duration 5m --subjects new,legacy": (
         ["soak", "--rate", "500", "--duration", "2.5s", "--subjects", "new"],
         0,
@@ -68,6 +69,7 @@ VENUES = (
     "shadow venue > venue.json",
 )
 SHELL = ("touch websocket.kill", "rm websocket.kill")
+REPRODUCER = "python -m pytest --import-mode=importlib test_reproducer.py"
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
 NUMBER = r"-?\d+(\.\d+)?(e-\d+)?"
@@ -78,7 +80,7 @@ ACCOUNT_LINES = (
     r"held: \d+ open orders, [1-3] balances, 0 of them stale\n"
 )
 """What the examples print."""
-TABLE = {*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG}
+TABLE = {*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -255,6 +257,12 @@ def test_a_documented_rest_call_is_answered_with_a_book(command: str, venue: dic
         book = json.load(answer)
     assert book[BOOKS[command]] > 0
     assert len(book["bids"]) == len(book["asks"]) == 5
+
+
+def test_the_page_of_a_reproducer_says_how_to_run_it_as_the_docs_do() -> None:
+    from shadow.reproducer.case import PAGE
+
+    assert f"$ {REPRODUCER}\n" in PAGE
 
 
 def test_documented_shell_lines_work(desk: Path) -> None:

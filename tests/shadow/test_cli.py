@@ -50,6 +50,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "--bogus"], "--bogus"),
         (["judge", "nowhere"], "nowhere"),
         (["report", "nowhere"], "nowhere"),
+        (["reproduce", "nowhere"], "nowhere"),
         (["soak", "--subjects", "no-such-program"], "no-such-program"),
         (["soak", "--connections", "gateio.spot"], "unknown connection"),
         (["soak", "--rate", "max"], "number"),
