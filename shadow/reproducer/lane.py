@@ -24,6 +24,8 @@ CHUNK_FRAMES: Final = 256
 CHUNK_S: Final = 0.05
 """At most so many frames in that time: more than that is beyond what the legacy stack survives."""
 BOOKS_ASKED_S: Final = 1.0
+BOOKS_TAKEN_S: Final = 0.3
+"""What a stack gets to take its REST books in before the first frame; nothing tells when it has."""
 
 
 class CaseLane:
@@ -72,7 +74,7 @@ class CaseLane:
         )
 
     async def subscribed(self, *, with_books: bool) -> None:
-        """Return when every channel is subscribed, and, for at most a second more, every REST book asked for."""
+        """Return when every channel is subscribed and, with books, every REST book was asked for (within 1 s)."""
         symbols = [""] if self._credentials is not None else list(self._spelt.values())
         wanted = {(channel, symbol) for channel in self._channels for symbol in symbols}
         outlet = self._outlet
@@ -85,7 +87,8 @@ class CaseLane:
                 while not set(self._spelt) <= outlet.books_asked:
                     await self._change()
         except TimeoutError:
-            pass  # a stack that keeps no book asks for none
+            return  # a stack that keeps no book asks for none
+        await asyncio.sleep(BOOKS_TAKEN_S)
 
     async def feed(self, fed: Sequence[Fed]) -> list[int]:
         """Send the frames to the newest connection; the ledger's number of each, 0 where nobody was connected."""

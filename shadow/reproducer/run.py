@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from shadow.capture.reader import RunData
 from shadow.diff.frames import FrameStore
 from shadow.diff.reproduce import SHOWABLE, Recording, SentFrame, Wanted, held_here, recording_of, wanted_of
 from shadow.errors import UsageError
-from shadow.reproducer.case import Case, Fault, Fed, RestBook, write_case
+from shadow.reference.events import Event
+from shadow.reproducer.books import brought_forward, read_books
+from shadow.reproducer.case import Case, Fault, Fed, write_case
 from shadow.reproducer.replay import PATIENT_S, findings, replay
 from shadow.reproducer.search import Found, Tell, count_of, search
 
@@ -99,12 +101,14 @@ def attempt(run: RunData, one: Wanted, command: str, options: Options, tell: Tel
         tell("  not reproduced: the run holds no frame that was sent there")
         return False
 
+    frames = [fed(frame, recording.frames[0].t_sent) for frame in recording.frames]
+    recorded = list(chain(*with_frames(case, frames).expected))
+
     def shows(frames: list[Fed], quiet_s: float = QUIET_S) -> bool:
-        tried = with_frames(case, frames)
+        tried = with_frames(case, frames, recorded)
         heard = replay(tried, quiet_s=quiet_s, is_told=False)
         return any(is_same(case.fault, found) for found in findings(tried, heard))
 
-    frames = [fed(frame, recording.frames[0].t_sent) for frame in recording.frames]
     found = search(frames, recording.focus, shows, options.tries, tell)
     if not found.frames:
         tell(f"  not reproduced: all {len(frames)} frames do not show it again; it depends on time or chance")
@@ -114,7 +118,7 @@ def attempt(run: RunData, one: Wanted, command: str, options: Options, tell: Tel
         tell(f"  not reproduced: {frames_said} showed it, but not once more; it depends on time or chance")
         return False
     folder = free_folder(options.out or Path(run) / "reproducer", one)
-    write_case(with_frames(case, found.frames), folder, story(one, found, len(frames)))
+    write_case(with_frames(case, found.frames, recorded), folder, story(one, found, len(frames)))
     hint = "" if found.is_minimal else f", {MORE}"
     tell(f"  {count_of(len(found.frames), 'frame')} of {len(frames)}{hint}: {folder}")
     return True
@@ -130,33 +134,23 @@ def case_of(run: RunData, one: Wanted, recording: Recording, command: str) -> Ca
         symbols=tuple(session["symbols"]),
         channels=tuple(session["channels"][one.connection]),
         held=held_here(run, one.connection),
-        books=books_of(one.connection, recording.books),
+        books=read_books(one.connection, recording.books),
     )
 
 
-def books_of(connection: str, payloads: Sequence[tuple[str, bytes]]) -> list[RestBook]:
-    """The REST books as the reference reads them."""
-    store = FrameStore({})
-    for symbol, payload in payloads:
-        store.add_rest(connection, symbol, payload)
-    return [
-        RestBook(symbol, book.last or 0, pairs(book.bids), pairs(book.asks))
-        for (_, symbol), (book, *_) in store.rest_books.items()
-    ]
+def with_frames(case: Case, frames: list[Fed], recorded: Sequence[Event] = ()) -> Case:
+    """The case with these frames, what the reference reads from them and books that fit; times count from the first.
 
-
-def pairs(levels: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
-    return [(price, quantity) for price, quantity in levels]
-
-
-def with_frames(case: Case, frames: list[Fed]) -> Case:
-    """The case with these frames and what the reference reads from them; times count from the first."""
+    `recorded` are the events of all frames that the search looks at.
+    """
     decode = FrameStore({}).decode
     begin = frames[0].at_ns
+    expected = [decode(case.fault.connection, frame.payload, frame.is_text)[0] for frame in frames]
     return msgspec.structs.replace(
         case,
+        books=brought_forward(case.books, recorded, list(chain(*expected))),
         frames=[msgspec.structs.replace(frame, at_ns=frame.at_ns - begin) for frame in frames],
-        expected=[decode(case.fault.connection, frame.payload, frame.is_text)[0] for frame in frames],
+        expected=expected,
     )
 
 
