@@ -42,6 +42,8 @@ PATIENT_S: Final = 2.0
 SUBSCRIBED_S: Final = 12.0
 SETTLED_S: Final = 0.05
 """How long to listen on when everything came: for what is there once too often."""
+LONGEST_S: Final = 30.0
+"""A stack that never falls silent is stopped after so long."""
 STOP_S: Final = 5.0
 READ_BYTES: Final = 1 << 18
 BOOK_CODES: Final = frozenset({"STATE", "GAP"})
@@ -168,7 +170,9 @@ class Replay:
         numbers = await self._lane.feed(self._case.frames)
         expected = sum(len(events) for events in self._case.expected)
         with contextlib.suppress(TimeoutError):
-            while self._process.returncode is None:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + LONGEST_S
+            while self._process.returncode is None and loop.time() < end:
                 self._ear.changed.clear()
                 async with asyncio.timeout(SETTLED_S if self._ear.events >= expected else self._quiet_s):
                     await self._ear.changed.wait()

@@ -13,6 +13,7 @@ import pytest
 from shadow.config import SCOPES, channels_of, own_subject
 from shadow.diff.frames import FrameStore
 from shadow.errors import UsageError
+from shadow.reproducer import replay as replay_module
 from shadow.reproducer.case import Case, Fault, Fed
 from shadow.reproducer.replay import COMMAND, differences, replay
 
@@ -84,6 +85,30 @@ def test_a_command_of_the_environment_stands_for_the_cases_own(
 def test_a_command_that_cannot_be_started_is_a_mistake(case_of: Callable[..., Case]) -> None:
     with pytest.raises(UsageError, match="no-such-program"):
         replay(case_of(command="no-such-program"))
+
+
+CHATTY = """
+import sys, threading, time
+from shadow.subjects import stack
+def chat():
+    while True:
+        sys.stdout.write("still here\\n")
+        sys.stdout.flush()
+        time.sleep(0.01)
+threading.Thread(target=chat, daemon=True).start()
+sys.exit(stack.main("new"))
+"""
+
+
+def test_a_stack_that_never_falls_silent_is_stopped(
+    case_of: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_module, "LONGEST_S", 0.5)
+    monkeypatch.setattr(replay_module, "SETTLED_S", 5.0)
+    case = case_of(command=shlex.join([sys.executable, "-c", CHATTY]))
+    heard = replay(case)
+    assert sum(line == b"still here" for _, line in heard.lines) > 10
+    assert differences(case, heard) == []
 
 
 @pytest.mark.parametrize("script", ["raise SystemExit(3)", "pass"])
