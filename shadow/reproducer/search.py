@@ -62,6 +62,24 @@ def search(frames: Sequence[Fed], focus: int, shows: Shows, most: int, tell: Tel
     trying = Trying(shows, most, tell)
     for begin, end in windows(len(frames), focus):
         if trying(list(frames[begin:end])):
-            smallest, is_minimal = ddmin(frames[begin:end], trying, max(0, trying.left))
-            return Found(smallest, is_minimal, trying.tries)
+            places, is_minimal = smallest(begin, end, focus, lambda part: trying([frames[i] for i in part]), trying)
+            return Found([frames[place] for place in places], is_minimal, trying.tries)
     return Found([], False, trying.tries)
+
+
+def smallest(
+    begin: int, end: int, focus: int, shows: Callable[[list[int]], bool], trying: Trying
+) -> tuple[list[int], bool]:
+    """The smallest part of a stretch that shows it, and whether no single place of it can be left out.
+
+    The frame of the difference is nearly always needed: where it is, only what it needs besides is searched for.
+    """
+    rest = [place for place in range(begin, end) if place != focus]
+    if not rest or trying.left <= 0:
+        return list(range(begin, end)), not rest
+    if shows(rest):
+        return ddmin(rest, shows, trying.left)
+    kept, is_minimal = ddmin(rest, lambda part: shows(sorted([*part, focus])), trying.left)
+    if trying.left <= 0:
+        return sorted([*kept, focus]), False
+    return (kept, False) if kept != rest and shows(kept) else (sorted([*kept, focus]), is_minimal)

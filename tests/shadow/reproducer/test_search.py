@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shadow.reproducer.case import Fed
 from shadow.reproducer.search import search
@@ -55,3 +57,25 @@ def test_the_tries_are_bounded_and_the_answer_says_so() -> None:
     assert len(asked) == found.tries == 8
     assert not found.is_minimal
     assert {FRAMES[3], FRAMES[700]} <= set(found.frames)
+
+
+def test_a_fault_of_two_frames_takes_few_tries() -> None:
+    assert search(FRAMES, 700, needs(697, 700), 60, lambda _: None).tries <= 10
+
+
+@given(st.integers(1, 10), st.integers(0, 9), st.data())
+def test_no_single_frame_can_be_left_out_of_what_is_called_minimal(count: int, focus: int, data: st.DataObject) -> None:
+    """Whatever shows it: here lists drawn at random, and the whole one."""
+    frames, answers = FRAMES[:count], dict[tuple[int, ...], bool]()
+
+    def shows(part: list[Fed]) -> bool:
+        key = tuple(frame.at_ns for frame in part)
+        if key not in answers:
+            answers[key] = len(key) == count or data.draw(st.integers(0, 3)) == 0
+        return answers[key]
+
+    found = search(frames, min(focus, count - 1), shows, 10_000, lambda _: None)
+    assert shows(found.frames)
+    if found.is_minimal and len(found.frames) > 1:
+        places = [frame.at_ns for frame in found.frames]
+        assert not any(answers[tuple(places[:at] + places[at + 1 :])] for at in range(len(places)))

@@ -170,7 +170,6 @@ LIVE = {
     "the_handlers_cannot_be_constructed": ("--new", faulty("the_handlers_cannot_be_constructed")),
     "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
     "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
-    "one_frame_or_two_show_it": ("--new", faulty("one_frame_or_two_show_it")),
     "leaves a child": ("--new", relay("leaves-a-child")),
     "as fast as both keep up": ("--rate", "max", "--duration", "2s"),
     "by the direct door": ("--new", relay("door=direct")),
