@@ -163,8 +163,8 @@ def fault_of(one: Wanted) -> Fault:
 
 
 def is_same(fault: Fault, found: Any) -> bool:
-    """Whether a finding has the code and the path; another symbol's will do."""
-    return (found.code, found.type, found.field) == (fault.code, fault.type, fault.field)
+    """Whether a finding has the code and the path, of the same symbol."""
+    return all(getattr(found, name) == getattr(fault, name) for name in ("code", "type", "symbol", "field"))
 
 
 def free_folder(out: Path, one: Wanted) -> Path:

@@ -70,7 +70,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
 
     def findings(case: Case, heard: Case) -> list[Finding]:
         is_there = any(frame.payload == TRADE % CULPRIT for frame in case.frames)
-        return [Finding("MISSING", GATEIO, "trade", "ETH_USDT", "", ())] if is_there else []
+        return [Finding("MISSING", GATEIO, "trade", "BTC_USDT", "", ())] if is_there else []
 
     monkeypatch.setattr(run_module, "replay", replay)
     monkeypatch.setattr(run_module, "findings", findings)
@@ -108,6 +108,26 @@ def test_a_difference_that_shows_once_only_is_not_written(
     )
     assert main(["reproduce", str(run)]) == 11
     assert "not reproduced: 1 frame showed it, but not once more" in capsys.readouterr().err
+    assert not (run / "reproducer").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("DUP", "trade", "BTC_USDT", ""),
+        ("MISSING", "book", "BTC_USDT", ""),
+        ("MISSING", "trade", "ETH_USDT", ""),
+        ("MISSING", "trade", "BTC_USDT", "price:value"),
+    ],
+)
+def test_another_difference_is_not_the_same_again(
+    other: tuple[str, str, str, str], run: Path, replays: Replays, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, event_type, symbol, field = other
+    found = Finding(code, GATEIO, event_type, symbol, field, ())
+    monkeypatch.setattr(run_module, "findings", lambda case, heard: [found])
+    assert main(["reproduce", str(run)]) == 11
+    assert "not reproduced: all 10 frames do not show it again" in capsys.readouterr().err
     assert not (run / "reproducer").exists()
 
 
