@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,11 +19,22 @@ from reports.records import DifferenceRow, Manifest, Session, Verdict
 from reports.series import Analysis
 from reports.text import clean
 
-__all__ = ["ReportInput", "load", "load_summary"]
+__all__ = ["ReportInput", "Reproducer", "load", "load_summary"]
 
 T = TypeVar("T")
 # Shown as they are: there a null is a finding.
 EVIDENCE: Final = frozenset({"expected", "delivered", "frame"})
+REPRODUCER: Final = re.compile(r"[A-Z]+-[a-z.]+-[0-9]+")
+
+
+class Reproducer(msgspec.Struct, frozen=True):
+    """A folder below `reproducer` and the difference that its frames show."""
+
+    folder: str
+    code: str
+    connection: str = ""
+    type: str = ""
+    field: str = ""
 
 
 class ReportInput(msgspec.Struct):
@@ -33,6 +45,7 @@ class ReportInput(msgspec.Struct):
     manifest: Manifest
     verdict: Verdict | None = None
     differences: list[DifferenceRow] = []
+    reproducers: list[Reproducer] = []
     problems: list[str] = []
 
 
@@ -46,6 +59,7 @@ def load(run_dir: Path) -> ReportInput:
         manifest=_read(run_dir / "manifest.json", Manifest, problems) or Manifest(),
         verdict=verdict,
         differences=_differences(run_dir / "differences.parquet", problems),
+        reproducers=_reproducers(run_dir / "reproducer", problems),
         problems=problems,
     )
 
@@ -111,3 +125,25 @@ def _differences(path: Path, problems: list[str]) -> list[DifferenceRow]:
     except (OSError, ValueError, ArrowException, msgspec.ValidationError) as error:
         problems.append(f"{path.name} cannot be used: {clean(str(error))[:200]}")
         return []
+
+
+def _reproducers(folder: Path, problems: list[str]) -> list[Reproducer]:
+    """Those that `shadow reproduce` wrote, by name; other folders are passed over."""
+    found = []
+    for place in sorted(path for path in folder.glob("*/") if REPRODUCER.fullmatch(path.name)):
+        case = _read(place / "case.json", _Case, problems)
+        if case is not None:
+            fault = case.fault
+            found.append(Reproducer(place.name, fault.code, fault.connection, fault.type, fault.field))
+    return found
+
+
+class _Fault(msgspec.Struct):
+    code: str
+    connection: str = ""
+    type: str = ""
+    field: str = ""
+
+
+class _Case(msgspec.Struct):
+    fault: _Fault

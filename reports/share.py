@@ -45,7 +45,7 @@ LONGEST_PLAIN: Final = 15
 def shareable(data: ReportInput) -> ReportInput:
     """The same report without account data; its pseudonyms hold within this one copy."""
     if data.session.connections and not any(map(_is_private, data.session.connections)):
-        return msgspec.structs.replace(data, problems=[*data.problems, NOTE_PUBLIC])
+        return msgspec.structs.replace(data, reproducers=[], problems=[*data.problems, NOTE_PUBLIC])
     return _Veil(data.session).over(data)
 
 
@@ -67,6 +67,7 @@ class _Veil:
             ),
             verdict=data.verdict and self._verdict(data.verdict),
             differences=[self._row(row) for row in data.differences],
+            reproducers=[],
             problems=[*(self._text(problem) for problem in data.problems), NOTE],
         )
 

@@ -10,7 +10,7 @@ import msgspec
 from reports.first_screen import describe
 from reports.outages import outages
 from reports.records import DifferenceRow, Metric
-from reports.run_data import ReportInput
+from reports.run_data import ReportInput, Reproducer
 from reports.series import Forest, Load, Sample, Totals
 from reports.text import NO_DATA, count, plain, quantity, ratio, seconds, shorten
 from reports.triggers import DEFAULT_SEVERITY, interval
@@ -65,6 +65,7 @@ class DifferenceLine(msgspec.Struct, frozen=True):
     known: str
     samples: list[SampleText]
     more: int
+    reproducers: list[str]
 
 
 def metrics(data: ReportInput) -> Table:
@@ -127,10 +128,11 @@ def _difference(data: ReportInput, row: DifferenceRow) -> DifferenceLine:
         known=row.known or next((o.known for o in own if o.known), None) or "",
         samples=[_sample(sample) for sample in samples[:SAMPLES_SHOWN]],
         more=max(0, len(samples) - SAMPLES_SHOWN),
+        reproducers=[one.folder for one in data.reproducers if row.side in ("new", "both") and _same(one, row)],
     )
 
 
-def _same(other: DifferenceRow | Sample, row: DifferenceRow) -> bool:
+def _same(other: DifferenceRow | Sample | Reproducer, row: DifferenceRow) -> bool:
     """Whether `other` belongs to the class `row`; a row without a field takes all fields in."""
     where = (other.code, other.connection or "", other.type or "")
     if where != (row.code, row.connection or "", row.type or ""):

@@ -51,6 +51,7 @@ def parser() -> Parser:
     bring.add_argument("dest", type=Path, metavar="DEST", help="the capture for --feed capture:DEST, a new file")
     bring.add_argument("--connection", metavar="ID", help="which one, where the log holds several or names none")
     _add_doctor(commands.add_parser("doctor", help="what this machine can do for a session, and what is wrong"))
+    _add_reproduce(commands.add_parser("reproduce", help="the smallest frames that show a run's differences again"))
     return root
 
 
@@ -119,6 +120,16 @@ def _add_soak(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--transport", choices=("websockets", "picows"), default="", help="of our own subjects")
     parser.add_argument("--json", action="store_true", help="print the figures to stdout")
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory; its candidate is started again")
+    parser.add_argument("--code", type=str.upper, default="", metavar="CODE", help="differences of this code only")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: RUN/reproducer")
+    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default that of the run")
+    parser.add_argument("--accounts", action="store_true", help="private connections too: account data are written")
+    parser.add_argument("--tries", type=int, default=60, metavar="N", help="replays for each difference, default 60")
+    parser.add_argument("--limit", type=int, default=5, metavar="N", help="differences at most, default 5")
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
-BUILT = "run, venue, soak, faults, judge, report, import and doctor"
+BUILT = "run, venue, soak, faults, judge, report, import, doctor and reproduce"
 
 
 def _rate(text: str | None) -> tuple[int, bool]:
@@ -146,6 +146,19 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _reproduce(options: argparse.Namespace) -> int:
+    from shadow.reproducer.run import Options, reproduce
+
+    folder = _existing_run(options.run)
+    if not (folder / "differences.parquet").is_file():
+        raise UsageError(f"{folder} has no differences yet; run `shadow judge {folder}` first")
+    for name in ("tries", "limit"):
+        if getattr(options, name) < 1:
+            raise UsageError(f"--{name} {getattr(options, name)} must be a positive whole number")
+    asked = Options(options.code, options.out, options.new, options.accounts, options.tries, options.limit)
+    return 0 if reproduce(folder, asked, _say) else EXIT_CODES["HOLD"]
+
+
 def _venue(options: argparse.Namespace) -> int:
     from shadow.config import CONNECTIONS, check_connections
     from shadow.venue.alone import run_alone
@@ -264,7 +277,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         handlers = {
             "run": _run, "venue": _venue, "soak": _soak, "faults": _faults, "judge": _judge, "report": _report,
-            "import": _import, "doctor": _doctor,
+            "import": _import, "doctor": _doctor, "reproduce": _reproduce,
         }  # fmt: skip
         if options.command is None:
             raise UsageError("no command given (see shadow --help)")

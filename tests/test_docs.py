@@ -39,6 +39,7 @@ SHORTENED = {
     ),
     "shadow judge /tmp/my-run": (["judge", "{run}"], None),
     "shadow report /tmp/my-run": (["report", "{run}"], 0),
+    "shadow reproduce /tmp/my-run": (["reproduce", "{run}"], 0),
     "shadow soak --rate 10000 --duration 5m --subjects new,legacy": (
         ["soak", "--rate", "100", "--duration", "2.5s", "--subjects", "new"],
         0,
@@ -87,6 +88,7 @@ RECORDINGS = {
 """Recording to its import and its replay."""
 DOCTORS = ("shadow doctor", "shadow doctor --duration 5m --rate 2000 --json")
 SHELL = ("touch websocket.kill", "rm websocket.kill")
+REPRODUCER = "python -m pytest --import-mode=importlib test_reproducer.py"
 ACTIVATE = ". .venv/bin/activate"
 LOG = "python docs/examples/subject_log.py runs/20261122T100000Z-1 new"
 NUMBER = r"-?\d+(\.\d+)?(e-\d+)?"
@@ -99,7 +101,7 @@ ACCOUNT_LINES = (
 """What the examples print."""
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
-    *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, ACTIVATE, LOG),
+    *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG),
     *(*RECORDINGS, *IMPORTED, *DOCTORS),
 }
 
@@ -336,6 +338,12 @@ def test_a_documented_rest_call_is_answered_with_a_book(command: str, venue: dic
         book = json.load(answer)
     assert book[BOOKS[command]] > 0
     assert len(book["bids"]) == len(book["asks"]) == 5
+
+
+def test_the_page_of_a_reproducer_says_how_to_run_it_as_the_docs_do() -> None:
+    from shadow.reproducer.case import PAGE
+
+    assert f"$ {REPRODUCER}\n" in PAGE
 
 
 def test_documented_shell_lines_work(desk: Path) -> None:

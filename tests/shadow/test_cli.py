@@ -54,6 +54,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["report", "--index"], "runs is no folder"),
         (["report", "--index", "nowhere"], "nowhere is no folder"),
         (["report", "--share", "--index"], "without RUN and --share"),
+        (["reproduce", "nowhere"], "nowhere"),
         (["soak", "--subjects", "no-such-program"], "no-such-program"),
         (["soak", "--connections", "gateio.spot"], "unknown connection"),
         (["soak", "--rate", "max"], "number"),

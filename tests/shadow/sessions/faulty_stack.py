@@ -68,6 +68,25 @@ def removed_levels_are_left_out() -> None:
     PublicWebSocketMixin._queue_book = without_removed  # type: ignore[method-assign]  # the fault
 
 
+def a_trade_like_the_last_one_is_taken_for_a_copy() -> None:
+    queue_trades, last = PublicWebSocketMixin._queue_trades, dict[str, str]()
+
+    def without_copies(self: Any, trades: Any) -> None:
+        fresh = []
+        for trade in trades:
+            fresh += [trade] if last.get(trade.symbol) != trade.side else []
+            last[trade.symbol] = trade.side
+        if fresh:
+            queue_trades(self, fresh)
+
+    PublicWebSocketMixin._queue_trades = without_copies  # type: ignore[method-assign]  # the fault
+
+
+def one_frame_or_two_show_it() -> None:
+    removed_levels_are_left_out()
+    a_trade_like_the_last_one_is_taken_for_a_copy()
+
+
 def the_version_of_a_book_is_lost() -> None:
     whole = public_websocket_mixin.OrderBook
 
