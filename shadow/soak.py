@@ -31,6 +31,8 @@ SUBSCRIBED_S = 15.0
 LAST_EVENT_S = 5.0
 STOP_S = 5.0
 WARM_UP_S = 2.0
+MADE_BEFORE_FROM = 2000
+STRETCH_S = 10.0
 SAMPLE_S = 0.25
 TELL_NS = 5_000_000_000
 ROLE = "new"
@@ -145,9 +147,11 @@ class Soak:
             if self._subscribed >= set(self.config.connections):
                 self._all_subscribed.set()
         elif message["k"] == "progress" and self._paced_until and perf_counter_ns() - self._told >= TELL_NS:
-            self._told = perf_counter_ns()
-            left = max(0.0, self._paced_until - perf_counter_ns()) / 1e9
-            self._tell(f"{self.subject}: {self._counting.total} events delivered, {left:.0f} s left")
+            self._tell_left(max(0.0, self._paced_until - perf_counter_ns()) / 1e9)
+
+    def _tell_left(self, seconds: float) -> None:
+        self._told = perf_counter_ns()
+        self._tell(f"{self.subject}: {self._counting.total} events delivered, {seconds:.0f} s left")
 
     async def _start_subject(self, ready: Message) -> asyncio.subprocess.Process:
         argv = self.config.command(self.subject)
@@ -213,14 +217,35 @@ class Soak:
         sampling = asyncio.create_task(self._sample(probe, soaked))
         began, cpu = perf_counter_ns(), _cpu_ns(probe)
         self._paced_until = began + round(self.config.duration_s * 1e9)
-        soaked.frames = int((await self._pace("soak", self.config.duration_s))["frames"])
-        soaked.seconds = (perf_counter_ns() - began) / 1e9
+        if self.config.rate < MADE_BEFORE_FROM:
+            soaked.frames = int((await self._pace("soak", self.config.duration_s))["frames"])
+            soaked.seconds = (perf_counter_ns() - began) / 1e9
+        else:
+            await self._send_in_stretches(soaked)
         soaked.cpu_s = (_cpu_ns(probe) - cpu) / 1e9
         sampling.cancel()
         drained = await self._venue.ask({"cmd": "drain"}, _done("drain"), READY_S)
         soaked.sent = {name: int(count) for name, count in drained["expected"].get(ROLE, {}).items()}
         await self._until_received(sum(soaked.sent.values()) + before.total())
         soaked.received = dict(self._counting.events - before)
+
+    async def _send_in_stretches(self, soaked: Soaked) -> None:
+        """Making a frame takes longer than writing it: at high rates those of a stretch are made before it begins.
+
+        Its time ends when the subject's socket has taken all of it.
+        """
+        left_s, began = self.config.duration_s, perf_counter_ns()
+        while left_s > 0 and self._ended is None:
+            stretch_s = min(left_s, STRETCH_S)
+            command = {"cmd": "capacity", "phase": "soak", "seconds": stretch_s, "rate": float(self.config.rate)}
+            done = await self._venue.ask(command, _done("capacity"), 30 * stretch_s + 60.0)
+            written = perf_counter_ns()
+            await self._venue.ask({"cmd": "drain"}, _done("drain"), READY_S)
+            soaked.frames += int(done["frames"])
+            soaked.seconds += float(done["seconds"]) + (perf_counter_ns() - written) / 1e9
+            left_s -= stretch_s
+            share = left_s / (self.config.duration_s - left_s)
+            self._tell_left(share * (perf_counter_ns() - began) / 1e9)
 
     async def _pace(self, phase: str, seconds: float) -> Message:
         command = {"cmd": "pace", "phase": phase, "seconds": seconds, "rate": float(self.config.rate)}

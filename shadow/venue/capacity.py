@@ -16,26 +16,28 @@ SLICE_S: Final = 0.001
 MAKE_AT_ONCE: Final = 128
 
 
-async def capacity_step(stage: Stage, phase: str, seconds: float, rate: float) -> int:
-    """Send `rate` frames/s to each side for `seconds`; return how many.
+async def capacity_step(stage: Stage, phase: str, seconds: float, rate: float) -> tuple[int, float]:
+    """Send `rate` frames/s to each side for `seconds`; return how many, and the seconds that writing them took.
 
     Every frame is sent, also where the machine needs longer for it: one that was made and left out would be a gap.
     """
     made = await _make(stage, round(seconds * rate))
     stage.ledger.flush()
+    loop = asyncio.get_running_loop()
     with stage.phase(phase):
-        return await _play(stage, made, rate)
+        began = loop.time()
+        return await _play(stage, made, rate), loop.time() - began
 
 
 async def _make(stage: Stage, frames: int) -> list[tuple[str, list[Keyed]]]:
     made: list[tuple[str, list[Keyed]]] = []
     count = 0
     while count < frames:
-        for _ in range(MAKE_AT_ONCE):
-            turn = stage.next_frames()
-            count += max(1, len(turn[1]))
-            made.append(turn)
-        await asyncio.sleep(0)
+        turn = stage.next_frames()
+        count += max(1, len(turn[1]))
+        made.append(turn)
+        if len(made) % MAKE_AT_ONCE == 0:
+            await asyncio.sleep(0)
     return made
 
 

@@ -110,7 +110,8 @@ async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
     if command.cmd == "capacity":
         if venue.recording is not None or not isinstance(command.rate, int | float):
             return {"error": "capacity is of the synthetic feed and takes a rate"}
-        return {"frames": await capacity_step(stage, command.phase, command.seconds or 0.0, command.rate)}
+        frames, seconds = await capacity_step(stage, command.phase, command.seconds or 0.0, command.rate)
+        return {"frames": frames, "seconds": seconds}
     if command.cmd == "replay":
         if venue.recording is None:
             return {"error": "nothing to replay: the feed is synthetic"}
