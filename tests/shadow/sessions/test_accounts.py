@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 HARMLESS = {"MATCH", "EDGE", "CONFLATED", "IN_FLIGHT"}
 Live = dict[str, tuple[Path, tuple[int, dict[str, Any], str]]]
 

@@ -65,7 +65,7 @@ def test_legacy_against_itself_is_never_rolled_back(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("seed", range(10))
 def test_a_whole_session_of_legacy_against_itself(run_session: Run, tmp_path: Path, seed: int) -> None:
     words = ("--new", own_subject("legacy"), "--seed", str(seed))
@@ -74,7 +74,7 @@ def test_a_whole_session_of_legacy_against_itself(run_session: Run, tmp_path: Pa
 
 @pytest.mark.long
 @pytest.mark.checklist("R.1")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("share", [0.20, 0.50])
 @both_sizes
 def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, connections: tuple[str, ...], share: float) -> None:
@@ -86,7 +86,7 @@ def test_burned_cpu_is_rolled_back_by_service_time(tmp_path: Path, connections: 
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @both_sizes
 def test_twelve_per_cent_is_never_shipped(tmp_path: Path, connections: tuple[str, ...]) -> None:
     verdict = burned(tmp_path / "run", connections, 0.12, seed=6)
@@ -94,7 +94,7 @@ def test_twelve_per_cent_is_never_shipped(tmp_path: Path, connections: tuple[str
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @both_sizes
 def test_five_per_cent_is_never_rolled_back(tmp_path: Path, connections: tuple[str, ...]) -> None:
     verdict = burned(tmp_path / "run", connections, 0.05, seed=7)
@@ -103,7 +103,7 @@ def test_five_per_cent_is_never_rolled_back(tmp_path: Path, connections: tuple[s
 
 @pytest.mark.long
 @pytest.mark.checklist("S.1", "1.2.14", "1.2.15", "5.3.1", "5.3.2", "5.3.3", "5.3.4", "5.3.5", "5.3.6", "5.3.7")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @both_sizes
 def test_the_new_stack_ships_and_every_target_has_its_figures(
     run_session: Run, tmp_path: Path, connections: tuple[str, ...]

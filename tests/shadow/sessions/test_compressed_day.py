@@ -51,7 +51,7 @@ def copies_by_side(folder: Path) -> dict[str, int]:
     return {side: totals["codes"].get("CONFLATED", 0) for side, totals in analysis["conservation"]["main"].items()}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("name", ["an account", "an account by the direct door"])
 def test_listen_keys_that_live_2_5_s_are_extended_in_time(live: Live, name: str) -> None:
     folder, (_, verdict, _) = live[name]

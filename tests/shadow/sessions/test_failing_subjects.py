@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 Live = dict[str, tuple[Path, tuple[int, dict[str, Any], str]]]
-pytestmark = pytest.mark.timeout(240)  # the first test waits for all live sessions
+pytestmark = pytest.mark.timeout(480)  # the first test waits for all live sessions
 
 
 def delivered(out: Path, role: str) -> int:

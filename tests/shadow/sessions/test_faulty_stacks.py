@@ -55,7 +55,7 @@ def check(outcome: Outcome, codes: set[str]) -> None:
 
 
 @pytest.mark.checklist("R.4")
-@pytest.mark.timeout(240)  # the first test waits for all live sessions
+@pytest.mark.timeout(480)  # the first test waits for all live sessions
 @pytest.mark.parametrize("fault", QUICK)
 def test_a_migration_that_was_called_finished(live: Live, fault: str) -> None:
     check(live[fault][1], QUICK[fault])
@@ -70,7 +70,7 @@ def test_faults_of_real_migrations(run_session: Run, tmp_path: Path, fault: str)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_a_warning_for_each_message_is_found_by_its_cost(run_session: Run, tmp_path: Path) -> None:
     words = (*SPOT, "--new", faulty("one_warning_for_each_message"))
     code, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=200)

@@ -39,7 +39,7 @@ def test_the_recorded_session_is_delivered_whole_by_both(run_session: Run, captu
 
 
 @pytest.mark.checklist("5.2.13")
-@pytest.mark.timeout(240)  # the first test waits for all live sessions
+@pytest.mark.timeout(480)  # the first test waits for all live sessions
 @pytest.mark.parametrize("connection", ["gateio.spot.public", "mexc.spot.public"])
 def test_a_close_right_behind_a_burst_loses_nothing_at_new(live: Live, connection: str) -> None:
     out, (_, verdict, _) = live[f"close behind {connection}"]

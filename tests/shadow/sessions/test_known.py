@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 Live = dict[str, tuple[Path, tuple[int, dict[str, Any], str]]]
-pytestmark = pytest.mark.timeout(240)  # the first test waits for all live sessions
+pytestmark = pytest.mark.timeout(480)  # the first test waits for all live sessions
 
 
 @pytest.mark.parametrize(("name", "verdict"), [("known", "HOLD"), ("known but expired", "ROLL_BACK")])

@@ -20,7 +20,7 @@ def moments(folder: Path, connection: str) -> dict[tuple[int, str], int]:
     return {(row["conn_no"], row["event"]): row["t"] for row in sorted(mine, key=lambda row: row["t"], reverse=True)}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.checklist("5.2.12")
 def test_a_connection_that_is_left_before_its_end_costs_nothing(live: Live) -> None:
     folder, (_, verdict, _) = live["renewed"]
@@ -34,7 +34,7 @@ def test_a_connection_that_is_left_before_its_end_costs_nothing(live: Live) -> N
         assert uptime["new"] == 1.0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_who_delivers_what_both_connections_brought_is_found(live: Live) -> None:
     _, (code, verdict, _) = live["renewed with copies"]
     assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "functionality"), verdict["reason"]

@@ -15,7 +15,7 @@ import pytest
 from shadow.capture.manifest import verify_derived, verify_raw
 from shadow.cli import main
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 SHARED = ("report-share.html", "report-share.md", "junit-share.xml")
 PRIVATE = ("order", "fill", "balance", "position")
 DISTINCT = 8
