@@ -73,8 +73,10 @@ def test_a_day_and_a_bit_of_all_connections_loses_nothing(run_session: Callable[
     assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
     copies = copies_by_side(tmp_path / "run")
     assert copies["legacy"] == 0
-    assert 0 < copies["new"] < 2_000, "what both connections of new were sent while one took over from the other"
     coverage = verdict["coverage"]
+    # What both connections of new were sent while one took over: four times a second or so of the 130, on two of six
+    # connections, is 1 %; more where it falls into the bursts.
+    assert 0 < copies["new"] < 0.02 * coverage["events_expected"]
     assert coverage["matched"] + copies["new"] == coverage["events_expected"] > 50_000
     closes = planned_closes(tmp_path / "run")
     for connection in ("mexc.spot.public", "mexc.spot.private"):
