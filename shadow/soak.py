@@ -31,7 +31,6 @@ SUBSCRIBED_S = 15.0
 LAST_EVENT_S = 5.0
 STOP_S = 5.0
 WARM_UP_S = 2.0
-MADE_BEFORE_FROM = 2000
 STRETCH_S = 10.0
 SAMPLE_S = 0.25
 TELL_NS = 5_000_000_000
@@ -217,11 +216,7 @@ class Soak:
         sampling = asyncio.create_task(self._sample(probe, soaked))
         began, cpu = perf_counter_ns(), _cpu_ns(probe)
         self._paced_until = began + round(self.config.duration_s * 1e9)
-        if self.config.rate < MADE_BEFORE_FROM:
-            soaked.frames = int((await self._pace("soak", self.config.duration_s))["frames"])
-            soaked.seconds = (perf_counter_ns() - began) / 1e9
-        else:
-            await self._send_in_stretches(soaked)
+        await self._send_in_stretches(soaked)
         soaked.cpu_s = (_cpu_ns(probe) - cpu) / 1e9
         sampling.cancel()
         drained = await self._venue.ask({"cmd": "drain"}, _done("drain"), READY_S)
@@ -230,7 +225,7 @@ class Soak:
         soaked.received = dict(self._counting.events - before)
 
     async def _send_in_stretches(self, soaked: Soaked) -> None:
-        """Making a frame takes longer than writing it: at high rates those of a stretch are made before it begins.
+        """Making a frame takes longer than writing it: those of a stretch are made before it begins.
 
         Its time ends when the subject's socket has taken all of it.
         """

@@ -41,7 +41,7 @@ SHORTENED = {
     "shadow report /tmp/my-run": (["report", "{run}"], 0),
     "shadow reproduce /tmp/my-run": (["reproduce", "{run}"], 0),
     "shadow soak --rate 10000 --duration 5m --subjects new,legacy": (
-        ["soak", "--rate", "100", "--duration", "2.5s", "--subjects", "new"],
+        ["soak", "--rate", "500", "--duration", "2.5s", "--subjects", "new"],
         0,
     ),
 }

@@ -68,21 +68,13 @@ def test_cpu_is_set_against_the_last_subject() -> None:
 
 @pytest.mark.checklist("5.2.11", "5.2.14")
 def test_the_new_stack_holds_out(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["soak", "--rate", "200", "--duration", "2.5s", "--json"]) == 0
-    (soaked,) = json.loads(capsys.readouterr().out)
-    assert soaked["received"] == soaked["sent"]
-    assert sum(soaked["sent"].values()) > 800
-    assert soaked["held"]
-
-
-def test_at_a_high_rate_frames_are_made_before_they_are_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["soak", "--rate", "2000", "--duration", "1.5s", "--json"]) in (0, 10)
+    assert main(["soak", "--rate", "2000", "--duration", "2.5s", "--json"]) == 0
     said = capsys.readouterr()
     (soaked,) = json.loads(said.out)
     assert soaked["received"] == soaked["sent"]
-    assert 3000 <= soaked["frames"] <= 3000 + 16
-    assert {text.partition(" ")[0] for text in soaked["complaints"]} <= {"only", "too"}  # of the machine and the length
+    assert sum(soaked["sent"].values()) > 6_000
     assert "0 s left" in said.err
+    assert soaked["held"]
 
 
 @pytest.mark.long
