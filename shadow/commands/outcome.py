@@ -1,0 +1,56 @@
+"""What a judged run ends with: its verdict derived, told in a line, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from shadow.errors import UsageError
+
+__all__ = ["EXIT_CODES", "existing_run", "judge_folder", "tell"]
+
+EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
+
+
+def judge_folder(folder: Path) -> dict[str, Any]:
+    """Judge a run from its raw data and write what was found."""
+    from shadow.capture.reader import RunData
+    from shadow.verdict.judge import judge
+    from shadow.verdict.write import write
+
+    if not (folder / "manifest.json").is_file():
+        _seal_interrupted(folder)
+    run = RunData(folder)
+    run.verify()
+    judgement = judge(run)
+    write(folder, judgement)
+    verdict: dict[str, Any] = judgement.verdict
+    return verdict
+
+
+def _seal_interrupted(folder: Path) -> None:
+    """A run without a manifest ended before its data were sealed; it is judged as interrupted, never as whole."""
+    from shadow.capture.manifest import write_manifest
+
+    write_manifest(folder, interrupted="the session ended before its data were sealed")
+
+
+def tell(verdict: dict[str, Any], folder: Path, *, as_json: bool) -> int:
+    """One line of verdict, one of the report; gives the exit code."""
+    code = EXIT_CODES[verdict["verdict"]]
+    words = verdict["verdict"].replace("_", " ")
+    sys.stderr.write(f"{words} ({verdict['grade']}): {verdict['reason']}\nreport {folder / 'report.html'}\n")
+    if as_json:
+        sys.stdout.write(json.dumps(verdict) + "\n")
+    return code
+
+
+def existing_run(path: Path) -> Path:
+    """The path, if it is a run directory; else UsageError."""
+    if not (path / "session.json").is_file():
+        raise UsageError(
+            f"{path} is no run directory (it has no session.json); give the folder that `shadow run` wrote"
+        )
+    return path

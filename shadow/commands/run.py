@@ -1,0 +1,94 @@
+"""`shadow run`: a session, its verdict and its report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from shadow.commands.outcome import judge_folder, tell
+from shadow.commands.words import add_feed, listed, rate_of
+from shadow.errors import UsageError
+from shadow.pages import render_report
+
+__all__ = ["HELP", "add_words", "execute"]
+
+HELP = "run a session and judge it"
+
+
+def add_words(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_feed(parser)
+    parser.add_argument("--symbols", type=listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
+    parser.add_argument("--channels", type=listed, metavar="LIST", help="default: all of each connection's scope")
+    parser.add_argument(
+        "--duration", default="", metavar="TIME", help="sum of the measured phases, default 65s (12s with --rate max)"
+    )
+    parser.add_argument(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="a compressed day: 24-hour closes and listen keys come N times sooner, default 1",
+    )
+    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
+    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
+    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
+    parser.add_argument("--direct", action="store_true", help="with live (not built yet)")
+    parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
+    parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Do it; gives the exit code."""
+    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, QUICK_S, SessionConfig, seconds
+    from shadow.plan import CAPACITY_S
+
+    rate, unpaced = rate_of(options.rate)
+    default_s = CAPACITY_S if unpaced else QUICK_S
+    config = SessionConfig(
+        connections=options.connections if options.connections is not None else CONNECTIONS,
+        symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
+        channels=options.channels if options.channels is not None else CHANNELS,
+        feed=options.feed,
+        profile=options.profile,
+        duration_s=seconds(options.duration) if options.duration else default_s,
+        rate=rate,
+        unpaced=unpaced,
+        time_scale=options.time_scale,
+        seed=options.seed,
+        grade=options.grade,
+        faults=tuple(options.fault),
+        legacy=options.legacy,
+        new=options.new,
+        calibration=not options.no_calibration,
+        known=options.known,
+        out=options.out,
+    )
+    if options.direct:
+        raise UsageError("--direct goes with --feed live, which is not built yet")
+    config.validate()
+    return _measure_and_judge(config, as_json=options.json)
+
+
+def _measure_and_judge(config: Any, *, as_json: bool) -> int:
+    import shutil
+
+    from shadow.progress import Progress
+    from shadow.session import run_session
+
+    folder = config.out_dir()
+    with Progress(config.plan().measured_s) as progress:
+        progress.note(f"run directory {folder}")
+        try:
+            run_session(config, folder, progress)
+        except UsageError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        progress.step("judging")
+        verdict = judge_folder(folder)
+        progress.step("writing the report")
+        render_report(folder)
+    return tell(verdict, folder, as_json=as_json)
