@@ -1,8 +1,9 @@
 """Books of one side and one symbol against the reference at every common version.
 
 The reference book and the side's are kept as float64 levels. Only prices that an update touched are compared, so
-that the set of prices where the two differ is exact at every version and full depth, without sorting. A divergence is
-one STATE from where it begins (top 20 at every change, full depth every FULL_EVERY) until the books agree again.
+that the set of prices where the two differ is exact at every version and full depth, without sorting. As long as a
+side delivers what the reference reads, both are one book, and the side gets its own where the two part. A divergence
+is one STATE from where it begins (top 20 at every change, full depth every FULL_EVERY) until the books agree again.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class BookWalk:
             self.reset_truth(base)
 
     def reset_truth(self, base: Book) -> None:
+        self.part()
         self.truth.seed(base.last, base.bids, base.asks)
         self.next_update = 0
         self.skip_old(base.last or 0)
@@ -77,7 +79,11 @@ class BookWalk:
             self.next_update += 1
 
     def advance(self, version: int) -> list[Book]:
-        """Bring the reference to `version`; returns the updates applied."""
+        """Bring the reference to `version`, and not the side's book; returns the updates applied."""
+        self.part()
+        return self.apply_until(version)
+
+    def apply_until(self, version: int) -> list[Book]:
         applied: list[Book] = []
         while self.next_update < len(self.updates):
             update = self.updates[self.next_update]
@@ -87,8 +93,8 @@ class BookWalk:
                 self.truth.seed(update.last, update.bids, update.asks)
             else:
                 bids, asks = update.numbers()
-                self.truth.change(self.truth.bids, bids)
-                self.truth.change(self.truth.asks, asks)
+                self.truth.put(self.truth.bids, bids)
+                self.truth.put(self.truth.asks, asks)
                 self.truth.version = update.last
             applied.append(update)
             self.next_update += 1
@@ -140,11 +146,36 @@ class BookWalk:
 
     def follow(self, delivered: Delivered, version: int) -> None:
         """Both books take the update; compare them at its version."""
+        if self.is_same_step(delivered.body, version):
+            self.unite()
+            self.apply_until(version)
+            self.compare(version)
+            return
         applied = self.advance(version)
         self.put(delivered.body)
         for update in applied:
             self.recheck(update)
         self.compare(version)
+
+    def is_same_step(self, body: dict[str, Any], version: int) -> bool:
+        """Whether both books are equal and the next update alone leads to `version`, and is what `body` says."""
+        at = self.next_update
+        if self.differing or at >= len(self.updates):
+            return False
+        update = self.updates[at]
+        if update.snapshot or update.last != version:
+            return False
+        bids, asks = update.numbers()
+        return bool(body.get("bids") == bids and body.get("asks") == asks)
+
+    def unite(self) -> None:
+        """Let one book stand for both, since they are equal."""
+        self.side.bids, self.side.asks = self.truth.bids, self.truth.asks
+
+    def part(self) -> None:
+        """Give the side a book of its own, before one of the two changes without the other."""
+        if self.side.bids is self.truth.bids:
+            self.side.bids, self.side.asks = dict(self.truth.bids), dict(self.truth.asks)
 
     def resync(self, version: int) -> None:
         """After an allowed hole: wait for the side's snapshot, or seed a side without any from the reference."""
@@ -157,7 +188,7 @@ class BookWalk:
 
     def share_truth(self) -> None:
         """Make the side's book equal to the reference."""
-        self.side.bids, self.side.asks = dict(self.truth.bids), dict(self.truth.asks)
+        self.unite()
         self.differing.clear()
         self.awaited.clear()
         self.synced = True
@@ -207,6 +238,7 @@ class BookWalk:
 
     def put(self, body: dict[str, Any]) -> None:
         """Apply delivered levels to the side's book as a consumer would, and look at their prices."""
+        self.part()
         for name, book in (("bids", self.side.bids), ("asks", self.side.asks)):
             levels: Any = body.get(name)
             if not is_levels(levels):
@@ -247,6 +279,7 @@ class BookWalk:
     def heal(self, event: Book) -> None:
         """An update out of order: the order is judged elsewhere, so its levels count as arrived."""
         if self.synced:
+            self.part()
             bids, asks = event.numbers()
             pairs = ((self.side.bids, self.truth.bids, bids), (self.side.asks, self.truth.asks, asks))
             for side, truth, levels in pairs:

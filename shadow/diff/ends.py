@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from shadow.diff.canonical import differing
 from shadow.diff.codes import AccountEnd
@@ -15,6 +15,8 @@ from shadow.reference.events import Event, Order
 
 __all__ = ["account_ends"]
 
+STATES: Final = frozenset({"order", "balance", "position"})
+"""Types of which each event is a new state of something."""
 Key = tuple[str, str, str]
 """Event type and what it is the newest state of: an asset, a contract with its mode, an order's id."""
 
@@ -27,6 +29,8 @@ def account_ends(store: FrameStore, given: Iterable[Delivered], reached: Set[int
     """
     told: dict[tuple[str, Key], dict[str, Any]] = {}
     for delivered in given:
+        if delivered.type not in STATES:
+            continue
         name = name_of(delivered.type, delivered.body.get, delivered.symbol)
         if name is not None:
             told[delivered.connection, name] = delivered.body
@@ -51,6 +55,8 @@ def truth_of(store: FrameStore, numbers: Set[int]) -> dict[tuple[str, Key], Even
     for number in sorted(numbers):
         frame = store.frames[number]
         for event in frame.events:
+            if event.type not in STATES:
+                continue
             name = name_of(event.type, partial(getattr, event), event.symbol)
             if name is not None:
                 place = frame.connection, name

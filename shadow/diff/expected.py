@@ -27,18 +27,23 @@ import msgspec
 from shadow.diff.allowance import Allowance
 from shadow.diff.canonical import FIELDS
 from shadow.diff.codes import PRIVATE_TYPES
+from shadow.diff.forms import Form
 from shadow.diff.frames import Columns, FrameStore, Send, columns_of
 from shadow.reference.events import Book, Event
 
-__all__ = ["COPIED", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
+__all__ = ["COPIED", "SEND_COLUMNS", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
 
 RECOVERY_NS: Final = 5_000_000_000
 """A whole book recovers updates that were sent up to this long before it."""
+SEND_COLUMNS: Final = ("subject", "frame_no", "conn_no", "t_sent", "first_written", "queued", "burst")
 COPIED: Final = frozenset({"duplicate", "twin-fill"})
 
 
 class Owed(msgspec.Struct, gc=False):
-    """One event expected of a side; `send` indexes the side's sends, `place` the event within its frame."""
+    """One event expected of a side; `send` indexes the side's sends, `place` the event within its frame.
+
+    `form` is the event's canonical form where it is known.
+    """
 
     event: Event
     send: int
@@ -50,6 +55,7 @@ class Owed(msgspec.Struct, gc=False):
     edge: bool
     code: str = ""
     delivered: Any = None
+    form: Form | None = None
 
     @property
     def ref(self) -> tuple[int, int]:
@@ -60,11 +66,11 @@ class Owed(msgspec.Struct, gc=False):
 def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
     """The data frames sent to one side in order of `t_sent`."""
     columns: Columns = columns_of(sends)
-    names = ("subject", "frame_no", "conn_no", "t_sent", "first_written", "queued", "burst")
+    columns_there = (columns.get(name, ()) for name in SEND_COLUMNS)
     frames = store.frames
     found = [
         Send(frames[no], conn_no, t_sent, first, queued, burst)
-        for subject, no, conn_no, t_sent, first, queued, burst in zip(*(columns.get(n, ()) for n in names), strict=True)
+        for subject, no, conn_no, t_sent, first, queued, burst in zip(*columns_there, strict=True)
         if subject == role and no in frames
     ]
     found.sort(key=lambda send: send.t_sent)
@@ -84,9 +90,9 @@ def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[t
         if kept >= cap:
             left_out += len(frame.events)
             continue
-        for place, event in enumerate(frame.events):
+        for place, (event, form) in enumerate(zip(frame.events, frame.forms(), strict=True)):
             edge = allowed.is_edge(frame.connection, send.conn_no, event.type, event.symbol, send.t_sent)
-            owed = Owed(event, i, place, frame.frame_no, send.conn_no, send.t_sent, fault, edge)
+            owed = Owed(event, i, place, frame.frame_no, send.conn_no, send.t_sent, fault, edge, form=form)
             if event.type == "fill":
                 mark_twin(owed, frame.connection, fills)
             streams.setdefault((frame.connection, event.type, event.symbol), []).append(owed)
@@ -132,12 +138,15 @@ def excuse(
     """Give each expected event that was not delivered its code; `snapshots` are (version, t) of whole books."""
     received = last_received(streams)
     for (connection, event_type, symbol), stream in streams.items():
+        if all(owed.code for owed in stream):
+            continue
         whole = sorted(snapshots.get((connection, symbol), ())) if event_type == "book" else []
         healed_by = next_deliveries(stream) if whole else [0] * len(stream)
         seen: set[Any] = set()
         for owed, limit in zip(stream, healed_by, strict=True):
-            twin = (owed.fault in COPIED or event_type == "order") and twin_key(owed.event) in seen
-            seen.add(twin_key(owed.event))
+            key = twin_key(owed.event)
+            twin = (owed.fault in COPIED or event_type == "order") and key in seen
+            seen.add(key)
             if not owed.code:
                 owed.code = excuse_of(owed, allowed, received, connection, whole, twin, limit)
 

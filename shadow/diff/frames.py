@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from shadow.diff.forms import Form, form_of
 from shadow.reference import gateio, mexc
 from shadow.reference.events import Book, DecodeError, Event
 
-__all__ = ["Columns", "Frame", "FrameStore", "Send", "columns_of", "rows_of"]
+__all__ = ["FRAME_COLUMNS", "Columns", "Frame", "FrameStore", "Send", "columns_of", "rows_of"]
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 """A table as column name to values."""
+FRAME_COLUMNS: Final = ("frame_no", "connection", "kind", "channel", "symbol", "payload", "is_text", "fault")
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -28,6 +30,13 @@ class Frame(msgspec.Struct, gc=False):
     fault: str
     events: list[Event]
     readable: bool
+    known_forms: list[Form] | None = None
+
+    def forms(self) -> list[Form]:
+        """The events' canonical forms; worked out once."""
+        if self.known_forms is None:
+            self.known_forms = [form_of(event) for event in self.events]
+        return self.known_forms
 
 
 class Send(msgspec.Struct, gc=False):
@@ -66,8 +75,7 @@ class FrameStore:
         self.updates: dict[tuple[str, str], list[Book]] = {}
         self.unreadable = 0
         columns = columns_of(table)
-        names = ("frame_no", "connection", "kind", "channel", "symbol", "payload", "is_text", "fault")
-        for row in zip(*(columns.get(name, ()) for name in names), strict=True):
+        for row in zip(*(columns.get(name, ()) for name in FRAME_COLUMNS), strict=True):
             self.add(*row)
         for key, updates in self.updates.items():
             self.updates[key] = in_version_order(updates)

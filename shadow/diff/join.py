@@ -15,6 +15,7 @@ from typing import Any, Final
 from shadow.diff.canonical import FIELDS, differing, is_rounded, same_levels
 from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import COPIED, Owed, twin_key
+from shadow.diff.forms import is_form
 from shadow.diff.keys import KeyIndex
 from shadow.diff.lines import Delivered
 from shadow.diff.rounds import pair_in_rounds
@@ -51,7 +52,7 @@ def join_stream(
         code, path = judge_pair(match, delivered, held, place in late, late_ns)
         delivered.code = match.code = code
         if code == "MATCH":
-            rounded += is_rounded(match.event, delivered.body)
+            rounded += (match.form is None or match.form.is_long) and is_rounded(match.event, delivered.body)
         elif code != "EDGE":
             findings.append(finding(code, path, match, delivered))
     for delivered in given:
@@ -107,7 +108,8 @@ def judge_pair(
     """The pair's code and, of FIELD, the path and kind."""
     if match.edge:
         return "EDGE", ""
-    path = differing(match.event, delivered.body, held)
+    is_equal = match.form is not None and is_form(match.form, delivered.type, delivered.body)
+    path = None if is_equal else differing(match.event, delivered.body, held)
     if path is not None:
         return "FIELD", path
     if is_late_comer:

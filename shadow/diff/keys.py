@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from shadow.diff.canonical import body_key, content_key, differing, number_key
@@ -14,6 +15,8 @@ __all__ = ["KeyIndex"]
 Key = Any
 OfEvent = Callable[[Any], Key]
 OfBody = Callable[[dict[str, Any]], Key]
+LOOKS: Final = 16
+"""How many events of one key are looked at for one that is free."""
 
 
 def trade_values(event: Any) -> Key:
@@ -95,7 +98,7 @@ class KeyIndex:
         """Among events of one key the first free one, preferring one that is equal in all fields."""
         while len(waiting) > 1 and self.used[waiting[0]]:
             waiting.popleft()
-        free = [i for i in list(waiting)[:16] if not self.used[i]]
+        free = [i for i in islice(waiting, LOOKS) if not self.used[i]]
         if not free:
             return -1, waiting[0]
         best = free[0]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shadow.diff.allowance import side_rows
+from shadow.diff.arrow import columns_of_leg
 from shadow.diff.codes import INCIDENT_CODES, Difference, Finding, FirstArrival, LegDiff
-from shadow.diff.expected import side_sends
-from shadow.diff.frames import FrameStore, rows_of
+from shadow.diff.expected import SEND_COLUMNS, side_sends
+from shadow.diff.frames import FRAME_COLUMNS, FrameStore, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import held_fields, read_lines
@@ -29,13 +30,16 @@ __all__ = ["EVENT_CAP", "diff_leg", "diff_streams"]
 EVENT_CAP: Final = 4_000_000
 """Events of one side kept in memory; what goes beyond is UNJUDGED."""
 Lines = Iterable[tuple[int, bytes]]
+NEEDED: Final = {"frames": FRAME_COLUMNS, "sends": SEND_COLUMNS}
 CUT_NS: Final = 300_000_000
 """How far before its last row an interrupted leg ends."""
 
 
 def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = ()) -> LegDiff:
     """Judge one leg of a run directory; roles are (baseline, candidate)."""
-    tables = {name: of_leg(run.table(name), leg) for name in ("frames", "sends", "connections", "marks", "requests")}
+    tables: dict[str, Any] = {
+        name: table_of(run, name, leg) for name in ("frames", "sends", "connections", "marks", "requests")
+    }
     lines = {role: lines_of(run, leg, role) for role in roles}
     if "leg-end" not in tables["marks"]["name"]:
         cut_short(tables, lines, leg)
@@ -54,18 +58,18 @@ def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -
         tables["marks"][column].append(value)
 
 
-def of_leg(table: Any, leg: str) -> Any:
-    """The rows of one leg, as columns."""
-    import pyarrow.compute as pc
-
-    return table.filter(pc.equal(table["leg"], leg)).to_pydict()
+def table_of(run: RunData, name: str, leg: str) -> dict[str, list[Any]]:
+    """The rows of one leg, as columns; of the large tables only those that are asked for."""
+    table = run.table(name)
+    return columns_of_leg(table.select(["leg", *NEEDED[name]]) if name in NEEDED else table, leg)
 
 
 def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
     """A side's lines as (t_read, line) in the order written; none when the table is missing."""
-    columns = of_leg(run.table(f"events/{role}").select(["leg", "n", "t_read", "body"]), leg)
-    order = np.argsort(np.array(columns["n"], np.int64), kind="stable")
-    return [(columns["t_read"][i], columns["body"][i]) for i in order]
+    columns = columns_of_leg(run.table(f"events/{role}").select(["leg", "n", "t_read", "body"]), leg)
+    order = np.argsort(np.array(columns["n"], np.int64), kind="stable").tolist()
+    t_read, body = columns["t_read"], columns["body"]
+    return [(t_read[i], body[i]) for i in order]
 
 
 def diff_streams(

@@ -75,10 +75,16 @@ def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
 
     A symbol of null, as balances have, is the empty one.
     """
-    t = body.get("t")
-    names = [body.get("c"), body.get("type"), "" if body.get("symbol") is None else body["symbol"]]
-    connection, event_type, symbol = (name if isinstance(name, str) else str(name) for name in names)
-    return Delivered(n, t_read, t if type(t) is int else None, connection, event_type, symbol, body)
+    t, connection, event_type, symbol = body.get("t"), body.get("c"), body.get("type"), body.get("symbol")
+    return Delivered(
+        n,
+        t_read,
+        t if type(t) is int else None,
+        connection if type(connection) is str else str(connection),
+        event_type if type(event_type) is str else str(event_type),
+        symbol if type(symbol) is str else "" if symbol is None else str(symbol),
+        body,
+    )
 
 
 def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:

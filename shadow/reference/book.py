@@ -51,8 +51,12 @@ class OrderBook(Generic[Number]):
 
     def change(self, side: dict[Number, Number], levels: Iterable[Iterable[Any]]) -> None:
         """Set or remove the levels of one side."""
-        for price_value, quantity_value in levels:
-            price, quantity = self.number(price_value), self.number(quantity_value)
+        number = self.number
+        self.put(side, [(number(price), number(quantity)) for price, quantity in levels])
+
+    def put(self, side: dict[Number, Number], levels: Iterable[Iterable[Number]]) -> None:
+        """As `change`, of levels that are numbers of this book already."""
+        for price, quantity in levels:
             if quantity == 0:
                 side.pop(price, None)
             else:

@@ -9,7 +9,7 @@ from typing import Any
 from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
 from shadow.reference.gateio_private import PRIVATE_EVENTS
 from shadow.reference.gateio_values import Frame, decimal, millis
-from shadow.reference.numbers import exact, read_json
+from shadow.reference.numbers import exact, probe, read_json
 
 __all__ = ["decode", "rest_book"]
 
@@ -72,7 +72,8 @@ def levels(rows: list[Any] | None) -> Levels:
     pairs = ((row["p"], row["s"]) if isinstance(row, dict) else (row[0], row[1]) for row in rows or [])
     found = [[str(price), str(amount)] for price, amount in pairs]
     for price, amount in found:
-        exact(price), exact(amount)
+        probe(price)
+        probe(amount)
     return found
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from shadow.reference.numbers import exact
+from shadow.reference.numbers import LARGEST_EXPONENT, exact
 
 __all__ = ["Frame", "decimal", "millis"]
 
 Frame: TypeAlias = dict[str, Any]
 """A JSON object, fractions as Decimal."""
+BEYOND = 10**LARGEST_EXPONENT
 
 
 def millis(value: Any) -> int | None:
     """A ms time that may be text with a fraction, which is cut."""
-    return None if value is None or value == "" else int(exact(str(value)))
+    if value is None or value == "":
+        return None
+    return value if type(value) is int and abs(value) < BEYOND else int(exact(str(value)))
 
 
 def decimal(value: Any) -> str | None:

@@ -145,14 +145,15 @@ def read(data: bytes, lines: Table) -> dict[str, Any]:
 
 def scalar(raw: int | bytes, line: Field) -> Any:
     """One value in the kind of its line. DecodeError when the wire type does not fit, or text is no UTF-8."""
-    if line.kind in ("int", "bool"):
+    kind = line.kind
+    if kind in ("int", "bool"):
         if not isinstance(raw, int):
             raise DecodeError(f"{line.name} is no varint")
-        return bool(raw) if line.kind == "bool" else signed(raw)
+        return bool(raw) if kind == "bool" else signed(raw)
     if not isinstance(raw, bytes):
         raise DecodeError(f"{line.name} is no byte field")
-    if isinstance(line.kind, dict):
-        return read(raw, line.kind)
+    if isinstance(kind, dict):
+        return read(raw, kind)
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

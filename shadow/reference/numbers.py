@@ -6,14 +6,15 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-__all__ = ["exact", "read_json"]
+__all__ = ["LARGEST_EXPONENT", "exact", "probe", "read_json"]
 
 LARGEST_EXPONENT = 400
+PLAIN = 1e-300, 1e300
 
 
 def read_json(payload: bytes) -> Any:
     """JSON with fractions as exact decimals. ValueError or RecursionError for what is none."""
-    return json.loads(payload, parse_float=exact, parse_constant=_refuse)
+    return JSON.decode(payload.decode(json.detect_encoding(payload), "surrogatepass"))
 
 
 def exact(text: str) -> Decimal:
@@ -27,6 +28,19 @@ def exact(text: str) -> Decimal:
     return number
 
 
+def probe(text: str) -> None:
+    """Raises what `exact` would; a float64 between PLAIN's bounds shows it without the work of a Decimal."""
+    try:
+        is_plain = PLAIN[0] < abs(float(text)) < PLAIN[1]
+    except ValueError:
+        is_plain = False
+    if not is_plain:
+        exact(text)
+
+
 def _refuse(constant: str) -> NoReturn:
     """NaN and the infinities, which Python's library would take for JSON."""
     raise ValueError(f"{constant} is no JSON")
+
+
+JSON = json.JSONDecoder(parse_float=exact, parse_constant=_refuse)

@@ -12,6 +12,8 @@ FIXED_SIZE = {FIXED64: 8, FIXED32: 4}
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """The unsigned varint that starts at `at`, and the offset behind it. DecodeError when cut or over 64 bit."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
     value = shift = 0
     while True:
         if at >= len(data):

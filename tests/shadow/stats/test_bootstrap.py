@@ -4,7 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, resample_weights
+from shadow.stats.bootstrap import (
+    STEP,
+    GridCounts,
+    count_on_grid,
+    quantile_of,
+    quantile_ratio,
+    resample_weights,
+)
 
 
 def sample(rng: np.random.Generator, n: int, scale: float) -> np.ndarray:
@@ -80,3 +87,28 @@ def test_like_with_like_is_blind_to_the_sizes_of_two_modes() -> None:
     assert mixed.mean < -0.1
     assert abs(balanced.mean) < 0.01
     assert balanced.se < mixed.se / 3
+
+
+def plainly(weights: npt.NDArray[np.float64], counts: GridCounts, p: float) -> npt.NDArray[np.float64]:
+    """The quantiles of resamples that are multiplied out whole."""
+    cumulated = np.cumsum(weights @ counts.counts, axis=1)
+    target = p * cumulated[:, -1]
+    cell = np.minimum(np.sum(cumulated < target[:, None], axis=1), cumulated.shape[1] - 1)
+    rows = np.arange(len(cumulated))
+    above, below = cumulated[rows, cell], np.where(cell > 0, cumulated[rows, np.maximum(cell - 1, 0)], 0.0)
+    inside = np.divide(target - below, above - below, out=np.zeros(len(rows)), where=above > below)
+    return np.asarray((counts.first + cell + inside) * STEP)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.003, 0.05, 0.5, 2.0])
+@pytest.mark.parametrize("size", [1, 40, 3000])
+def test_the_cells_around_a_quantile_tell_the_same_as_all(spread: float, size: int) -> None:
+    rng = np.random.default_rng(7)
+    block = np.sort(rng.integers(0, 20, size))
+    blocks = np.unique(block)
+    value = np.exp(rng.normal(11, spread, size) + (rng.random(size) > 0.95) * 3).astype(np.int64)
+    counts = count_on_grid(block, value, blocks)
+    weights = resample_weights(len(blocks), 200, seed=4)
+    for p in (0.0, 0.001, 0.5, 0.9, 0.99, 0.999, 1.0):
+        found = quantile_of(weights, np.cumsum(counts.counts, axis=1), counts.first, p)
+        assert np.array_equal(found, plainly(weights, counts, p)), p

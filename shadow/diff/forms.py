@@ -1,0 +1,68 @@
+"""The canonical form of an expected event, worked out once for all sides that it was sent to.
+
+A delivered event whose fields are that form stands for the expected one. Only where they are not, for another spelling
+or a mismatch, the fields are compared one by one (`canonical.differing`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from shadow.diff.canonical import FIELDS, number_key
+from shadow.diff.kinds import EXACT_DIGITS, bool_kind, number_kind
+from shadow.reference.events import Book, Event, Levels
+
+__all__ = ["Form", "form_of", "is_form"]
+
+NAMES: Final = {
+    event_type: tuple(name for name, kind in fields if kind is not bool_kind) for event_type, fields in FIELDS.items()
+}
+"""Per type the fields whose values make the form; a book's levels and its `snapshot` stand beside them."""
+NUMBERS: Final = {
+    event_type: frozenset(name for name, kind in fields if kind is number_kind) for event_type, fields in FIELDS.items()
+}
+FLAGS: Final = frozenset({bool})
+"""Python takes true for 1; a mismatch of type is what it is."""
+
+
+class Form(msgspec.Struct, gc=False, frozen=True):
+    """`values` in the order of NAMES, numbers as the nearest float64; `is_long` where one may not be exact as such."""
+
+    values: tuple[Any, ...]
+    is_long: bool
+    book: Book | None = None
+
+
+def form_of(event: Event) -> Form:
+    """An event's form."""
+    numbers = NUMBERS[event.type]
+    values: list[Any] = []
+    is_long = False
+    for name in NAMES[event.type]:
+        value = getattr(event, name)
+        if name in numbers and value is not None:
+            is_long = is_long or len(value) > EXACT_DIGITS
+            value = number_key(value)
+        values.append(value)
+    if isinstance(event, Book):
+        return Form(tuple(values), has_long(event.bids) or has_long(event.asks), event)
+    return Form(tuple(values), is_long)
+
+
+def has_long(levels: Levels) -> bool:
+    return any(len(price) > EXACT_DIGITS or len(quantity) > EXACT_DIGITS for price, quantity in levels)
+
+
+def is_form(form: Form, event_type: str, body: dict[str, Any]) -> bool:
+    """Whether a delivered body is the form; False says only that it has to be looked at more closely."""
+    read = body.get
+    given = tuple(map(read, NAMES[event_type]))
+    if given != form.values or not FLAGS.isdisjoint(map(type, given)):
+        return False
+    book = form.book
+    if book is None:
+        return True
+    bids, asks = book.numbers()
+    return read("snapshot") is book.snapshot and read("bids") == bids and read("asks") == asks
