@@ -12,6 +12,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ import pytest
 from shadow.config import CONNECTIONS
 from shadow.diff import leg as leg_module
 from shadow.diff.frames import FrameStore, rows_of
+from shadow.diff.known import Known
 from shadow.diff.leg import diff_streams, lines_of, of_leg
 from shadow.diff.side import SideJudgement
 
@@ -74,8 +76,8 @@ class Judge:
 
         monkeypatch.setattr(leg_module, "judge_side", keep)
 
-    def __call__(self, leg: Leg) -> Any:
-        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1})
+    def __call__(self, leg: Leg, **how: Any) -> Any:
+        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, **how)
 
 
 @pytest.fixture
@@ -379,6 +381,108 @@ def measure(judge: Judge, leg: Leg, each: int, seed: int) -> Counter[str]:
         assert any(muted), "the leg is too short to fall silent in"
         check_pass(judge, damage, tally)
     return tally
+
+
+# What a side may do, or what cannot be told, has codes of its own: each case is made, and counted exactly.
+
+
+def made_late(judge: Judge, leg: Leg, each: int, chance: random.Random) -> Counter[str]:
+    """Frames that left earlier than thought, so that their events came after the window."""
+    numbers = [row["frame_no"] for row in leg.tables["frames"]]
+    early = set(chance.sample(numbers[EDGE_EVENTS:-EDGE_EVENTS], each))
+    sends = [
+        row | {"t_sent": row["t_sent"] - 3 * MS} if row["subject"] == "new" and row["frame_no"] in early else row
+        for row in leg.tables["sends"]
+    ]
+    diff = judge(Leg(leg.connection, leg.tables | {"sends": sends}, leg.lines), late_ns=2 * MS)
+    late = {one.ref[0] for one in judge.sides["new"].findings if one.code == "LATE"}
+    assert late == early
+    assert {one.code for one in judge.sides["new"].findings} == {"LATE"}
+    return codes_of(diff)
+
+
+def made_known(judge: Judge, leg: Leg, each: int, chance: random.Random) -> Counter[str]:
+    """Missing events of a channel that somebody signed for."""
+    kind = "balance" if leg.connection.endswith(".private") else "trade"
+    stream = [place for place in places(judge, leg)["new"] if place.stream[0] == kind]
+    damage = Damage(leg)
+    for place in chance.sample(stream, min(each, len(stream) // 2)):
+        damage.leave_out("new", [place])
+    entry = Known("K1", "MISSING", "the desk", "left out on purpose", date(2999, 1, 1), each, channel=kind)
+    diff = judge(damage.damaged(), known=[entry])
+    assert {one.known for one in diff.differences if one.code == "MISSING"} == {"K1"}
+    assert codes_of(diff)["KNOWN"] == len(damage.expected)
+    return codes_of(diff)
+
+
+def made_unjudged(judge: Judge, leg: Leg, each: int, chance: random.Random) -> Counter[str]:
+    """More events than the memory's cap lets in."""
+    return codes_of(judge(leg, cap=len(leg.lines["new"]) - each)) - Counter({"UNJUDGED": each})
+
+
+def made_edge(judge: Judge, leg: Leg, each: int, chance: random.Random) -> Counter[str]:
+    """Events behind the moment at which the side was told to stop."""
+    sent = sorted(row["t_sent"] for row in leg.tables["sends"] if row["subject"] == "new")
+    stop = {"t": sent[-each - 1], "leg": "main", "role": "new", "name": "subject-stop", "detail": "{}"}
+    diff = judge(Leg(leg.connection, leg.tables | {"marks": [stop]}, leg.lines))
+    behind = sum(len(send.frame.events) for send in judge.sides["new"].sends if send.t_sent > stop["t"])
+    assert codes_of(diff)["EDGE"] == behind
+    return codes_of(diff)
+
+
+def made_in_flight(judge: Judge, leg: Leg, each: int, chance: random.Random) -> Counter[str]:
+    """Events on their way when the connection broke."""
+    judge(leg)
+    last = {send.frame.frame_no for send in judge.sides["new"].sends[-each:]}
+    gone = {event.n for event in judge.sides["new"].given if event.owed.ref[0] in last}
+    kept = [line for n, line in enumerate(leg.lines["new"]) if n not in gone]
+    end = leg.tables["connections"][0] | {
+        "t": 10**15,
+        "subject": "new",
+        "event": "close",
+        "code": 1006,
+        "cause": "venue",
+    }
+    tables = leg.tables | {"connections": [*leg.tables["connections"], end]}
+    diff = judge(Leg(leg.connection, tables, leg.lines | {"new": kept}))
+    assert codes_of(diff)["IN_FLIGHT"] == len(gone)
+    return codes_of(diff)
+
+
+def codes_of(diff: Any) -> Counter[str]:
+    """How often new has each code but MATCH; legacy has no other."""
+    assert diff.conserved
+    assert set(diff.totals["legacy"]["codes"]) <= {"MATCH", "UNJUDGED"}
+    return Counter({code: n for code, n in diff.totals["new"]["codes"].items() if code != "MATCH"})
+
+
+EXCUSED = {
+    "LATE": made_late,
+    "KNOWN": made_known,
+    "UNJUDGED": made_unjudged,
+    "EDGE": made_edge,
+    "IN_FLIGHT": made_in_flight,
+}
+
+
+def check_excused(judge: Judge, connection: str, code: str, frames: int, each: int) -> None:
+    found = EXCUSED[code](judge, made_leg(connection, frames), each, random.Random(f"{connection} {code}"))
+    assert set(found) == {code}
+    assert found[code] >= each
+
+
+@pytest.mark.parametrize("connection", CONNECTIONS)
+@pytest.mark.parametrize("code", EXCUSED)
+def test_what_is_excused_is_counted_exactly(judge: Judge, connection: str, code: str) -> None:
+    check_excused(judge, connection, code, 400, 20)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("connection", CONNECTIONS)
+@pytest.mark.parametrize("code", EXCUSED)
+def test_a_thousand_that_are_excused_are_counted_exactly(judge: Judge, connection: str, code: str) -> None:
+    check_excused(judge, connection, code, 13_000, 1000)
 
 
 def wanted_codes(connection: str) -> set[str]:
