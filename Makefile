@@ -31,6 +31,9 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 	@$(BIN)/mypy src legacy shadow reports bench
 	@$(BIN)/lint-imports
 
+drill: $(STAMP)       ## harm a stack on purpose, on every connection: does each trigger fire, and only then
+	@$(BIN)/python -m shadow.cli drill $(ARGS)
+
 bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.allocations
@@ -40,4 +43,4 @@ bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro
 	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[peers]' || echo "going on without it"; }
 	@$(BIN)/python -m bench.peers $(ARGS)
 
-.PHONY: help shadow-run test test-long check bench bench-peers
+.PHONY: help shadow-run test test-long check drill bench bench-peers

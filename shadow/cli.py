@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from shadow.commands import bring, doctor, faults, judge, report, reproduce, run, soak, venue
+from shadow.commands import bring, doctor, drill, faults, judge, report, reproduce, run, soak, venue
 from shadow.commands.words import Parser
 from shadow.errors import ShadowError, UsageError
 
@@ -31,13 +31,14 @@ COMMANDS: dict[str, Command] = {
     "venue": venue,
     "soak": soak,
     "faults": faults,
+    "drill": drill,
     "judge": judge,
     "report": report,
     "import": bring,
     "doctor": doctor,
     "reproduce": reproduce,
 }
-LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
+LATER = ("flip", "rollout", "journal", "record", "signoff", "status")
 
 
 def parser() -> Parser:

@@ -100,15 +100,21 @@ class LegRun:
         await self._venue.ask(
             {"cmd": "leg", "leg": self.leg.leg, "pair": list(self.leg.roles)}, _done("leg"), timeout_s=10
         )
+        is_whole = True
         try:
             for role in self.leg.roles:
                 self.subjects[role] = await self._start(role)
             await self._until_ready()
             await self._phases()
             await self._drain()
+        except ChildDied:
+            # What a dead venue had not written down yet is lost; a leg without an end is judged as far as all reaches.
+            is_whole = False
+            raise
         finally:
             await self._stop()
-            await self._mark("leg-end", "", {})
+            if is_whole:
+                await self._mark("leg-end", "", {})
 
     def on_recorder(self, message: Message) -> None:
         """Lines that the recorder forwards."""

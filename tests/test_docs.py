@@ -54,6 +54,7 @@ ACCEPTED = (
     SUBJECT.replace("--new", "--legacy"),
     "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
     'shadow run --legacy "python my_old_stack.py" --new "python my_new_stack.py"',
+    'shadow run --new "python -m shadow.subjects.saboteur drop@gateio.spot.public:at=5s twice@mexc.spot.public:at=8s"',
 )
 """Sessions whose settings are checked, but which are not run."""
 TRIED = SUBJECT + " --duration 2s --no-calibration"
@@ -63,6 +64,11 @@ WATCHERS = tuple(
     for market in ("gateio.spot", "gateio.futures", "mexc.spot")
 )
 FAULTS = "shadow faults --out docs/faults.md"
+DRILLS = {
+    "shadow drill": 9 * 6 + 6 + 6 + 1 + 3 * 6 + 3 + 12,
+    "shadow drill --connections gateio.spot.public,mexc.spot.private --seed 7 --json": 9 * 2 + 5 + 3 * 2 + 1 + 4,
+}
+"""Each drill with the lines of its table."""
 VENUES = (
     "shadow venue",
     "shadow venue --ws-port 8090 --rest-port 8091",
@@ -104,7 +110,7 @@ ACCOUNT_LINES = (
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
     *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG),
-    *(*RECORDINGS, *IMPORTED, *DOCTORS),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS, *DRILLS),
 }
 
 
@@ -238,6 +244,28 @@ def test_the_documented_table_of_faults_is_made_whole_and_written(desk: Path, mo
     names = [re.findall(r"^\| (\S+) +\| new ", text, re.MULTILINE) for text in (written, ours)]
     assert names[0] == names[1]
     assert len(names[0]) == 21
+
+
+@pytest.mark.parametrize("command", DRILLS)
+def test_a_documented_drill_is_made_whole_and_kept(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shadow.drill import run
+    from shadow.drill.cells import Cell
+
+    def answer(sessions: Any, *_: Any) -> list[Cell]:
+        drills = [drill for session in sessions for drill in session.drills]
+        return [Cell(drill=one, happened=0, verdict="HOLD", reason="", decided_by="") for one in drills]
+
+    monkeypatch.setattr(run, "run_many", answer)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(shlex.split(command)[1:]) == 10
+    (kept,) = (tmp_path / "runs" / "drills").glob("*/drill.json")
+    record = json.loads(kept.read_text())
+    assert [line["result"] for line in record["lines"]] == ["never happened"] * DRILLS[command]
+    printed = capsys.readouterr()
+    assert printed.err.endswith(f"verdict=FAILED code=10 report={kept.with_name('drill.md').relative_to(tmp_path)}\n")
+    assert (json.loads(printed.out) == record) if "--json" in command else ("| never happened |" in printed.out)
 
 
 @pytest.mark.parametrize("command", VENUES)

@@ -70,6 +70,7 @@ class FaultSession(msgspec.Struct, frozen=True):
     connections: tuple[str, ...]
     faults: tuple[str, ...]
     seconds: float
+    alone: bool = False
 
 
 class Common(msgspec.Struct, frozen=True):

@@ -39,6 +39,9 @@ class Emitter:
         self._loop = asyncio.get_running_loop()
         self._tick()
 
+    def attend(self, subject: Any) -> None:
+        """Who speaks; one that only writes need not know."""
+
     def put(self, fields: dict[str, Any]) -> None:
         """Encode one line into the buffer."""
         began = perf_counter_ns()

@@ -76,8 +76,17 @@ class StackSubject:
             self._counts = Counts(self._emitter)
             self._counts.start()
         for spec in self._start.connections:
-            self._managers[spec.id] = manager = self._create(spec)
-            await manager.initialize(list(self._symbols[spec.id].values()), self._channels(spec))
+            await self._open(spec)
+
+    async def reopen(self, connection: str, away_s: float) -> None:
+        """Close one connection, stay away, and open it as at the start: what a drill of stability does."""
+        await self._managers[connection].close()
+        await asyncio.sleep(away_s)
+        await self._open(next(spec for spec in self._start.connections if spec.id == connection))
+
+    async def _open(self, spec: ConnectionSpec) -> None:
+        self._managers[spec.id] = manager = self._create(spec)
+        await manager.initialize(list(self._symbols[spec.id].values()), self._channels(spec))
 
     async def obey(self, command: Command) -> None:
         """Carry out a subscribe or unsubscribe line; a refusal is an error line."""
@@ -235,14 +244,14 @@ def freeze_heap() -> None:
     gc.freeze()
 
 
-async def run(architecture: str, folder: Path) -> int:
+async def run(architecture: str, folder: Path, emitter: Emitter) -> int:
     """Speak the protocol until stop; the exit code is 1 when the stack could not be started."""
     reader = await stdin_lines()
-    emitter = Emitter(sys.stdout.fileno())
     start = read_start(await reader.readline())
     set_flag(architecture, folder)
     emitter.start()
     subject = StackSubject(architecture, start, emitter)
+    emitter.attend(subject)
     hello = {
         "k": "hello",
         "protocol": PROTOCOL,
@@ -276,7 +285,7 @@ async def _obey_until_stop(subject: StackSubject, reader: asyncio.StreamReader) 
         await subject.obey(command)
 
 
-def main(architecture: str) -> int:
-    """Entry of `python -m shadow.subjects.legacy` and `.new`."""
+def main(architecture: str, emitter: Emitter | None = None) -> int:
+    """Entry of `python -m shadow.subjects.legacy`, `.new` and, with an emitter of its own, `.saboteur`."""
     with tempfile.TemporaryDirectory(prefix="ws-shadow-") as folder:
-        return asyncio.run(run(architecture, Path(folder)))
+        return asyncio.run(run(architecture, Path(folder), emitter or Emitter(sys.stdout.fileno())))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from shadow.cli import main
 from shadow.soak_figures import MemorySample, Soaked, as_json, complaints, memory_growth, summary
 
-RELAY = Path(__file__).parent / "sessions" / "relay.py"
+SABOTEUR = f"{sys.executable} -m shadow.subjects.saboteur"
 MB = 1_000_000
 
 
@@ -102,8 +101,8 @@ def test_ten_thousand_a_second_for_five_minutes_at_less_than_legacy_costs(capsys
 @pytest.mark.parametrize(
     ("subject", "text"),
     [
-        pytest.param(f"{sys.executable} {RELAY} drop", "1 of ", marks=pytest.mark.long),
-        pytest.param(f"{sys.executable} {RELAY} dies", "ended by itself", marks=pytest.mark.long),
+        pytest.param(f"{SABOTEUR} drop@gateio.spot.public:at=2s", "1 of ", marks=pytest.mark.long),
+        pytest.param(f"{SABOTEUR} die@*:at=2s", "ended by itself", marks=pytest.mark.long),
         (f"{sys.executable} -c 0", "ended by itself with code 0"),
     ],
 )

@@ -116,8 +116,13 @@ def of(verdict: dict[str, Any], code: str) -> list[dict[str, Any]]:
 
 
 def relay(kind: str, connection: str = "gateio.spot.public") -> str:
-    """The command of a candidate whose output is spoilt while it runs."""
+    """The command of a candidate that misbehaves around its stack."""
     return f"{sys.executable} {HERE / 'relay.py'} {kind} {connection}"
+
+
+def sabotage(*damages: str) -> str:
+    """The command of a candidate that damages what it says."""
+    return shlex.join([sys.executable, "-m", "shadow.subjects.saboteur", *damages])
 
 
 def script(text: str) -> str:
@@ -162,9 +167,13 @@ LIVE = {
     "exits at once": ("--new", script("raise SystemExit(0)")),
     "never says hello": ("--new", script("import sys; sys.stdin.read()")),
     "legacy cannot start": ("--legacy", script("raise SystemExit(1)")),
-    "silent": ("--new", relay("silent")),
-    "dies": ("--new", relay("dies")),
-    "hangs": ("--new", relay("hangs")),
+    "silent": ("--new", sabotage("mute@gateio.spot.public:at=2s")),
+    "dies": ("--new", sabotage("die@*:at=2s")),
+    "hangs": ("--new", sabotage("hang@*:at=2s")),
+    "freezes": ("--new", relay("freezes")),
+    "restarts": ("--new", relay("restarts")),
+    "one symbol": ("--symbols", "ETH_USDT"),
+    "the wall clock steps": ("--new", faulty("the_wall_clock_steps")),
     "garbage": ("--new", relay("garbage")),
     "close behind gateio.spot.public": ("--fault", CLOSE_BEHIND.format("gateio.spot.public")),
     "close behind mexc.spot.public": ("--fault", CLOSE_BEHIND.format("mexc.spot.public")),
@@ -184,8 +193,8 @@ LIVE = {
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "renewed": (*RENEWED, "--new", faulty("connections_are_renewed_soon")),
     "renewed with copies": (*RENEWED, "--new", faulty("copies_of_a_renewal_are_delivered")),
-    "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
-    "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
+    "known": ("--new", sabotage("drop@gateio.spot.public:at=2s"), "--known", "2999-01-01.toml"),
+    "known but expired": ("--new", sabotage("drop@gateio.spot.public:at=2s"), "--known", "2020-01-01.toml"),
 }
 
 

@@ -9,6 +9,7 @@ import base64
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,19 @@ def copies_of_a_renewal_are_delivered() -> None:
     connections_are_renewed_soon()
     RenewalMixin._begin_noting = lambda self: None  # type: ignore[method-assign]  # the fault
     RecentTrades.fresh = lambda self, trades: trades  # type: ignore[method-assign]  # the fault
+
+
+def the_wall_clock_steps() -> None:
+    """No fault of the stack: somebody sets the machine's clock back by an hour and forward by two, ever again."""
+    true, true_ns, count = time.time, time.time_ns, 0
+
+    def step_s() -> int:
+        nonlocal count
+        count += 1
+        return (-3600, 0, 7200)[count // 50 % 3]
+
+    time.time = lambda: true() + step_s()
+    time.time_ns = lambda: true_ns() + step_s() * 1_000_000_000
 
 
 def its_secrets_are_logged() -> None:

@@ -1,6 +1,6 @@
-"""A damaged candidate: runs our own new subject and spoils what it writes, line by line.
+"""A candidate that misbehaves around its stack: runs our own new subject and passes on what it writes.
 
-`python relay.py KIND [CONNECTION]`. The stack underneath is whole; only its output is damaged, on the way out.
+`python relay.py KIND [CONNECTION]`. Damage to events is the saboteur's; here is what only another process can do.
 """
 
 from __future__ import annotations
@@ -11,69 +11,68 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from itertools import chain
 
 AFTER_EVENTS = 300
 CHILD_S = "299.25"
 
 
-def start(kind: str) -> subprocess.Popen[bytes]:
-    """Our new subject; a kind of the form `option=value` goes into its start line and spoils nothing."""
-    command = [sys.executable, "-m", "shadow.subjects.new"]
-    option, _, value = kind.partition("=")
-    if not value:
-        return subprocess.Popen(command, stdin=sys.stdin, stdout=subprocess.PIPE)
-    first = json.loads(sys.stdin.buffer.readline())
-    first["options"][option] = value
-    first_line = json.dumps(first).encode() + b"\n"
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+class Relay:
+    """Our new subject behind a pipe; a kind of the form `option=value` goes into its start line and spoils nothing."""
 
-    def pass_on() -> None:
+    def __init__(self, kind: str) -> None:
+        first = json.loads(sys.stdin.buffer.readline())
+        option, is_option, value = kind.partition("=")
+        if is_option:
+            first["options"][option] = value
+        self._first = json.dumps(first).encode() + b"\n"
+        self.child = self._start()
+        threading.Thread(target=self._pass_on, daemon=True).start()
+
+    def restart(self) -> None:
+        """Kill it and start another one in its place."""
+        self.child.kill()
+        self.child.wait()
+        self.child = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "shadow.subjects.new"]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert child.stdin is not None
-        with child.stdin as pipe:
-            for line in chain([first_line], iter(sys.stdin.buffer.readline, b"")):
-                pipe.write(line)
-                pipe.flush()
+        child.stdin.write(self._first)
+        child.stdin.flush()
+        return child
 
-    threading.Thread(target=pass_on, daemon=True).start()
-    return child
+    def _pass_on(self) -> None:
+        for line in iter(sys.stdin.buffer.readline, b""):
+            assert self.child.stdin is not None
+            self.child.stdin.write(line)
+            self.child.stdin.flush()
+        assert self.child.stdin is not None
+        self.child.stdin.close()
 
 
 def main(kind: str, connection: str) -> int:
-    child = start(kind)
-    assert child.stdout is not None
+    relay = Relay(kind)
     if kind == "leaves-a-child":
         subprocess.Popen(["sleep", CHILD_S])
     out = sys.stdout.buffer
     seen = 0
-    for line in child.stdout:
-        is_event = line.startswith(b'{"k":"event"')
-        mine = is_event and f'"c":"{connection}"'.encode() in line
+    restarts = 1 if kind == "restarts" else 0
+    while line := relay.child.stdout.readline() if relay.child.stdout else b"":
+        mine = line.startswith(b'{"k":"event"') and f'"c":"{connection}"'.encode() in line
         seen += mine
-        spoilt = seen > AFTER_EVENTS
-        if kind == "silent" and spoilt and mine:
+        if restarts and seen > AFTER_EVENTS:
+            restarts -= 1
+            relay.restart()
             continue
-        if kind == "drop" and mine and seen == AFTER_EVENTS and b'"type":"trade"' not in line:
-            seen -= 1
-        elif kind == "drop" and mine and seen == AFTER_EVENTS:
-            continue
-        if kind == "dies" and spoilt:
-            os.kill(child.pid, signal.SIGKILL)
-            return 3
-        if kind == "hangs" and spoilt:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            while True:
-                time.sleep(60)
-        if kind == "garbage" and spoilt and mine:
+        if kind == "garbage" and mine and seen > AFTER_EVENTS:
             line = b"\x00\xff not a line of the protocol \xfe\n"
-        if kind == "price" and mine and spoilt and b'"type":"trade"' in line:
-            event = json.loads(line)
-            event["price"] = round(event["price"] + 0.01, 8)
-            line = json.dumps(event).encode() + b"\n"
+        if kind == "freezes" and seen > AFTER_EVENTS:
+            os.kill(relay.child.pid, signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
         out.write(line)
         out.flush()
-    return child.wait()
+    return relay.child.wait()
 
 
 if __name__ == "__main__":

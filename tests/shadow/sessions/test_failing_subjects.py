@@ -73,6 +73,7 @@ def test_a_legacy_that_cannot_start_is_not_fit_never_an_improvement(live: Live) 
         ("silent", {"STALE", "MISSING"}),
         ("dies", {"EXC"}),
         ("hangs", {"EXC", "STALE", "MISSING"}),
+        ("freezes", {"EXC", "STALE", "MISSING"}),
         ("garbage", {"MISSING", "STALE"}),
     ],
 )
@@ -84,4 +85,15 @@ def test_a_candidate_that_fails_while_it_runs(live: Live, name: str, codes: set[
     assert not [d for d in verdict["differences"] if d["side"] in ("legacy", "both") and d["code"] in codes]
     assert verdict["conservation"]["ok"]
     assert delivered(out, "legacy") > 500
+    assert leftovers(out) == []
+
+
+def test_a_candidate_that_is_started_again_is_held_for_the_time_that_it_was_gone(live: Live) -> None:
+    out, (code, verdict, _) = live["restarts"]
+    assert (code, verdict["verdict"]) == (10, "ROLL_BACK")
+    assert "stability" in {line["id"] for line in verdict["triggers"] if line["verdict"] == "REGRESSION"}
+    assert not [d for d in verdict["differences"] if d["side"] == "legacy" and d["severity"] == "critical"]
+    hellos = pq.read_table(out / "events" / "new.parquet")
+    assert pc.sum(pc.equal(hellos["k"], "hello")).as_py() == 2
+    assert verdict["conservation"]["ok"]
     assert leftovers(out) == []

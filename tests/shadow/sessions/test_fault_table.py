@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-RELAY = Path(__file__).parent / "relay.py"
+SABOTEUR = f"{sys.executable} -m shadow.subjects.saboteur"
 HOLDS = ("--kinds", "corrupt,close", "--connections", "gateio.spot.public,mexc.spot.private", "--out", "page.md")
-LOSES = ("--kinds", "stall", "--connections", "gateio.spot.public", "--new", f"{sys.executable} {RELAY} drop")
+LOSES = ("--kinds", "stall", "--connections", "gateio.spot.public", "--new", f"{SABOTEUR} drop@*:at=2s")
 DIRECT = ("--kinds", "expire-key", "--connections", "mexc.spot.private", "--door", "direct")
 CALLS = {"holds": HOLDS, "loses": LOSES, "direct": DIRECT}
 Answer = subprocess.CompletedProcess[str]

@@ -36,3 +36,19 @@ def test_a_capacity_run_loses_nothing_of_new_and_says_what_each_side_keeps_up_wi
     (ceiling,) = (metric for metric in verdict["metrics"] if metric["id"] == "throughput.max")
     assert ceiling["new"] >= 900
     assert f"{ceiling['new']:.0f} frames/s" in verdict["reason"]
+
+
+def test_a_session_of_one_symbol_compares_that_one_and_ships_nothing(live: Live) -> None:
+    out, (code, verdict, _) = live["one symbol"]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
+    events = pq.read_table(out / "events" / "new.parquet").to_pylist()
+    assert {row["symbol"] for row in events if row["k"] == "event"} == {"ETH_USDT", "ETHUSDT"}
+    assert verdict["coverage"]["share"] == 1.0
+
+
+def test_a_wall_clock_that_steps_is_nobodys_fault(live: Live) -> None:
+    _, (code, verdict, _) = live["the wall clock steps"]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
+    assert verdict["coverage"]["share"] == 1.0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from itertools import pairwise
+
+import pytest
 
 from shadow.venue.account import Account
 from shadow.venue.market import market_for
@@ -82,3 +85,15 @@ def test_the_market_moves_along_only_where_nobody_else_moves_it() -> None:
         for _ in range(50):
             one.make("order", "", [EVERYTHING])
         assert (one._account._market.live_top("BTC_USDT")[0] > before) is alone
+
+
+def test_exchange_time_stands_still_while_the_wall_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an hour in the middle, and then forward by two."""
+    one, sent = stream(), []
+    for hours in (0, -1, 2):
+        monkeypatch.setattr(time, "time_ns", lambda hours=hours: (NOW_MS + 5 + hours * 3_600_000) * 1_000_000)
+        sent += [frame for _ in range(40) for frame, _ in one.make("order", "", [EVERYTHING])]
+    orders = [json.loads(frame.payload)["result"][0] for frame in sent if frame.channel == "order"]
+    updated = [float(order["update_time_ms"]) for order in orders]
+    assert updated == sorted(updated)
+    assert updated[-1] - updated[0] >= 2 * 3_600_000
