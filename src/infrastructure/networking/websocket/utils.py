@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from exchanges.structs import ConfigurationError, ExchangeConfig
 from infrastructure.networking.websocket.handler_check import require_mixins
 from infrastructure.networking.websocket.migration.stacks import Handler, has_builder, load_builder, unit_of
-from infrastructure.networking.websocket.migration.stage import serving_architecture, stage_of
+from infrastructure.networking.websocket.migration.stage import Stage, stage_of
+from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit, account_name
 
 __all__ = ["create_websocket_manager"]
 
@@ -22,7 +25,7 @@ def create_websocket_manager(
     connection_handler: Handler | None = None,
     **kwargs: Any,
 ) -> Any:
-    """A WebSocketManager for one exchange, not yet initialised; legacy or new by the flag's stage.
+    """A WebSocketManager for one exchange, not yet initialised; legacy, new or both by the flag's stage.
 
     `message_handler` and `connection_handler` are coroutine functions of one ParsedMessage or ConnectionState.
     `kwargs` go to the stack's builder (`manager_config`, `logger`). Raises ConfigurationError, a ValueError, which
@@ -30,15 +33,46 @@ def create_websocket_manager(
     """
     exchange, market = unit_of(getattr(exchange_config, "name", ""))
     _validate(exchange_config, is_private, message_handler)
-    stage, reason = stage_of(exchange, market)
+
+    def build(architecture: str, on_message: Handler | None, on_state: Handler | None) -> Any:
+        builder = load_builder(architecture, exchange)
+        manager = builder(exchange_config, is_private, on_message, on_state, **kwargs)
+        if architecture == "new":
+            require_mixins(type(manager.handler), is_private)
+        return manager
+
     # Where there was never a legacy stack, there is nothing to migrate from.
-    architecture = serving_architecture(stage) if has_builder("legacy", exchange) else "new"
-    logger.debug("%s %s: stage %s (%s), %s serves", exchange, market, stage.value, reason, architecture)
-    builder = load_builder(architecture, exchange)
-    manager = builder(exchange_config, is_private, message_handler, connection_handler, **kwargs)
-    if architecture == "new":
-        require_mixins(type(manager.handler), is_private)
-    return manager
+    if not has_builder("legacy", exchange):
+        return build("new", message_handler, connection_handler)
+    scope = _scope(exchange, market, exchange_config, is_private)
+    stage, reason = stage_of(exchange, market, channel=scope.channel, account=scope.account)
+    logger.debug("%s: stage %s (%s)", scope, stage.value, reason)
+    if stage in (Stage.OFF, Stage.COMPLETE):
+        return build("new" if stage is Stage.COMPLETE else "legacy", message_handler, connection_handler)
+    return _dual(scope, stage, build, message_handler, connection_handler, kwargs.get("logger"))
+
+
+def _scope(exchange: str, market: str, config: ExchangeConfig, is_private: bool) -> Unit:
+    """What the whole manager is to the flag."""
+    if not is_private or config.credentials is None:
+        return Unit(exchange, market)
+    return Unit(exchange, market, PRIVATE, account=account_name(config.credentials.api_key))
+
+
+def _dual(
+    scope: Unit,
+    stage: Stage,
+    build: Callable[[str, Handler | None, Handler | None], Any],
+    message_handler: Handler | None,
+    connection_handler: Handler | None,
+    given_logger: logging.Logger | None,
+) -> Any:
+    from infrastructure.networking.websocket.migration.dual_run import DualRunManager
+    from infrastructure.networking.websocket.migration.event import Side
+
+    assert message_handler is not None
+    builds = {side: partial(build, side.value) for side in Side}
+    return DualRunManager(scope, builds, message_handler, connection_handler, stage=stage, logger=given_logger)
 
 
 def _validate(config: ExchangeConfig, is_private: bool, message_handler: Handler | None) -> None:

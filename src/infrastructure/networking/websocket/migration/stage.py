@@ -112,5 +112,5 @@ _bounded = _Bounded()
 
 
 def serving_architecture(stage: Stage) -> str:
-    """`new` at complete, else `legacy`: the stages between need both stacks, and legacy serves until they are built."""
-    return "new" if stage is Stage.COMPLETE else "legacy"
+    """Which stack serves a unit in a stage: `new` from canary on, else `legacy`."""
+    return "legacy" if stage in (Stage.OFF, Stage.SHADOW) else "new"
