@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -318,3 +320,41 @@ async def test_the_caller_sees_one_stack(flag: Flag, dual: DualRunManager, venue
     await venue.until(lambda: venue.asked(2, False) >= venue.market(ETH))
     await dual.close()
     assert caller.states[-2:] == [ConnectionState.CLOSING, ConnectionState.CLOSED]
+
+
+@pytest.fixture
+async def beside(flag: Flag, exchange_config: ExchangeConfig, caller: Any) -> AsyncIterator[DualRunManager]:
+    """Legacy in this process, new in a sidecar."""
+    built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, placement="sidecar")
+    yield built
+    await built.close()
+
+
+async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_legacy(
+    flag: Flag, beside: DualRunManager, venue: Any, caller: Any
+) -> None:
+    await beside.initialize([BTC])
+    await venue.subscribed(0, BTC)
+    await venue.subscribed(1, BTC)
+    traffic = Traffic(venue, caller, seed=8)
+    await traffic.push()
+    await caller.until(lambda: set(beside.serving().values()) == {Side.LEGACY} and len(beside.serving()) == 3)
+    task = asyncio.create_task(traffic.run())
+    for stage, side in (*(("canary", Side.NEW), ("shadow", Side.LEGACY)) * 5, ("live", Side.NEW)):
+        flag.set(stage)
+        await caller.until(lambda side=side: set(beside.serving().values()) == {side})
+        arrived = traffic.number
+        await caller.until(lambda arrived=arrived: len(versions_seen(caller)) + 100 > arrived)
+    pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
+    os.kill(pid, signal.SIGKILL)
+    venue.connections.pop(1)
+    await caller.until(lambda: set(beside.serving().values()) == {Side.LEGACY})
+    arrived = traffic.number
+    await caller.until(lambda: len(versions_seen(caller)) + 100 > arrived)
+    traffic.is_over = True
+    await task
+    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+    assert [one for one in beside.flip_records() if one.audit is not None and not one.audit.is_clean] == []
+    assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]

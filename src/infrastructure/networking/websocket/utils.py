@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from exchanges.structs import ConfigurationError, ExchangeConfig
 from infrastructure.networking.websocket.handler_check import require_mixins
+from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.sidecar import Sidecar, StackSpec
 from infrastructure.networking.websocket.migration.stacks import Handler, has_builder, load_builder, unit_of
-from infrastructure.networking.websocket.migration.stage import Stage, stage_of
+from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture, stage_of
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit, account_name
 
 __all__ = ["create_websocket_manager"]
 
 logger = logging.getLogger(__name__)
+
+PLACEMENTS = ("inline", "sidecar")
 
 
 def create_websocket_manager(
@@ -28,19 +33,18 @@ def create_websocket_manager(
     """A WebSocketManager for one exchange, not yet initialised; legacy, new or both by the flag's stage.
 
     `message_handler` and `connection_handler` are coroutine functions of one ParsedMessage or ConnectionState.
-    `kwargs` go to the stack's builder (`manager_config`, `logger`). Raises ConfigurationError, a ValueError, which
-    says what is missing: an unknown exchange, no address, no handler, or credentials that a private connection needs.
+    `kwargs` go to the stack's builder (`manager_config`, `logger`), but for `placement`: where the stack runs that does
+    not serve when a manager of both is made, `inline` in this loop (the default) or `sidecar` in a process of its own.
+    Raises ConfigurationError, a ValueError, which says what is missing: an unknown exchange or placement, no address,
+    no handler, or credentials that a private connection needs.
     """
+    placement = kwargs.pop("placement", "inline")
+    if placement not in PLACEMENTS:
+        raise ConfigurationError(f"unknown placement {placement!r}; known: {', '.join(PLACEMENTS)}")
     exchange, market = unit_of(getattr(exchange_config, "name", ""))
     _validate(exchange_config, is_private, message_handler)
 
-    def build(architecture: str, on_message: Handler | None, on_state: Handler | None) -> Any:
-        builder = load_builder(architecture, exchange)
-        manager = builder(exchange_config, is_private, on_message, on_state, **kwargs)
-        if architecture == "new":
-            require_mixins(type(manager.handler), is_private)
-        return manager
-
+    build = partial(_build_either, exchange_config, is_private, kwargs)
     # Where there was never a legacy stack, there is nothing to migrate from.
     if not has_builder("legacy", exchange):
         return build("new", message_handler, connection_handler)
@@ -49,7 +53,41 @@ def create_websocket_manager(
     logger.debug("%s: stage %s (%s)", scope, stage.value, reason)
     if stage in (Stage.OFF, Stage.COMPLETE):
         return build("new" if stage is Stage.COMPLETE else "legacy", message_handler, connection_handler)
-    return _dual(scope, stage, build, message_handler, connection_handler, kwargs.get("logger"))
+    from infrastructure.networking.websocket.migration.dual_run import DualRunManager
+
+    assert message_handler is not None
+    builds = _builds(
+        stage, build, StackSpec("", exchange_config, is_private, kwargs) if placement == "sidecar" else None
+    )
+    return DualRunManager(scope, builds, message_handler, connection_handler, stage=stage, logger=kwargs.get("logger"))
+
+
+def build_stack(
+    architecture: str,
+    exchange_config: ExchangeConfig,
+    is_private: bool,
+    message_handler: Handler | None,
+    connection_handler: Handler | None,
+    **kwargs: Any,
+) -> Any:
+    """One stack's manager, whatever the flag says; ConfigurationError as of `create_websocket_manager`."""
+    exchange, _ = unit_of(exchange_config.name)
+    builder = load_builder(architecture, exchange)
+    manager = builder(exchange_config, is_private, message_handler, connection_handler, **kwargs)
+    if architecture == "new":
+        require_mixins(type(manager.handler), is_private)
+    return manager
+
+
+def _build_either(
+    config: ExchangeConfig,
+    is_private: bool,
+    options: dict[str, Any],
+    architecture: str,
+    message_handler: Handler | None,
+    connection_handler: Handler | None,
+) -> Any:
+    return build_stack(architecture, config, is_private, message_handler, connection_handler, **options)
 
 
 def _scope(exchange: str, market: str, config: ExchangeConfig, is_private: bool) -> Unit:
@@ -59,20 +97,13 @@ def _scope(exchange: str, market: str, config: ExchangeConfig, is_private: bool)
     return Unit(exchange, market, PRIVATE, account=account_name(config.credentials.api_key))
 
 
-def _dual(
-    scope: Unit,
-    stage: Stage,
-    build: Callable[[str, Handler | None, Handler | None], Any],
-    message_handler: Handler | None,
-    connection_handler: Handler | None,
-    given_logger: logging.Logger | None,
-) -> Any:
-    from infrastructure.networking.websocket.migration.dual_run import DualRunManager
-    from infrastructure.networking.websocket.migration.event import Side
-
-    assert message_handler is not None
-    builds = {side: partial(build, side.value) for side in Side}
-    return DualRunManager(scope, builds, message_handler, connection_handler, stage=stage, logger=given_logger)
+def _builds(stage: Stage, build: Callable[..., Any], spec: StackSpec | None) -> dict[Side, Callable[..., Any]]:
+    """How each side is made: the one that serves now in this loop, the other where the placement says."""
+    builds: dict[Side, Callable[..., Any]] = {side: partial(build, side.value) for side in Side}
+    if spec is not None:
+        standby = Side(serving_architecture(stage)).other
+        builds[standby] = partial(Sidecar, replace(spec, architecture=standby.value))
+    return builds
 
 
 def _validate(config: ExchangeConfig, is_private: bool, message_handler: Handler | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
@@ -72,7 +73,7 @@ class DualRunManager:
         async def on_state(state: ConnectionState) -> None:
             await self._on_state(side, state)
 
-        return Leg(side, build, on_message, on_state, self.logger)
+        return Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -290,6 +291,12 @@ class DualRunManager:
         if self.connection_handler is not None and side is self._control_side:
             await self.connection_handler(state)
 
+    def _on_shed(self, side: Side) -> None:
+        """A stack is gone: what it served goes back to the other one."""
+        for lane in self._lanes.values():
+            if lane.arbiter.serving is side and self._legs[side.other].is_running:
+                lane.move(side.other, is_rollback=True)
+
     # Helpers
 
     def _in_background(self, step: Any) -> asyncio.Task[Any]:
@@ -309,5 +316,6 @@ class DualRunManager:
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
+            "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
             "shed": {side.value: leg.problem for side, leg in self._legs.items() if leg.problem},
         }

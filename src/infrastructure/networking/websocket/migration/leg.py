@@ -48,7 +48,13 @@ class Leg:
     """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself."""
 
     def __init__(
-        self, side: Side, build: Build, on_message: OnMessage, on_state: OnState, logger: logging.Logger
+        self,
+        side: Side,
+        build: Build,
+        on_message: OnMessage,
+        on_state: OnState,
+        on_shed: Callable[[], None],
+        logger: logging.Logger,
     ) -> None:
         self.side = side
         self.state = ConnectionState.DISCONNECTED
@@ -58,6 +64,7 @@ class Leg:
         self._build = build
         self._on_message = on_message
         self._on_state = on_state
+        self._on_shed = on_shed
         self._logger = logger
         self._unasked: dict[Symbol, None] = {}
 
@@ -65,6 +72,11 @@ class Leg:
     def is_running(self) -> bool:
         """Whether the stack exists."""
         return self.stack is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that the stack runs in, where it has one of its own."""
+        return getattr(self.stack, "pid", None)
 
     def is_connected(self) -> bool:
         """Whether the stack exists and says that it is connected."""
@@ -96,6 +108,8 @@ class Leg:
             self.errors += 1
             self._logger.warning("%s stack shed: %s", self.side.value, reason)
         stack, self.stack = self.stack, None
+        if reason is not None:
+            self._on_shed()
         if stack is not None:
             await self._quietly(stack.close())
         self.state = ConnectionState.DISCONNECTED
@@ -124,6 +138,9 @@ class Leg:
         await self._on_state(state)
         if state is ConnectionState.CONNECTED:
             await self._ask()
+        problem = getattr(self.stack, "problem", None)
+        if state is ConnectionState.ERROR and problem is not None:
+            await self.shed(problem)
 
     async def _quietly(self, step: Awaitable[None]) -> bool:
         try:

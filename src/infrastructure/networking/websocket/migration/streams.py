@@ -23,7 +23,7 @@ from infrastructure.networking.websocket.migration.arbiter import Arbiter
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.matching import MatchingArbiter
 
-__all__ = ["Stream", "make_arbiter", "place"]
+__all__ = ["Stream", "make_arbiter", "place", "without_raw"]
 
 EVENT_BYTES = 400
 LEVEL_BYTES = 80
@@ -57,6 +57,14 @@ def place(message: ParsedMessage) -> tuple[Stream, Event] | None:
     """Where a message stands; None for answers, errors and whatever else is no market or account event."""
     placed = PLACES.get(message.message_type)
     return None if placed is None or not message.data else placed(message)
+
+
+def without_raw(message: ParsedMessage) -> ParsedMessage:
+    """The message without its raw frame, and with what of that frame its place needs."""
+    data = message.data
+    if message.message_type is MessageType.ORDERBOOK and isinstance(data, OrderBook):
+        data = replace(data, first_update_id=_first_version(message))
+    return replace(message, data=data, raw_data=None)
 
 
 def _pick(message: ParsedMessage, indexes: Sequence[int]) -> ParsedMessage:
