@@ -450,13 +450,14 @@ def stack_of(name: str) -> str:
 
     url, rest = "ws://127.0.0.1:1/", "http://127.0.0.1:1/api/v4"
     config = ExchangeConfig(name, base_url=rest, websocket_url=url)
-    return type(create_websocket_manager(config, message_handler=handler)).__module__.partition(".")[0]
+    module = type(create_websocket_manager(config, message_handler=handler)).__module__
+    return "both" if module.endswith(".dual_run") else module.partition(".")[0]
 
 
 def test_the_flag_sample_flips_mexc_and_nothing_else(flags: Path) -> None:
     from infrastructure.networking.websocket.migration.stage import Stage, stage_of
 
-    (sample,) = blocks(ROOT / "docs" / "flag.md", "json")
+    sample, _ = blocks(ROOT / "docs" / "flag.md", "json")
     assert (stack_of("MEXC_SPOT"), stack_of("GATEIO_SPOT")) == ("legacy", "legacy")
     flags.write_text(sample)
     assert stage_of("mexc", "spot")[0] is Stage.COMPLETE
@@ -466,15 +467,27 @@ def test_the_flag_sample_flips_mexc_and_nothing_else(flags: Path) -> None:
     assert stack_of("MEXC_SPOT") == "legacy"
 
 
-def test_the_flag_table_tells_who_serves_now(flags: Path) -> None:
-    (sample,) = blocks(ROOT / "docs" / "flag.md", "json")
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+) \|$", (ROOT / "docs" / "flag.md").read_text(), re.MULTILINE)
+def test_the_flag_table_tells_which_stacks_are_behind_the_manager(flags: Path) -> None:
+    sample, _ = blocks(ROOT / "docs" / "flag.md", "json")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([a-z ]+) \|$", (ROOT / "docs" / "flag.md").read_text(), re.MULTILINE)
     assert [variant for variant, _ in rows] == list(json.loads(sample)["flags"]["websocket-stack"]["variants"])
-    for variant, serves in rows:
+    for variant, connected in rows:
         content = json.loads(sample)
         content["flags"]["websocket-stack"] |= {"defaultVariant": variant, "targeting": {}}
         flags.write_text(json.dumps(content))
-        assert stack_of("GATEIO_SPOT") == {"legacy": "legacy", "new": "infrastructure"}[serves], variant
+        stacks = {"legacy": "legacy", "new": "infrastructure", "legacy and new": "both"}
+        assert stack_of("GATEIO_SPOT") == stacks[connected], variant
+
+
+def test_the_flag_sample_of_a_share_takes_a_tenth_of_the_units(flags: Path) -> None:
+    from infrastructure.networking.websocket.migration.stage import Stage, stage_of
+
+    _, sample = blocks(ROOT / "docs" / "flag.md", "json")
+    flags.write_text(sample)
+    assert stack_of("GATEIO_SPOT") == "both"
+    stages = [stage_of("gateio", "spot", channel="book", symbol=f"S{number}_USDT")[0] for number in range(200)]
+    assert set(stages) == {Stage.SHADOW, Stage.CANARY}
+    assert 8 <= stages.count(Stage.CANARY) <= 35
 
 
 def test_the_readme_names_the_real_codes() -> None:

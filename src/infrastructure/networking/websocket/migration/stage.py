@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 from enum import Enum
 
 from infrastructure.networking.websocket.migration.kill_switch import is_killed
+from infrastructure.networking.websocket.migration.unit import Unit
 
-__all__ = ["DOMAIN", "FLAG", "Stage", "serving_architecture", "stage_of"]
+__all__ = ["DOMAIN", "FLAG", "Stage", "ask", "serving_architecture", "stage_of"]
 
 FLAG = "websocket-stack"
 DOMAIN = "ws-shadow"
+ANSWER_WITHIN_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +45,16 @@ def stage_of(
     """The unit's stage and why (OpenFeature's reason, or `killed`).
 
     An application that has set an OpenFeature provider for the domain `ws-shadow`, or a global one, is asked first;
-    otherwise the flag file is read. Nothing here raises.
+    otherwise the flag file is read. Nothing here raises, and a provider that hangs is given one second.
     """
     if is_killed():
         return Stage.OFF, "killed"
+    stage, reason = _bounded.ask(Unit(exchange, market, channel, symbol, account))
+    return (Stage.OFF if stage is None else stage), reason
+
+
+def ask(unit: Unit) -> tuple[Stage | None, str]:
+    """What the provider says of a unit, and why; None where it gives no stage. May hang if the provider does."""
     try:
         from openfeature import api
         from openfeature.evaluation_context import EvaluationContext
@@ -53,27 +62,55 @@ def stage_of(
         from infrastructure.networking.websocket.migration.file_provider import flag_file
 
         _ensure_provider()
-        unit = f"{exchange}.{market}.{channel}.{symbol}"
         attributes = {
-            "exchange": exchange,
-            "market": market,
-            "channel": channel,
-            "symbol": symbol,
-            "account": account,
+            "exchange": unit.exchange,
+            "market": unit.market,
+            "channel": unit.channel,
+            "symbol": unit.symbol,
+            "account": unit.account,
         }
-        context = EvaluationContext(targeting_key=unit, attributes=attributes)
+        context = EvaluationContext(targeting_key=unit.targeting_key, attributes=attributes)
         answer = api.get_client(DOMAIN).get_string_details(FLAG, Stage.OFF.value, context)
         if answer.error_code is not None:
             # Without a flag file nothing is wrong: nobody has begun a migration here.
             level = logging.WARNING if flag_file().exists() else logging.DEBUG
             logger.log(level, "flag %s: %s; legacy serves", FLAG, answer.error_message or answer.error_code)
-            return Stage.OFF, str(answer.reason)
+            return None, str(answer.reason)
         return Stage(answer.value), str(answer.reason)
     except Exception as error:  # noqa: BLE001 - whatever a provider does, consumers get legacy, never nothing
         logger.warning("flag %s: %s; legacy serves", FLAG, error)
-        return Stage.OFF, "ERROR"
+        return None, "ERROR"
+
+
+class _Bounded:
+    """Asks on a thread of its own, one at a time, so that a provider that hangs costs one thread and one second."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def ask(self, unit: Unit) -> tuple[Stage | None, str]:
+        """As `ask`; None and `TIMEOUT` when there is no answer within a second, or the last one is still awaited."""
+        with self._lock:
+            return self._ask(unit)
+
+    def _ask(self, unit: Unit) -> tuple[Stage | None, str]:
+        if self._thread is not None and self._thread.is_alive():
+            return None, "TIMEOUT"
+        answers: list[tuple[Stage | None, str]] = []
+        thread = threading.Thread(target=lambda: answers.append(ask(unit)), name="flag", daemon=True)
+        self._thread = thread
+        thread.start()
+        thread.join(ANSWER_WITHIN_S)
+        if not answers:
+            logger.warning("flag %s: no answer within %g s; legacy serves", FLAG, ANSWER_WITHIN_S)
+            return None, "TIMEOUT"
+        return answers[0]
+
+
+_bounded = _Bounded()
 
 
 def serving_architecture(stage: Stage) -> str:
-    """`new` at complete, else `legacy`: the stages between need both stacks, and legacy serves until they are built."""
-    return "new" if stage is Stage.COMPLETE else "legacy"
+    """Which stack serves a unit in a stage: `new` from canary on, else `legacy`."""
+    return "legacy" if stage in (Stage.OFF, Stage.SHADOW) else "new"

@@ -94,10 +94,11 @@ def test_the_kill_file_beats_the_flag(flag_path: Path) -> None:
     assert stage_of("gateio", "spot")[0] is Stage.COMPLETE
 
 
-@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.COMPLETE])
-def test_until_the_dual_stages_are_built_only_complete_gives_new(stage: Stage) -> None:
-    assert serving_architecture(stage) == "legacy"
-    assert serving_architecture(Stage.COMPLETE) == "new"
+def test_new_serves_from_canary_on() -> None:
+    served = {stage.value: serving_architecture(stage) for stage in Stage}
+    assert served == dict.fromkeys(("off", "shadow"), "legacy") | dict.fromkeys(
+        ("canary", "live", "rampdown", "complete"), "new"
+    )
 
 
 def test_an_application_provider_is_left_in_place(flag_path: Path) -> None:

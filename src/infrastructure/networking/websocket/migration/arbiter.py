@@ -1,0 +1,256 @@
+"""Which event of two stacks reaches the consumer next: one stream with versions, no input or output of its own.
+
+Both sides put what they deliver into rings; the consumer's events are taken out one at a time. What the serving side
+lacks is replayed from the other side's ring. A flip changes who serves behind the last version handed out (the cut),
+and bumps the epoch: whoever still holds the old one can neither take nor finish anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from infrastructure.networking.websocket.migration.audit import Audit, AuditResult
+from infrastructure.networking.websocket.migration.event import Event, Limits, Side
+from infrastructure.networking.websocket.migration.move import Mover
+
+__all__ = ["Arbiter", "Counts"]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an arbiter did besides handing on."""
+
+    replayed: int = 0
+    straddles: int = 0
+    gaps: int = 0
+    stale: int = 0
+    resets: int = 0
+    ring_dropped: int = 0
+    snapshots_skipped: int = 0
+
+
+class Ring:
+    """One side's events above the last version handed out, oldest first, with their size."""
+
+    __slots__ = ("_events", "size")
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def head(self) -> Event | None:
+        """The oldest event."""
+        return self._events[0] if self._events else None
+
+    def append(self, event: Event) -> None:
+        """The newest event."""
+        self._events.append(event)
+        self.size += event.size
+
+    def pop(self) -> Event:
+        """Take the oldest event out."""
+        event = self._events.popleft()
+        self.size -= event.size
+        return event
+
+    def prune(self, version: int) -> None:
+        """Forget what ends at or below this version; a rebuilt book at it is still worth something."""
+        events = self._events
+        while events and (events[0].last < version or (events[0].last == version and not events[0].is_snapshot)):
+            self.pop()
+
+    def ends(self) -> set[int]:
+        """Where events end."""
+        return {event.last for event in self._events}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._events.clear()
+        self.size = 0
+
+
+class Arbiter(Mover):
+    """One stream with versions. `is_contiguous`: each event begins where the one before ended (books).
+
+    `fills`: a hole of the serving side is filled from the other one; off in stage shadow, where the consumer gets what
+    legacy alone would give. Times are seconds of one monotonic clock, given by the caller.
+    """
+
+    def __init__(self, serving: Side, *, is_contiguous: bool, limits: Limits | None = None) -> None:
+        super().__init__(serving, limits or Limits())
+        self.is_contiguous = is_contiguous
+        self.fills = True
+        self.delivered: int | None = None
+        self.counts = Counts()
+        self.wait_until: float | None = None
+        self.has_new_gap = False
+        self._audit = Audit()
+        self._rings = {side: Ring() for side in Side}
+        self._highest: dict[Side, int | None] = dict.fromkeys(Side)
+        self._has_break = dict.fromkeys(Side, False)
+        self._stale_since: float | None = None
+
+    # What the stacks say
+
+    def set_connected(self, side: Side, is_connected: bool) -> None:
+        """A side's connection came or went; behind a new one there may be a hole."""
+        if is_connected and not self.is_connected[side]:
+            self._has_break[side] = True
+        self.is_connected[side] = is_connected
+
+    def offer(self, side: Side, event: Event, now: float) -> None:
+        """A side delivered an event, in its own order."""
+        if self.fills or side is self.serving:
+            self._audit.note_offer(side, event)
+        event.side = side
+        event.is_behind_break, self._has_break[side] = self._has_break[side], False
+        self._highest[side] = max(event.last, self._highest[side] or event.last)
+        if event.is_snapshot and side is not self.serving:
+            self.counts.snapshots_skipped += 1
+            return
+        if self._is_stale(event):
+            self._on_stale(side, now)
+            if self._is_stale(event):
+                return
+        else:
+            self._stale_since = None
+        ring = self._rings[side]
+        ring.append(event)
+        if side is not self.serving:
+            self._cap(ring)
+
+    def _is_stale(self, event: Event) -> bool:
+        if self.delivered is None:
+            return False
+        return event.last < self.delivered or (event.last == self.delivered and not event.is_snapshot)
+
+    def _on_stale(self, side: Side, now: float) -> None:
+        """Old versions alone, from the serving side and for long: the exchange began to count anew."""
+        self.counts.stale += 1
+        if side is not self.serving:
+            return
+        if self._stale_since is None:
+            self._stale_since = now
+        elif now - self._stale_since >= self.limits.reset_after_s:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self.counts.resets += 1
+        self.delivered = self._stale_since = self.wait_until = None
+        self._highest = dict.fromkeys(Side)
+        self._audit.start_over()
+        for ring in self._rings.values():
+            ring.clear()
+
+    def _cap(self, ring: Ring) -> None:
+        while ring.size > self.limits.ring_bytes and len(ring) > 1:
+            ring.pop()
+            self.counts.ring_dropped += 1
+
+    # What the consumer gets
+
+    def _choose(self, now: float) -> Event | None:
+        mine, other = self._rings[self.serving], self._rings[self.serving.other]
+        if self.delivered is None:
+            return self._hand_out(mine) if mine else None
+        mine.prune(self.delivered)
+        other.prune(self.delivered)
+        head, spare = mine.head, other.head
+        if head is None:
+            return None
+        if not self.fills:
+            return self._hand_out(mine)
+        if spare is not None and not spare.is_snapshot and self._start(spare) < self._start(head):
+            self.counts.replayed += 1
+            return self._hand_out(other)
+        if self._is_behind_hole(head):
+            if not self._is_answered(head) and self._may_wait(now):
+                return None
+            self._give_up(head)
+        elif self._is_straddling(head):
+            if self._shares_boundary(mine, other):
+                return self._hand_out(other)
+            if self._may_wait(now):
+                return None
+        return self._hand_out(mine)
+
+    def _start(self, event: Event) -> int:
+        """The first version above the last delivered one that an event holds; of a rebuilt book, the one behind it."""
+        delivered = self.delivered
+        assert delivered is not None
+        if event.is_snapshot:
+            return event.last + 1
+        if event.parts:
+            return min(part for part in event.parts if isinstance(part, int) and part > delivered)
+        return max(event.first, delivered + 1)
+
+    def _is_behind_hole(self, head: Event) -> bool:
+        if head.is_snapshot:
+            return False
+        assert self.delivered is not None
+        if self.is_contiguous:
+            return head.first > self.delivered + 1
+        return head.is_behind_break and head.first > self.delivered
+
+    def _is_answered(self, head: Event) -> bool:
+        """Whether the other side is past the hole, so that what it has of it was replayed."""
+        highest = self._highest[self.serving.other]
+        return highest is not None and highest >= (head.first - 1 if self.is_contiguous else head.first)
+
+    def _is_straddling(self, head: Event) -> bool:
+        assert self.delivered is not None
+        return not head.is_snapshot and not head.parts and head.first <= self.delivered
+
+    def _shares_boundary(self, mine: Ring, other: Ring) -> bool:
+        spare = other.head
+        assert self.delivered is not None
+        return spare is not None and spare.first == self.delivered + 1 and bool(mine.ends() & other.ends())
+
+    def _may_wait(self, now: float) -> bool:
+        if not self.is_connected[self.serving.other]:
+            return False
+        if self.wait_until is None:
+            self.wait_until = now + self.limits.hole_wait_s
+        return now < self.wait_until
+
+    def _give_up(self, head: Event) -> None:
+        assert self.delivered is not None
+        if self.is_contiguous or not self._is_answered(head):
+            self._audit.note_gap(self.delivered + 1, head.first - 1)
+            self.counts.gaps += 1
+            self.has_new_gap = True
+
+    def _hand_out(self, ring: Ring) -> Event:
+        event = ring.pop()
+        is_straddle = False
+        if self.delivered is not None:
+            if event.parts and event.first <= self.delivered:
+                event = event.keep(event.versions_above(self.delivered))
+            elif self._is_straddling(event):
+                is_straddle = True
+                self.counts.straddles += 1
+        self._audit.note_delivery(event, is_straddle=is_straddle)
+        self.delivered = event.last if self.delivered is None else max(event.last, self.delivered)
+        self.wait_until = None
+        return event
+
+    # Flips
+
+    def _unready(self, to: Side) -> str | None:
+        highest = self._highest[to]
+        if self.delivered is not None and (highest is None or highest < self.delivered):
+            return f"{to.value} is at version {highest}, the consumer at {self.delivered}"
+        return None
+
+    def _on_cut(self) -> None:
+        self.wait_until = None
+        self._audit.note_cut(self.delivered)
+
+    def audit(self) -> AuditResult:
+        """The audit of the last flip."""
+        return self._audit.result()

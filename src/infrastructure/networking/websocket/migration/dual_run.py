@@ -1,0 +1,321 @@
+"""Both stacks behind the public API of one WebSocketManager, for the stages between `off` and `complete`.
+
+Each message of either stack goes to the arbiter of its stream, and from there to the caller's handler once. What is
+sent to the exchange goes out by one side alone. Errors of the other side stay in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from exchanges.structs.errors import ConfigurationError, ExchangeRestError
+from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol
+from infrastructure.networking.websocket.migration.arbiter import Arbiter
+from infrastructure.networking.websocket.migration.event import Event, Limits, Side
+from infrastructure.networking.websocket.migration.flag_reader import FlagReader
+from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
+from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
+from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
+from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
+from infrastructure.networking.websocket.migration.unit import Unit
+
+__all__ = ["DualRunManager"]
+
+PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
+
+
+class DualRunManager:
+    """The public API of WebSocketManager over legacy and new; `scope` names exchange, market and, private, account.
+
+    Both stacks run in the caller's loop. A stack that the stage does not need is closed; one that fails while it only
+    stands by is shed, with the reason in `get_performance_metrics()["migration"]`.
+    """
+
+    architecture_version = "dual"
+
+    def __init__(
+        self,
+        scope: Unit,
+        builds: Mapping[Side, Build],
+        message_handler: OnMessage,
+        connection_handler: OnState | None = None,
+        *,
+        stage: Stage = Stage.SHADOW,
+        logger: logging.Logger | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.scope = scope
+        self.message_handler = message_handler
+        self.connection_handler = connection_handler
+        self.logger = logger or logging.getLogger("websocket.migration")
+        self.limits = limits or Limits()
+        self._reader = FlagReader(self._on_flag_thread, first=stage)
+        self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
+        self._lanes: dict[Stream, Lane] = {}
+        self._units: dict[Unit, None] = {}
+        self._symbols: dict[Symbol, None] = {}
+        self._channels: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._settling: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._last_control: Side | None = None
+        self._build_first(self._side_of(scope))
+
+    def _make_leg(self, side: Side, build: Build) -> Leg:
+        async def on_message(message: ParsedMessage) -> None:
+            await self._take_in(side, message)
+
+        async def on_state(state: ConnectionState) -> None:
+            await self._on_state(side, state)
+
+        return Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
+
+    def _build_first(self, serving: Side) -> None:
+        """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
+        try:
+            self._legs[serving].build()
+        except Exception as error:
+            self._legs[serving].problem = f"{type(error).__name__}: {error}"
+            if not self._is_needed(serving.other):
+                raise
+            try:
+                self._legs[serving.other].build()
+            except Exception:  # noqa: BLE001 - neither can be made: the serving one's reason is the one to tell
+                raise error from None
+            self.logger.warning("%s stack shed: %s", serving.value, error)
+
+    # The public API
+
+    async def initialize(self, symbols: Sequence[Symbol] | None = None, default_channels: Any = None) -> None:
+        """Start the stacks that the stage needs; returns before they are connected.
+
+        ConfigurationError when none of them starts.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._symbols = dict.fromkeys(symbols or ())
+        self._channels = list(default_channels) if default_channels else None
+        self._add_units(self._symbols)
+        self._reader.start()
+        for side in (Side.LEGACY, Side.NEW):
+            if self._is_needed(side) and self._legs[side].problem is None:
+                await self._legs[side].try_start(list(self._symbols), self._channels)
+        if not any(leg.is_running for leg in self._legs.values()):
+            raise ConfigurationError("; ".join(f"{side.value}: {leg.problem}" for side, leg in self._legs.items()))
+
+    async def subscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Ask for more symbols; ExchangeRestError 503 offline, 400 when it could not be sent."""
+        await self._control.subscribe(symbols)
+        self._symbols.update(dict.fromkeys(symbols))
+        self._add_units(symbols)
+        self._in_background(self._standby.try_subscribe(symbols))
+
+    async def unsubscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Give symbols up."""
+        await self._control.unsubscribe(symbols)
+        for symbol in symbols:
+            self._symbols.pop(symbol, None)
+        self._in_background(self._standby.try_unsubscribe(symbols))
+
+    async def send_message(self, message: dict[str, Any]) -> None:
+        """Send a JSON text frame by the serving side alone; ExchangeRestError 503 offline, 400 when it failed."""
+        await self._control.send_message(message)
+
+    def is_connected(self) -> bool:
+        """Whether the side that speaks for both is connected."""
+        return self._legs[self._control_side].is_connected()
+
+    @property
+    def connection_state(self) -> ConnectionState:
+        """Where the connection of the side that speaks for both stands."""
+        return self._legs[self._control_side].state
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        """The figures of the side that speaks for both, and `migration`: stages, sides, moves, what was shed."""
+        own: dict[str, Any] = self._control.get_performance_metrics()
+        return own | {"architecture_version": self.architecture_version, "migration": self._migration_metrics()}
+
+    async def close(self) -> None:
+        """Close both stacks; never raises."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._last_control = self._control_side
+        await asyncio.to_thread(self._reader.stop)
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
+        for lane in self._lanes.values():
+            await lane.close()
+
+    # Stages
+
+    def stages(self) -> dict[Unit, Stage]:
+        """The stage of every unit, as applied."""
+        return {unit: self._reader.stage(unit) for unit in self._units}
+
+    def serving(self) -> dict[Unit, Side]:
+        """Who serves each stream that has begun."""
+        return {lane.unit: lane.arbiter.serving for lane in self._lanes.values()}
+
+    def flip_records(self) -> list[FlipRecord]:
+        """Every change of sides of the streams, the newest with its audit so far."""
+        for lane in self._lanes.values():
+            lane.last_record()
+        return sorted((one for lane in self._lanes.values() for one in lane.records), key=lambda one: one.decided_at)
+
+    def _side_of(self, unit: Unit) -> Side:
+        return Side(serving_architecture(self._stage_of(unit)))
+
+    def _stage_of(self, unit: Unit) -> Stage:
+        return self._reader.stage(unit)
+
+    def _is_needed(self, side: Side) -> bool:
+        stages = {self._stage_of(unit) for unit in self._units or {self.scope: None}}
+        return bool(stages - {Stage.OFF} if side is Side.NEW else stages - {Stage.COMPLETE})
+
+    def _add_units(self, symbols: Iterable[Symbol]) -> None:
+        fresh = {self.scope: None}
+        if self.scope.channel != "private":
+            for symbol in symbols:
+                for channel in PUBLIC_CHANNELS:
+                    fresh[Unit(self.scope.exchange, self.scope.market, channel, spell(symbol))] = None
+        self._units |= fresh
+        self._reader.add(fresh)
+
+    def _on_flag_thread(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._on_flag)
+
+    def _on_flag(self) -> None:
+        """Bring every stream to the side that its stage names: rollbacks at once, flips when they are ready."""
+        if self._is_closed:
+            return
+        for lane in self._lanes.values():
+            self._apply(lane)
+        if self._settling is None or self._settling.done():
+            self._settling = self._in_background(self._settle_legs())
+
+    def _apply(self, lane: Lane) -> None:
+        stage = self._stage_of(lane.unit)
+        to = Side(serving_architecture(stage))
+        if isinstance(lane.arbiter, Arbiter):
+            lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
+        # A side that does not run cannot be gone back to at once: the other goes on until this one is connected.
+        is_rollback = to is Side.LEGACY and self._legs[Side.LEGACY].is_running
+        if to is not lane.wanted or (is_rollback and to is not lane.arbiter.serving):
+            lane.move(to, is_rollback=is_rollback)
+
+    async def _settle_legs(self) -> None:
+        """Start what the stages need now; close what they do not, once nothing is served by it."""
+        for side, leg in self._legs.items():
+            if self._is_needed(side) and not leg.is_running:
+                await leg.try_start(list(self._symbols), self._channels)
+            elif not self._is_needed(side) and leg.is_running and self._is_idle(side):
+                await leg.shed(None)
+
+    def _is_idle(self, side: Side) -> bool:
+        return all(lane.arbiter.serving is not side for lane in self._lanes.values()) and self._control_side is not side
+
+    # Which side speaks
+
+    @property
+    def _control_side(self) -> Side:
+        """Legacy until every unit is new; then new. In the midst of a close it is the last one."""
+        if self._last_control is not None:
+            return self._last_control
+        if not self._legs[Side.NEW].is_running:
+            return Side.LEGACY
+        lanes = all(lane.arbiter.serving is Side.NEW for lane in self._lanes.values())
+        units = all(self._side_of(unit) is Side.NEW for unit in self._units or {self.scope: None})
+        return Side.NEW if (lanes and units) or not self._legs[Side.LEGACY].is_running else Side.LEGACY
+
+    @property
+    def _control(self) -> Any:
+        stack = self._legs[self._control_side].stack
+        if stack is None:
+            raise ExchangeRestError(503, "WebSocket not connected")
+        return stack
+
+    @property
+    def _standby(self) -> Leg:
+        return self._legs[self._control_side.other]
+
+    # What the stacks say
+
+    async def _take_in(self, side: Side, message: ParsedMessage) -> None:
+        placed = self._place(side, message)
+        if placed is None:
+            if side is self._control_side:
+                await self.message_handler(message)
+            return
+        stream, event = placed
+        lane = self._lanes.get(stream)
+        if lane is None:
+            lane = self._make_lane(stream)
+        await lane.take_in(side, event)
+
+    def _place(self, side: Side, message: ParsedMessage) -> tuple[Stream, Event] | None:
+        try:
+            return place(message)
+        except Exception as error:  # noqa: BLE001 - a message that cannot be placed comes from the side that speaks
+            self._legs[side].errors += 1
+            self.logger.warning(
+                "%s: %s message without a place: %s", side.value, MessageType(message.message_type).name, error
+            )
+            return None
+
+    def _make_lane(self, stream: Stream) -> Lane:
+        unit = self.scope
+        if self.scope.channel != "private":
+            unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
+            self._units[unit] = None
+            self._reader.add([unit])
+        wanted = self._side_of(unit)
+        serving = wanted if self._legs[wanted].is_connected() else wanted.other
+        lane = Lane(unit, make_arbiter(stream, serving, self.limits), self.message_handler, self.logger)
+        for side, leg in self._legs.items():
+            lane.set_connected(side, leg.is_connected())
+        self._lanes[stream] = lane
+        self._apply(lane)
+        return lane
+
+    async def _on_state(self, side: Side, state: ConnectionState) -> None:
+        for lane in self._lanes.values():
+            lane.set_connected(side, state is ConnectionState.CONNECTED)
+        if self.connection_handler is not None and side is self._control_side:
+            await self.connection_handler(state)
+
+    def _on_shed(self, side: Side) -> None:
+        """A stack is gone: what it served goes back to the other one."""
+        for lane in self._lanes.values():
+            if lane.arbiter.serving is side and self._legs[side.other].is_running:
+                lane.move(side.other, is_rollback=True)
+
+    # Helpers
+
+    def _in_background(self, step: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(step)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _migration_metrics(self) -> dict[str, Any]:
+        reader = self._reader
+        return {
+            "generation": reader.generation,
+            "flag_errors": reader.errors,
+            "flag_age_s": reader.age_s,
+            "is_stale": reader.is_stale,
+            "is_killed": reader.is_killed,
+            "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
+            "serving": {str(unit): side.value for unit, side in self.serving().items()},
+            "errors": {side.value: leg.errors for side, leg in self._legs.items()},
+            "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
+            "shed": {side.value: leg.problem for side, leg in self._legs.items() if leg.problem},
+        }

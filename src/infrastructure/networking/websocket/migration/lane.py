@@ -1,0 +1,185 @@
+"""One stream of a dual-run manager: its arbiter, the consumer behind it, and the timers that the arbiter asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from infrastructure.networking.websocket.migration.arbiter import Arbiter
+from infrastructure.networking.websocket.migration.audit import AuditResult
+from infrastructure.networking.websocket.migration.event import Event, Side
+from infrastructure.networking.websocket.migration.leg import OnMessage
+from infrastructure.networking.websocket.migration.matching import MatchingArbiter
+from infrastructure.networking.websocket.migration.unit import Unit
+
+__all__ = ["FlipRecord", "Lane"]
+
+RETRY_S = 0.02
+KEPT_RECORDS = 1000
+
+
+@dataclass(slots=True)
+class FlipRecord:
+    """A change of sides; times on the monotonic clock in seconds, `first_at` of the incoming side's first event."""
+
+    unit: Unit
+    to: Side
+    is_rollback: bool
+    decided_at: float
+    cut: int | None = None
+    first_at: float | None = None
+    audit: AuditResult | None = None
+
+
+class Lane:
+    """Hands a stream's events to the consumer, one at a time and in order, whichever side brought them."""
+
+    def __init__(
+        self, unit: Unit, arbiter: Arbiter | MatchingArbiter, consume: OnMessage, logger: logging.Logger
+    ) -> None:
+        self.unit = unit
+        self.arbiter = arbiter
+        self.wanted = arbiter.serving
+        self.records: deque[FlipRecord] = deque(maxlen=KEPT_RECORDS)
+        self.refusal: str | None = None
+        self._consume = consume
+        self._logger = logger
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open_record: FlipRecord | None = None
+
+    async def take_in(self, side: Side, event: Event) -> None:
+        """A side delivered an event; returns when nothing more can be handed on now."""
+        self.arbiter.offer(side, event, time.monotonic())
+        if side is self.wanted and self._needs_flip:
+            self._try_move()
+        await self.pump()
+
+    async def pump(self) -> None:
+        """Hand on what there is. The consumer's first error is raised behind the last event, as a stack expects it."""
+        arbiter, failure = self.arbiter, None
+        while True:
+            epoch = arbiter.epoch
+            event = arbiter.take(epoch, time.monotonic())
+            if event is None:
+                break
+            if self._open_record is not None and event.side is self._open_record.to:
+                self._note_first(self._open_record)
+            try:
+                await self._consume(event.item)
+            except Exception as error:  # noqa: BLE001 - raised below; events behind it still have to be handed on
+                failure = failure or error
+            finally:
+                arbiter.done(epoch)
+            if arbiter.epoch != epoch:
+                self._note_cut()
+        self._set_timer()
+        if failure is not None:
+            raise failure
+
+    def move(self, to: Side, *, is_rollback: bool) -> None:
+        """Let a side serve: a rollback at once, a flip as soon as nothing stands against it."""
+        if to is self.wanted and (to is not self.arbiter.serving) and not is_rollback:
+            return
+        self.wanted = to
+        if to is self.arbiter.serving and not self.arbiter.deadline:
+            return
+        self._seal()
+        self._open_record = FlipRecord(self.unit, to, is_rollback, time.monotonic())
+        self._try_move()
+
+    def set_connected(self, side: Side, is_connected: bool) -> None:
+        """A side's connection came or went."""
+        self.arbiter.set_connected(side, is_connected)
+        if self._needs_flip:
+            self._try_move()
+
+    def last_record(self) -> FlipRecord | None:
+        """The newest change of sides, with the audit as it stands."""
+        self._seal()
+        return self.records[-1] if self.records else None
+
+    async def close(self) -> None:
+        """End timers and tasks."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+                await asyncio.wait({task})
+
+    @property
+    def _needs_flip(self) -> bool:
+        return self.wanted is not self.arbiter.serving and self.arbiter.deadline is None
+
+    def _try_move(self) -> None:
+        record = self._open_record
+        epoch, now = self.arbiter.epoch, time.monotonic()
+        if record is not None and record.is_rollback:
+            self.arbiter.roll_back(self.wanted, now)
+        else:
+            self.refusal = self.arbiter.flip(self.wanted, now)
+        if self.arbiter.epoch != epoch:
+            self._note_cut()
+            self._kick()
+        self._set_timer()
+
+    def _note_cut(self) -> None:
+        record = self._open_record
+        self.refusal = None
+        if record is None or record in self.records:
+            return
+        record.cut = self.arbiter.delivered if isinstance(self.arbiter, Arbiter) else None
+        self.records.append(record)
+        self._logger.info("%s: %s serves behind version %s", self.unit, record.to.value, record.cut)
+
+    def _note_first(self, record: FlipRecord) -> None:
+        if self.arbiter.serving is record.to and record.first_at is None:
+            record.first_at = time.monotonic()
+
+    def _seal(self) -> None:
+        """Keep the audit of the last change with its record, before the next one begins."""
+        if self.records and isinstance(self.arbiter, Arbiter) and self.records[-1] is self._open_record:
+            self.records[-1].audit = self.arbiter.audit()
+
+    def _kick(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._pump_alone())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pump_alone(self) -> None:
+        try:
+            await self.pump()
+        except Exception as error:  # noqa: BLE001 - the consumer's error, with no stack behind this event to count it
+            self._logger.error("Message processing failed: %s", error)
+
+    def _set_timer(self) -> None:
+        """Come back when the first wait is over; a refused flip is tried again."""
+        waits = [self.arbiter.deadline]
+        if isinstance(self.arbiter, Arbiter):
+            waits.append(self.arbiter.wait_until)
+        if self._needs_flip:
+            waits.append(time.monotonic() + RETRY_S)
+        due = min((at for at in waits if at is not None), default=None)
+        if due is None or (self._timer is not None and self._timer_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        delay_s = max(0.0, due - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        epoch = self.arbiter.epoch
+        self.arbiter.tick(time.monotonic())
+        if self.arbiter.epoch != epoch:
+            self._note_cut()
+        if self._needs_flip:
+            self._try_move()
+        else:
+            self._kick()

@@ -1,0 +1,154 @@
+"""One of the two stacks behind a dual-run manager: built, started and closed so that no error of it gets out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from exchanges.structs.types import ConnectionState, ParsedMessage, Symbol
+from infrastructure.networking.websocket.migration.event import Side
+
+__all__ = ["Build", "Leg", "Stack"]
+
+OnMessage = Callable[[ParsedMessage], Awaitable[None]]
+OnState = Callable[[ConnectionState], Awaitable[None]]
+
+
+class Stack(Protocol):
+    """What both managers can do."""
+
+    async def initialize(self, symbols: Sequence[Symbol] | None = None, default_channels: Any = None) -> None:
+        """Start."""
+
+    async def subscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Ask for more symbols."""
+
+    async def unsubscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Give symbols up."""
+
+    async def send_message(self, message: dict[str, Any]) -> None:
+        """Send a JSON text frame."""
+
+    def is_connected(self) -> bool:
+        """Connected, and the socket open."""
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        """Counters."""
+
+    async def close(self) -> None:
+        """End everything."""
+
+
+Build = Callable[[OnMessage, OnState], Stack]
+
+
+class Leg:
+    """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself."""
+
+    def __init__(
+        self,
+        side: Side,
+        build: Build,
+        on_message: OnMessage,
+        on_state: OnState,
+        on_shed: Callable[[], None],
+        logger: logging.Logger,
+    ) -> None:
+        self.side = side
+        self.state = ConnectionState.DISCONNECTED
+        self.problem: str | None = None
+        self.errors = 0
+        self.stack: Stack | None = None
+        self._build = build
+        self._on_message = on_message
+        self._on_state = on_state
+        self._on_shed = on_shed
+        self._logger = logger
+        self._unasked: dict[Symbol, None] = {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the stack exists."""
+        return self.stack is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that the stack runs in, where it has one of its own."""
+        return getattr(self.stack, "pid", None)
+
+    def is_connected(self) -> bool:
+        """Whether the stack exists and says that it is connected."""
+        return self.stack is not None and self.stack.is_connected()
+
+    def build(self) -> None:
+        """Make the stack; whatever it raises is the caller's."""
+        if self.stack is None:
+            self.stack = self._build(self._on_message, self._note_state)
+            self.problem = None
+
+    async def start(self, symbols: Sequence[Symbol], channels: Any) -> None:
+        """Make the stack and let it connect; whatever it raises is the caller's."""
+        self.build()
+        assert self.stack is not None
+        await self.stack.initialize(symbols, channels)
+
+    async def try_start(self, symbols: Sequence[Symbol], channels: Any) -> None:
+        """As `start`, of a standby: what fails to import, construct or start is shed."""
+        try:
+            await self.start(symbols, channels)
+        except Exception as error:  # noqa: BLE001 - the standby's error never reaches the caller
+            await self.shed(f"{type(error).__name__}: {error}")
+
+    async def shed(self, reason: str | None) -> None:
+        """Close the stack and forget it; with a reason it is a failure, which is logged."""
+        if reason is not None:
+            self.problem = reason
+            self.errors += 1
+            self._logger.warning("%s stack shed: %s", self.side.value, reason)
+        stack, self.stack = self.stack, None
+        if reason is not None:
+            self._on_shed()
+        if stack is not None:
+            await self._quietly(stack.close())
+        self.state = ConnectionState.DISCONNECTED
+
+    async def try_subscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Of a standby: what it cannot ask for now is asked for when it is connected."""
+        self._unasked.update(dict.fromkeys(symbols))
+        await self._ask()
+
+    async def try_unsubscribe(self, symbols: Sequence[Symbol]) -> None:
+        """Of a standby."""
+        for symbol in symbols:
+            self._unasked.pop(symbol, None)
+        if self.stack is not None:
+            await self._quietly(self.stack.unsubscribe(symbols))
+
+    async def _ask(self) -> None:
+        symbols = list(self._unasked)
+        if symbols and self.is_connected() and self.stack is not None:
+            self._unasked.clear()
+            if not await self._quietly(self.stack.subscribe(symbols)):
+                self._unasked.update(dict.fromkeys(symbols))
+
+    async def _note_state(self, state: ConnectionState) -> None:
+        self.state = state
+        await self._on_state(state)
+        if state is ConnectionState.CONNECTED:
+            await self._ask()
+        problem = getattr(self.stack, "problem", None)
+        if state is ConnectionState.ERROR and problem is not None:
+            await self.shed(problem)
+
+    async def _quietly(self, step: Awaitable[None]) -> bool:
+        try:
+            await step
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the standby's error never reaches the caller
+            self.errors += 1
+            self._logger.warning("%s stack: %s", self.side.value, error)
+            return False
+        return True

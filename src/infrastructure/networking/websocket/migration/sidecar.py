@@ -1,0 +1,225 @@
+"""A stack in a process of its own, with the methods of a manager: what it does to itself, it does not do to us.
+
+The process is told what to do by lines on its standard input, and writes messages, states and answers into a ring. It
+is ended, and `problem` says why, when it dies, stops beating, grows beyond its memory or burns a core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import pickle
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchanges.structs.errors import ExchangeRestError
+from exchanges.structs.types import ConnectionState, ExchangeConfig, Symbol
+from infrastructure.networking.websocket.migration import stacks
+from infrastructure.networking.websocket.migration.leg import OnMessage, OnState
+from infrastructure.networking.websocket.migration.ring import Ring
+from infrastructure.networking.websocket.migration.vitals import SidecarLimits, Vitals
+
+__all__ = ["Sidecar", "StackSpec"]
+
+PROCESS = "infrastructure.networking.websocket.migration.sidecar_process"
+WATCH_S = 0.1
+DRAIN_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class StackSpec:
+    """Which stack to build, and the registries of builders as this process has them."""
+
+    architecture: str
+    config: ExchangeConfig
+    is_private: bool
+    options: dict[str, Any]
+    builders: dict[tuple[str, str], str] = field(default_factory=lambda: dict(stacks.BUILDERS))
+    units: dict[str, tuple[str, str]] = field(default_factory=lambda: dict(stacks.UNITS))
+
+
+def encode_line(content: Any) -> bytes:
+    """One line for the process."""
+    return base64.b64encode(pickle.dumps(content)) + b"\n"
+
+
+class Sidecar:
+    """The parent's end: a stack that happens to run elsewhere."""
+
+    def __init__(
+        self, spec: StackSpec, on_message: OnMessage, on_state: OnState, limits: SidecarLimits | None = None
+    ) -> None:
+        self.problem: str | None = None
+        self.limits = limits or SidecarLimits()
+        self._first_line = encode_line(spec)
+        self._on_message = on_message
+        self._on_state = on_state
+        self._state = ConnectionState.DISCONNECTED
+        self._metrics: dict[str, Any] = {}
+        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._ring: Ring | None = None
+        self._woken = asyncio.Event()
+        self._wake_fd = -1
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_closing = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process, once it is started."""
+        return None if self._process is None else self._process.pid
+
+    async def initialize(self, symbols: Sequence[Symbol] | None = None, default_channels: Any = None) -> None:
+        """Start the process; returns before the stack in it is built."""
+        self._ring = Ring.create(self.limits.ring_bytes)
+        self._wake_fd, its_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptors = (self._ring.descriptor, its_end)
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", PROCESS, *map(str, descriptors)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            pass_fds=descriptors,
+        )
+        os.close(its_end)
+        asyncio.get_running_loop().add_reader(self._wake_fd, self._on_wake)
+        self._write(self._first_line)
+        self._write(encode_line((0, "initialize", (list(symbols or ()), default_channels))))
+        self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch(self._process))]
+
+    async def subscribe(self, symbols: Sequence[Symbol]) -> None:
+        """As a manager's."""
+        await self._call("subscribe", list(symbols))
+
+    async def unsubscribe(self, symbols: Sequence[Symbol]) -> None:
+        """As a manager's."""
+        await self._call("unsubscribe", list(symbols))
+
+    async def send_message(self, message: dict[str, Any]) -> None:
+        """As a manager's; ExchangeRestError 503 when the process does not answer in time."""
+        await self._call("send_message", message)
+
+    def is_connected(self) -> bool:
+        """Whether the stack in the process last said so."""
+        return self.problem is None and self._state is ConnectionState.CONNECTED
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        """The counters as the process last told them, at most a second old."""
+        return dict(self._metrics)
+
+    async def close(self) -> None:
+        """Let the stack close and deliver its backlog; a process that does not end is killed."""
+        if self._is_closing or self._process is None or self._ring is None:
+            return
+        self._is_closing = True
+        process = self._process
+        self._write(encode_line((0, "close", ())))
+        try:
+            await asyncio.wait_for(process.wait(), 0 if self.problem else self.limits.close_s)
+        except TimeoutError:
+            _kill(process)
+            await process.wait()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+                await asyncio.wait({task})
+        if self.problem is None:
+            await self._hand_on(self._ring)
+        asyncio.get_running_loop().remove_reader(self._wake_fd)
+        os.close(self._wake_fd)
+        self._ring.close()
+        for answer in self._answers.values():
+            answer.cancel()
+
+    # To the process
+
+    def _write(self, line: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        if self._process.returncode is None:
+            self._process.stdin.write(line)
+
+    async def _call(self, name: str, argument: Any) -> None:
+        if self._process is None or self.problem is not None or self._is_closing:
+            raise ExchangeRestError(503, "WebSocket not connected")
+        number = max(self._answers, default=0) + 1
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._write(encode_line((number, name, (argument,))))
+            await asyncio.wait_for(answer, self.limits.answer_s)
+        except TimeoutError:
+            raise ExchangeRestError(503, f"{name}: the sidecar does not answer") from None
+        finally:
+            del self._answers[number]
+
+    # From the process
+
+    def _on_wake(self) -> None:
+        if not os.read(self._wake_fd, 4096):
+            # The process is gone.
+            asyncio.get_running_loop().remove_reader(self._wake_fd)
+        self._woken.set()
+
+    async def _drain(self) -> None:
+        """Hand on what comes; asleep, be woken by the process, or look again after a moment."""
+        ring = self._ring
+        assert ring is not None
+        while True:
+            await self._hand_on(ring)
+            self._woken.clear()
+            ring.note_sleep(True)
+            if not ring.has_records():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_S):
+                        await self._woken.wait()
+            ring.note_sleep(False)
+
+    async def _hand_on(self, ring: Ring) -> None:
+        for payload, _, _ in ring.read():
+            kind, content = pickle.loads(payload)
+            if kind == "message":
+                await self._on_message(content)
+            elif kind == "state":
+                self._state = content
+                await self._on_state(content)
+            elif kind == "metrics":
+                self._metrics = content
+            elif kind == "failed":
+                self.problem = content
+            elif kind == "answer":
+                self._settle(*content)
+
+    def _settle(self, number: int, failure: tuple[int, str] | None) -> None:
+        answer = self._answers.get(number)
+        if answer is None or answer.done():
+            if number == 0 and failure is not None:
+                self.problem = failure[1]
+        elif failure is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(ExchangeRestError(*failure))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """End the process when it does harm or is of no use any more, and say why."""
+        vitals = Vitals(self.limits)
+        while self.problem is None:
+            await asyncio.sleep(WATCH_S)
+            if self._is_closing:
+                return
+            if process.returncode is not None:
+                self.problem = self.problem or f"the sidecar ended with code {process.returncode}"
+            elif self._ring is not None:
+                self.problem = self.problem or vitals.trouble(process.pid, self._ring.beat, time.monotonic())
+        _kill(process)
+        self._state = ConnectionState.ERROR
+        await self._on_state(ConnectionState.ERROR)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
