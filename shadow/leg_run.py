@@ -98,10 +98,10 @@ class LegRun:
         """Walk through the whole leg; a failing subject shortens it, the other side's data are kept."""
         await self._mark("leg-begin", "", {})
         await self._venue.ask(
-            {"cmd": "leg", "leg": self.leg.leg, "pair": list(self.leg.roles)}, _done("leg"), timeout_s=10
+            {"cmd": "leg", "leg": self.leg.leg, "pair": list(self.leg.order)}, _done("leg"), timeout_s=10
         )
         try:
-            for role in self.leg.roles:
+            for role in self.leg.order:
                 self.subjects[role] = await self._start(role)
             await self._until_ready()
             await self._phases()

@@ -8,7 +8,7 @@ from typing import Literal
 from shadow.verdict.calibration import Calibration, calibrate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Fact, six_digits
-from shadow.verdict.metrics import JudgedMetric, alphas_of, judge_metric
+from shadow.verdict.metrics import JudgedMetric, Power, alphas_of, judge_metric
 from shadow.verdict.triggers import TriggerLine, trigger_lines, worst_of
 
 __all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
@@ -37,7 +37,8 @@ def assess(evidence: Evidence, limits: Checklist) -> Assessment:
     """
     alphas = alphas_of(evidence.metrics, limits)
     calibration = calibrate(evidence, alphas, limits)
-    metrics = [judge_metric(m, alphas.get(m.id, 0.0), calibration.gate(m.id), limits) for m in evidence.metrics]
+    power = Power(limits.release.detect, evidence.short) if evidence.grade == "release" else None
+    metrics = [judge_metric(m, alphas.get(m.id, 0.0), calibration.gate(m.id), limits, power) for m in evidence.metrics]
     facts = evidence.facts + [
         Fact(_trigger_of(metric, limits), f"{metric.id}: {metric.note}", metric.id)
         for metric in metrics
