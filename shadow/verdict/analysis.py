@@ -30,6 +30,7 @@ def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, An
     return {
         "schema": 1,
         "forest": _forest(assessment),
+        "sequential": assessment.watch.rows(),
         "blocks": {connection: _blocks(collected, connection) for connection in collected.plan.connections},
         "tails": {connection: _tails(collected, connection) for connection in collected.plan.connections},
         "timeline": _timeline(collected),

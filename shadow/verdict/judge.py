@@ -30,6 +30,7 @@ from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.targets import TargetData, target_lines
 from shadow.verdict.timeline import Timeline, read_marks
+from shadow.verdict.watched import watched_of
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
@@ -104,6 +105,7 @@ def judge_diffs(
         "conservation": {"ok": bool(diffs) and all(diff.conserved for diff in diffs.values())},
         "coverage": _coverage(evidence, collected.main, timeline),
         "calibration": assessment.calibration.as_json(),
+        "sequential": assessment.watch.as_json(),
         "targets": target_lines(limits.target, measured, limits.session.margin),
         "known": _known(known, collected.main),
         "not_judged": [metric.id for metric in assessment.metrics if metric.verdict == "NOT_JUDGED"],
@@ -135,6 +137,7 @@ def gather(collected: Collected) -> Evidence:
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
         short=plan.short,
+        watched=watched_of(collected) if calibrated else [],
         interrupted=bool(timeline.interrupted or manifest_reason),
         frames_sent=main.frames_sent if main else 0,
         frames_accounted=main.frames_accounted if main else 0,
