@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import orjson
 
 from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
-from shadow.plan import CLOSES, WARM_UP_S, Leg, Phase
+from shadow.plan import WARM_UP_S, Leg, Phase
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 
 __all__ = ["LegRun", "Listener", "Subject"]
@@ -218,7 +218,7 @@ class LegRun:
             await self._venue.ask(command, _done("capacity"), timeout_s=CAPACITY_TIMES * phase.seconds + 60)
             await self._drain()
         elif phase.phase == "connect":
-            command = {"cmd": "connect", "closes": CLOSES, "seconds": phase.seconds}
+            command = {"cmd": "connect", "closes": phase.closes, "seconds": phase.seconds}
             await self._venue.ask(command, _done("connect"), timeout_s=phase.seconds + 60)
         else:
             await self._venue.ask({"cmd": "replay"}, _done("replay"), timeout_s=REPLAY_S)

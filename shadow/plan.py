@@ -57,12 +57,14 @@ AA_ROLES = ("legacy", "legacy2")
 class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     """One measured stretch of a leg; `seconds` is 0 for a replay, which ends with its capture.
 
-    `rate` is the frames/s per side of a step of the capacity mode, 0 where the session's own rate holds.
+    `rate` is the frames/s per side of a step of the capacity mode, 0 where the session's own rate holds; `closes` is
+    how often each side of a connection is closed in a connect phase, at most.
     """
 
     phase: str
     seconds: float
     rate: int = 0
+    closes: int = CLOSES
 
 
 class Leg(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,15 +12,16 @@ from typing import Any
 
 import msgspec
 
-from shadow.plan import AA_ROLES, BLOCK_S, MAIN_ROLES, Leg, Phase, Plan
+from shadow.plan import AA_ROLES, BLOCK_S, CLOSES, MAIN_ROLES, Leg, Phase, Plan
 
-__all__ = ["CAP_S", "LONG_S", "Lengths", "Need", "Power", "first_plan", "fit", "lack_of", "release_plan"]
+__all__ = ["CAP_S", "LONG_ROUNDS", "LONG_S", "Lengths", "Need", "Power", "first_plan", "fit", "lack_of", "release_plan"]
 
 CAP_S = 3600.0
 LONG_S = 300.0
 """Sessions from here on have LONG_BLOCK_S and LONG_ROUNDS, shorter ones half as many restarts and short blocks."""
 LONG_BLOCK_S = 2.0
 LONG_ROUNDS, SHORT_ROUNDS = 4, 2
+PHASES = ("paired", "burst", "connect")
 
 
 class Lengths(msgspec.Struct, frozen=True):
@@ -132,14 +133,17 @@ def _minutes(seconds: float) -> float:
 def _lengths(needs: Sequence[Need]) -> Lengths:
     """Seconds of a leg's phases that give every need its sum, whole blocks, and no less than the least."""
     aa_legs, main_legs = 2 * LONG_ROUNDS - 1, 2 * LONG_ROUNDS
-    paired = [need for need in needs if need.phase == "paired"]
-    burst = [need for need in needs if need.phase == "burst"]
+    paired, burst, connect = ([need for need in needs if need.phase == name] for name in PHASES)
     return msgspec.structs.replace(
         LEAST,
         aa_paired=_share([need.aa_s - FIRST_PAIRED_S for need in paired], aa_legs, LEAST.aa_paired),
         aa_burst=_share([need.aa_s - FIRST_BURST_S for need in burst], aa_legs, LEAST.aa_burst),
         paired=_share([need.main_s for need in paired], main_legs, LEAST.paired),
         burst=_share([need.main_s for need in burst], main_legs, LEAST.burst),
+        connect=max(
+            _share([need.aa_s - LEAST.connect for need in connect], aa_legs, LEAST.connect),
+            _share([need.main_s for need in connect], main_legs, LEAST.connect),
+        ),
     )
 
 
@@ -181,8 +185,9 @@ def _legs(lengths: Lengths, rounds: int) -> tuple[Leg, ...]:
 
 
 def _phases(paired: float, burst: float, connect: float) -> tuple[Phase, ...]:
-    lengths = {"paired": paired, "burst": burst, "connect": connect}
-    return tuple(Phase(name, round(seconds, 3)) for name, seconds in lengths.items())
+    closes = max(CLOSES, int(CLOSES * connect / LEAST.connect))
+    lengths = Phase("paired", round(paired, 3)), Phase("burst", round(burst, 3))
+    return (*lengths, Phase("connect", round(connect, 3), closes=closes))
 
 
 def _sized(lengths: Lengths) -> Plan:

@@ -75,8 +75,11 @@ class Collected:
         """The comparison of legacy with new, all its legs as one."""
         return as_one([self.diffs[leg] for leg in self.main_legs]) if self.main_legs else None
 
-    def comparison(self, legs: Sequence[str]) -> list[Measured]:
-        """Every metric of some legs taken together: those of the comparison or the A/A legs."""
+    def comparison(self, legs: Sequence[str], *, pilot: bool = False) -> list[Measured]:
+        """Every metric of some legs taken together: those of the comparison or the A/A legs.
+
+        `pilot`: of a single leg of grade release, with single closes as the unit of connect times.
+        """
         legs = [leg for leg in legs if leg in self.diffs]
         out = self._latency(legs)
         cells: dict[tuple[str, str], list[ServicePair]] = defaultdict(list)
@@ -89,7 +92,9 @@ class Collected:
         if self.plan.release or "main" in legs:
             for connection in self.plan.connections:
                 parts = [self._recovered_in(leg, connection) for leg in legs]
-                out += connect_metrics(connection, parts, by_leg=self.plan.release)
+                out += connect_metrics(
+                    connection, parts, release=self.plan.release, by_leg=self.plan.release and not pilot
+                )
         return out
 
     def facts_only(self) -> list[Measured]:

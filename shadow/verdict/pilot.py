@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from shadow.release_plan import Need
+from shadow.release_plan import LONG_ROUNDS, Need
 from shadow.stats.power import blocks_needed
 from shadow.verdict.checklist import Checklist, load_checklist
 from shadow.verdict.evidence import Measured
@@ -17,8 +17,11 @@ from shadow.verdict.metrics import alphas_of
 
 __all__ = ["needs_of", "read_needs"]
 
-PHASES = {"latency": "paired", "service": "burst"}
-"""The phase that gives a family its blocks; CPU, memory and connect times have a leg as their unit."""
+PHASES = {
+    "latency": "paired", "service": "burst", "connect": "connect", "subscribe": "connect", "auth": "connect",
+    "stability": "connect",
+}  # fmt: skip
+"""The phase that gives a family its values; CPU and memory have but one a leg, how legs differ one cannot say."""
 
 
 async def read_needs(folder: Path, leg: str) -> list[Need]:
@@ -40,19 +43,19 @@ def _read(folder: Path, leg: str) -> list[Need]:
     plan = PlanView(run.session)
     timeline = read_marks(run.table("marks").to_pylist())
     collected = Collected(run, plan, timeline, {leg: diff_leg(run, leg, plan.roles(leg))}, limits)
-    seconds = {phase: plan.seconds(leg, phase) for phase in ("paired", "burst")}
-    return needs_of(collected.comparison([leg]), seconds, limits)
+    seconds = {phase: plan.seconds(leg, phase) for phase in set(PHASES.values())}
+    return needs_of(collected.comparison([leg], pilot=True), seconds, limits)
 
 
 def needs_of(measured: Sequence[Measured], seconds: Mapping[str, float], limits: Checklist) -> list[Need]:
     """What each declared metric with blocks needs, from its noise in a phase of so many seconds.
 
     Enough blocks, as if independent with the long-run deviation, that with the planned power equal sides lie wholly
-    within half the margin (A/A gate, two-sided) and pass, and that a stack worse by `release.detect` is confirmed. A
-    metric without a figure asks for more than there is.
+    within half the margin (A/A gate, two-sided) and pass, and that a stack worse by `release.detect` is confirmed.
+    Connect times will be known from their legs' means alone. A metric without a figure asks for more than there is.
     """
     alphas = alphas_of(list(measured), limits)
-    wanted = [m for m in measured if m.declared and m.id.partition(".")[0] in PHASES]
+    wanted = [m for m in measured if m.declared and m.census is None and m.id.partition(".")[0] in PHASES]
     return [_need(m, alphas[m.id], seconds[PHASES[m.id.partition(".")[0]]], limits) for m in wanted]
 
 
@@ -63,8 +66,8 @@ def _need(metric: Measured, alpha: float, phase_s: float, limits: Checklist) -> 
     session, release = limits.session, limits.release
     deviation = max(metric.estimate.se * math.sqrt(metric.estimate.n), 1e-6)
     block_s = phase_s / metric.blocks
-    both_sides = (1 + release.power) / 2
-    aa = blocks_needed(deviation, 1.0, session.aa_margin, session.aa_alpha, both_sides)
-    passes = blocks_needed(deviation, 1.0, session.margin, session.pass_alpha, release.power)
-    fires = blocks_needed(deviation, release.detect, session.margin, alpha, release.power)
+    both_sides, df = (1 + release.power) / 2, 2 * LONG_ROUNDS - 1 if phase == "connect" else math.inf
+    aa = blocks_needed(deviation, 1.0, session.aa_margin, session.aa_alpha, both_sides, df)
+    passes = blocks_needed(deviation, 1.0, session.margin, session.pass_alpha, release.power, df)
+    fires = blocks_needed(deviation, release.detect, session.margin, alpha, release.power, df)
     return Need(metric.id, phase, aa * block_s, max(passes, fires) * block_s)

@@ -176,19 +176,22 @@ _PARTS = {
 Sides = tuple[Sequence[Recovery | None], Sequence[Recovery | None]]
 
 
-def connect_metrics(connection: str, legs: Sequence[Sides], *, by_leg: bool = False) -> list[Measured]:
+def connect_metrics(
+    connection: str, legs: Sequence[Sides], *, release: bool = False, by_leg: bool = False
+) -> list[Measured]:
     """Reconnect gap, connect and subscribe time after the forced closes of some legs; at grade release auth time.
 
     Each leg brings (legacy, new), paired in order; n is the number of pairs. connect.time: forced close to the next
     open socket. subscribe.time: open socket to all confirmed. auth.time: open socket to the first confirmation.
-    stability.reconnect_gap: close to all confirmed. `by_leg` (grade release): a leg is one value, and the times are
-    declared; else a close is.
+    stability.reconnect_gap: close to all confirmed. `release`: the times are declared; `by_leg`: a leg is one value,
+    else a close is.
     """
     came = [one for _, new in legs for one in new]
     closes, lost = len(came), sum(one is None for one in came)
     note = f"{lost} of {closes} closes without a recovery" if lost else ""
-    names = [name for name in _PARTS if name != "auth.time" or (by_leg and connection.endswith(".private"))]
-    return [_connect_metric(f"{name}.{connection}", _PARTS[name], legs, closes, note, by_leg) for name in names]
+    names = [name for name in _PARTS if name != "auth.time" or (release and connection.endswith(".private"))]
+    metrics = [_connect_metric(f"{name}.{connection}", _PARTS[name], legs, closes, note, by_leg) for name in names]
+    return [replace(metric, declared=True, weight="pooled") for metric in metrics] if release else metrics
 
 
 def _connect_metric(name: str, part: str, legs: Sequence[Sides], closes: int, note: str, by_leg: bool) -> Measured:
@@ -198,8 +201,7 @@ def _connect_metric(name: str, part: str, legs: Sequence[Sides], closes: int, no
     ratios = [np.log(leg[:, 1] / leg[:, 0]) for leg in sides if len(leg)]
     y = np.array([leg.mean() for leg in ratios]) if by_leg else np.concatenate([*ratios, np.empty(0)])
     units = len(legs) if by_leg else closes
-    metric = Measured(name, "ns", legacy, new, estimate_mean(y), len(every), len(y), units, note=note)
-    return replace(metric, declared=True, weight="pooled", by_leg=True) if by_leg else metric
+    return Measured(name, "ns", legacy, new, estimate_mean(y), len(every), len(y), units, note=note, by_leg=by_leg)
 
 
 def _sides(leg: Sides, part: str) -> npt.NDArray[np.float64]:

@@ -49,12 +49,15 @@ def test_every_metric_gets_what_it_needs() -> None:
         Need("latency.x.typical", "paired", 10.0, 20.0),
         Need("latency.x.p99", "paired", 500.0, 300.0),
         Need("service.x", "burst", 130.0, 161.0),
+        Need("connect.time.x", "connect", 30.0, 48.0),
     ]
     plan, power = fit(needs)
     assert seconds(plan, "aa", "paired") >= 500.0
     assert seconds(plan, "main", "paired") >= 300.0
     assert seconds(plan, "main", "burst") >= 161.0
-    assert all(p.seconds % 2 == 0 for leg in plan.legs[1:-1] for p in leg.phases if p.phase != "connect")
+    assert seconds(plan, "main", "connect") >= 48.0
+    assert [p.closes for p in plan.legs[1].phases][2] == int(20 * 6.0 / 3.5)
+    assert all(p.seconds % 2 == 0 for leg in plan.legs[1:-1] for p in leg.phases)
     assert (power.longest, power.short) == ("latency.x.p99", {})
     assert power.needed_s == pytest.approx(plan.measured_s)
     assert "latency.x.p99 asks for most" in power.sentence(plan.measured_s)

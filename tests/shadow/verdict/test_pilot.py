@@ -13,7 +13,7 @@ from shadow.verdict.evidence import Measured
 from shadow.verdict.pilot import needs_of
 
 LIMITS = load_checklist()
-SECONDS = {"paired": 30.0, "burst": 12.0}
+SECONDS = {"paired": 30.0, "burst": 12.0, "connect": 3.5}
 
 
 def metric(name: str, estimate: Estimate | None, blocks: int, *, declared: bool = True) -> Measured:
@@ -57,6 +57,12 @@ def test_a_session_of_that_length_passes_with_the_planned_power() -> None:
 def test_without_a_figure_a_metric_asks_for_more_than_there_is() -> None:
     [need] = needs_of([metric("latency.x.p99", None, 15)], SECONDS, LIMITS)
     assert math.isinf(need.aa_s)
+
+
+def test_connect_times_ask_for_more_since_they_will_be_known_from_eight_legs() -> None:
+    """t of 7 degrees of freedom: ((1.8946 + 1.4149) 0.1 / ln 1.05)^2 = 46.01 closes, of 20 in 3.5 s."""
+    [need] = needs_of([metric("connect.time.x", noisy(0.1, 20), 20)], SECONDS, LIMITS)
+    assert (need.phase, need.aa_s) == ("connect", pytest.approx(47 * 3.5 / 20))
 
 
 def test_only_declared_metrics_with_blocks_ask() -> None:
