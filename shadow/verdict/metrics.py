@@ -92,7 +92,8 @@ def judge_metric(
     if metric.census is not None:
         return _judge_census(metric, gate)
     if metric.estimate is None:
-        note = metric.note or "no data"
+        short = power.short.get(metric.id, "") if power is not None else ""
+        note = "; ".join(part for part in (short, metric.note) if part) or "no data"
         verdict: MetricVerdict = "HOLD" if metric.declared else "NOT_JUDGED"
         return JudgedMetric(metric, Range(None, None, None), verdict, None, note, gate)
     session = limits.session

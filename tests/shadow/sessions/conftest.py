@@ -184,6 +184,7 @@ LIVE = {
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "renewed": (*RENEWED, "--new", faulty("connections_are_renewed_soon")),
     "renewed with copies": (*RENEWED, "--new", faulty("copies_of_a_renewal_are_delivered")),
+    "at grade release": ("--grade", "release"),
     "known": ("--new", relay("drop"), "--known", "2999-01-01.toml"),
     "known but expired": ("--new", relay("drop"), "--known", "2020-01-01.toml"),
 }
