@@ -109,21 +109,22 @@ def first_plan() -> Plan:
 
 
 def fit(needs: Sequence[Need], cap_s: float = CAP_S) -> tuple[Plan, Power]:
-    """The plan that gives every metric what it needs, or as much of it as the cap leaves."""
+    """The plan that gives every metric what it needs.
+
+    Beyond the cap the modest ones get theirs first, and those that do not fit what is left of it.
+    """
     told = [need for need in needs if math.isfinite(need.aa_s + need.main_s)]
-    lengths = _lengths(told)
-    plan = _sized(lengths)
-    needed_s = plan.measured_s
-    if needed_s > cap_s:
-        lengths = _capped(lengths, cap_s)
-        plan = _sized(lengths)
     alone = {need.metric: _sized(_lengths([need])).measured_s for need in told}
+    met: list[Need] = []
+    for need in sorted(told, key=lambda need: alone[need.metric]):
+        if _sized(_lengths([*met, need])).measured_s <= cap_s:
+            met.append(need)
     short: dict[str, float | None] = {need.metric: None for need in needs if need.metric not in alone}
-    # what one metric alone would need may be under the cap, and what it needs beside all others beyond it
-    least_s = cap_s if needed_s > cap_s else 0.0
-    short |= {need.metric: _minutes(max(alone[need.metric], least_s)) for need in told if not _is_met(need, lengths)}
+    short |= {need.metric: _minutes(_sized(_lengths([*met, need])).measured_s) for need in told if need not in met}
+    needed_s = _sized(_lengths(told)).measured_s
+    lengths = _lengths(told) if needed_s <= cap_s else _capped(_lengths(met), _lengths(told), cap_s)
     longest = max(alone, key=lambda metric: alone[metric], default="")
-    return plan, Power(round(needed_s, 3), cap_s, longest, short)
+    return _sized(lengths), Power(round(needed_s, 3), cap_s, longest, short)
 
 
 def _minutes(seconds: float) -> float:
@@ -152,22 +153,15 @@ def _share(sums: Sequence[float], legs: int, least: float) -> float:
     return max(least, math.ceil(max(sums, default=0.0) / legs / LONG_BLOCK_S) * LONG_BLOCK_S)
 
 
-def _capped(lengths: Lengths, cap_s: float) -> Lengths:
-    """What goes beyond the least shrunk alike, to whole blocks, so that the session ends within the cap."""
-    fixed = _sized(LEAST).measured_s
-    more = _sized(lengths).measured_s - fixed
-    factor = (cap_s - fixed) / more
+def _capped(given: Lengths, wanted: Lengths, cap_s: float) -> Lengths:
+    """What is wanted beyond what is given shrunk alike, to whole blocks, so that the session ends within the cap."""
+    fixed, more = _sized(given).measured_s, _sized(wanted).measured_s
+    factor = max(0.0, (cap_s - fixed) / (more - fixed))
     grown = [
-        least + math.floor((part - least) * factor / LONG_BLOCK_S) * LONG_BLOCK_S
-        for least, part in zip(msgspec.structs.astuple(LEAST), msgspec.structs.astuple(lengths), strict=True)
+        part + math.floor((want - part) * factor / LONG_BLOCK_S) * LONG_BLOCK_S
+        for part, want in zip(msgspec.structs.astuple(given), msgspec.structs.astuple(wanted), strict=True)
     ]
     return Lengths(*grown)
-
-
-def _is_met(need: Need, lengths: Lengths) -> bool:
-    wanted = _lengths([need])
-    pairs = zip(msgspec.structs.astuple(wanted), msgspec.structs.astuple(lengths), strict=True)
-    return all(part <= given for part, given in pairs)
 
 
 def _legs(lengths: Lengths, rounds: int) -> tuple[Leg, ...]:

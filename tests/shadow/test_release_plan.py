@@ -64,10 +64,11 @@ def test_every_metric_gets_what_it_needs() -> None:
 
 
 def test_beyond_the_cap_the_session_ends_in_time_and_names_whose_power_does_not_suffice() -> None:
-    plan, power = fit([Need("latency.x.p99", "paired", 4000.0, 1500.0), Need("service.x", "burst", 60.0, 40.0)])
+    plan, power = fit([Need("latency.x.p99", "paired", 4000.0, 1500.0), Need("service.x", "burst", 90.0, 200.0)])
     assert CAP_S - 120 < plan.measured_s <= CAP_S
     assert set(power.short) == {"latency.x.p99"}
     assert power.short["latency.x.p99"] == math.ceil(power.needed_s / 60) > 60
+    assert seconds(plan, "main", "burst") >= 200.0  # who fits the cap gets all of it
     assert "latency.x.p99 will be HOLD: its power needs a session of" in power.sentence(plan.measured_s)
 
 

@@ -105,7 +105,8 @@ def test_a_session_works_its_length_out_and_says_so(tmp_path: Path, monkeypatch:
         {"phase": "burst", "seconds": 4.0},
         {"phase": "connect", "seconds": 1.0},
     ]
-    assert 80.0 < session["duration_s"] == pytest.approx(listening.total_s, abs=0.01) <= 100.0
+    assert 70.0 < session["duration_s"] <= 100.0
+    assert session["duration_s"] == pytest.approx(listening.total_s)
     assert session["power"]["needed_s"] > 100.0
     [said] = [note for note in listening.notes if note.startswith("release: 2 min")]
     verdict = judge(RunData(folder)).verdict
