@@ -32,7 +32,7 @@ class Power:
         if metric in self.short:
             return self.short[metric]
         if (six_digits(detectable) or math.inf) > self.detect:
-            return f"its power does not suffice: it could have confirmed {detectable:.3g}, release asks {self.detect:g}"
+            return f"its power does not suffice: it could have confirmed {detectable:.4g}, release asks {self.detect:g}"
         return ""
 
 

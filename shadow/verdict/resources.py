@@ -61,32 +61,28 @@ def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: b
 
     `by_leg`: a leg is one value, the mean of its blocks' ln(new / legacy).
     """
-    if by_leg:
-        return _cpu_by_leg(parts, events)
-    legacy = np.concatenate([part[0] for part in parts]) if parts else np.empty(0)
-    new = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
-    kept = np.isfinite(legacy) & np.isfinite(new) & (legacy > 0) & (new > 0)
-    if not kept.any():
-        return Measured("cpu.per_message", "ns", None, None, declared=True, weight="pooled", blocks_declared=len(kept))
-    a, b = legacy[kept], new[kept]
-    estimate = estimate_mean(np.log(b / a))
-    return Measured(
-        "cpu.per_message", "ns", float(np.median(a)), float(np.median(b)), estimate, events, int(kept.sum()),
-        len(kept), True, "pooled",
-    )  # fmt: skip
-
-
-def _cpu_by_leg(parts: Sequence[tuple[Floats, Floats]], events: int) -> Measured:
-    legs = [cpu_metric([part], events=events) for part in parts]
-    found = [leg for leg in legs if leg.estimate is not None and leg.legacy and leg.new]
-    nothing = Measured("cpu.per_message", "ns", None, None, declared=True, weight="pooled", by_leg=True)
-    if not found:
-        return replace(nothing, blocks_declared=len(legs))
-    y = np.array([leg.estimate.mean for leg in found if leg.estimate is not None])
-    legacy, new = (float(np.median([getattr(leg, side) for leg in found])) for side in ("legacy", "new"))
-    return replace(
-        nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=events, blocks=len(y), blocks_declared=len(legs)
+    legs = [_told(*part) for part in parts]
+    kept = [leg for leg in legs if len(leg)]
+    declared = len(legs) if by_leg else sum(len(part[0]) for part in parts)
+    nothing = Measured(
+        "cpu.per_message", "ns", None, None, declared=True, weight="pooled", blocks_declared=declared, by_leg=by_leg
     )
+    if not kept:
+        return nothing
+    every = np.concatenate(kept)
+    y = np.array([_log_ratio(leg).mean() for leg in kept]) if by_leg else _log_ratio(every)
+    legacy, new = (float(side) for side in np.median(every, axis=0))
+    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=events, blocks=len(y))
+
+
+def _told(legacy: Floats, new: Floats) -> Floats:
+    """[block, side] of the blocks in which both sides have a figure."""
+    both = np.column_stack([legacy, new])
+    return np.asarray(both[np.isfinite(both).all(axis=1) & (both > 0).all(axis=1)])
+
+
+def _log_ratio(blocks: Floats) -> Floats:
+    return np.asarray(np.log(blocks[:, 1] / blocks[:, 0]))
 
 
 def memory_by_leg(legs: Sequence[Measured], declared: int, limits: Memory, alpha: float) -> Measured:
