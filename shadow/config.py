@@ -16,7 +16,7 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import Plan, capacity_plan, make_plan, replay_plan
+from shadow.plan import MAIN_ROLES, Plan, capacity_plan, make_plan, replay_plan
 from shadow.release_plan import first_plan, release_plan
 
 __all__ = [
@@ -226,7 +226,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
         faults = [parse_fault(spec) for spec in self.faults]
         check_faults(faults, self.connections, ("legacy", "new"))
-        leg_s = max(leg.measured_s for leg in self.plan().legs)
+        leg_s = max(leg.measured_s for leg in self.plan().legs if leg.roles == MAIN_ROLES)
         for fault, spec in zip(faults, self.faults, strict=True):
             if fault.at_s >= leg_s:
                 raise UsageError(
