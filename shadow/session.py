@@ -29,6 +29,8 @@ __all__ = ["Session", "run_session"]
 
 READY_S = 30.0
 FINISH_S = 120.0
+FINISH_SHARE = 0.2
+"""Of the measured time: what an hour wrote takes longer to compact than what a minute did."""
 ROLES = ("legacy", "new", "legacy2")
 CONTROL_SHARE = 0.30
 PIPE_BYTES = 1024 * 1024
@@ -254,8 +256,9 @@ class Session:
                 row = [perf_counter_ns(), "", "", "interrupted", orjson.dumps({"reason": interrupted}).decode()]
                 with contextlib.suppress(ChildDied):
                     await self._recorder.send({"cmd": "mark", "row": row})
+            patience_s = max(FINISH_S, self.plan.measured_s * FINISH_SHARE)
             try:
-                await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=FINISH_S)
+                await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=patience_s)
             except (ChildDied, TimeoutError):
                 interrupted = interrupted or "the recorder could not finish"
             await self._recorder.end()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from shadow.diff.codes import Difference
 
 MakeRun = Callable[..., Any]
@@ -38,6 +40,7 @@ def test_a_stack_like_legacy_ships_where_power_suffices_and_is_hold_where_the_pl
     )
 
 
+@pytest.mark.checklist("R.1", "R.3")
 def test_what_is_worse_in_every_leg_rolls_back_metric_by_metric(made_up: MakeRun) -> None:
     verdict = made_up(**QUIET, cpu=1.3, uss=1.4, gap=1.5, latency=1.3).judge().verdict
     assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "performance"), verdict["reason"]
