@@ -145,7 +145,7 @@ def _ratio_panel(axes: Axes, blocks: list[tuple[str, float, float]], span: tuple
     axes.axhline(math.log(1.10), color=BAD, linewidth=0.9, linestyle=(0, (4, 3)))
     for leg in dict.fromkeys(leg for leg, _, _ in blocks):
         own = thin([(t, y) for name, t, y in blocks if name == leg])
-        colour = NEW if leg == "main" else AA
+        colour = NEW if leg.startswith("main") else AA
         axes.plot([t for t, _ in own], [y for _, y in own], "o", markersize=2.4, color=colour, alpha=0.6)
         times, means, widths = _band(own)
         axes.fill_between(
@@ -186,7 +186,7 @@ def mark_legs(axes: Axes, data: ReportInput) -> None:
         first = phase.leg not in seen
         seen.add(phase.leg)
         axes.axvline(begin, color=AA if first else GRID, linewidth=0.9 if first else 0.7)
-        if first or (phase.leg == "main" and begin - last_label > (high - low) * 0.09):
+        if first or (phase.leg.startswith("main") and begin - last_label > (high - low) * 0.09):
             text = phase.leg if first else phase.phase
             axes.annotate(
                 shorten(text, 10),

@@ -111,12 +111,12 @@ def differences(data: ReportInput) -> list[DifferenceLine]:
 
 def _difference(data: ReportInput, row: DifferenceRow) -> DifferenceLine:
     same = [other for other in data.differences if _same(other, row)]
-    own = [other for other in same if other.leg in (None, "main") and other.side == row.side]
+    own = [other for other in same if (other.leg or "main").startswith("main") and other.side == row.side]
     floor = sum(other.count or 0 for other in same if (other.leg or "").startswith("aa"))
     severity = row.severity or next((o.severity for o in own if o.severity), None)
     fields = sorted({other.field for other in [row, *own] if other.field})
     samples = [s for s in data.analysis.samples if _same(s, row) and s.side == row.side]
-    samples = [sample for sample in samples if sample.leg in (None, "main")]
+    samples = [sample for sample in samples if (sample.leg or "main").startswith("main")]
     return DifferenceLine(
         code=row.code,
         side=row.side,
@@ -158,7 +158,7 @@ def outages_table(data: ReportInput) -> Table:
     found: dict[tuple[str, str, str], list[float | None]] = {}
     for outage in outages(data.analysis):
         lasted = None if outage.end_s is None else outage.end_s - outage.begin_s
-        if outage.leg == "main":
+        if outage.leg.startswith("main"):
             found.setdefault((outage.connection, outage.role, outage.kind), []).append(lasted)
     rows = []
     for (connection, role, kind), spans in sorted(found.items()):

@@ -16,7 +16,8 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import Plan, capacity_plan, make_plan, replay_plan
+from shadow.plan import MAIN_ROLES, Plan, capacity_plan, make_plan, replay_plan
+from shadow.release_plan import first_plan, release_plan
 
 __all__ = [
     "CHANNELS",
@@ -98,6 +99,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     feed: str = "sim"
     profile: str = "default"
     duration_s: float = QUICK_S
+    is_sized_by_noise: bool = False
+    """At grade release: the length is worked out from the noise of the first calibration, whatever duration_s says."""
     rate: int = DEFAULT_RATE
     unpaced: bool = False
     time_scale: float = 1.0
@@ -136,20 +139,23 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """The legs and phases of this session."""
         if self.is_replay:
             return replay_plan()
+        if self.is_sized_by_noise:
+            return first_plan()
         if self.is_capacity:
             return capacity_plan(self.duration_s)
+        if self.grade == "release":
+            return release_plan(self.duration_s, calibration=self.calibration)
         return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
 
     def validate(self) -> None:
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
         self._check_feed()
+        self._check_grade()
         self._check_names()
         for role, argv in self.commands().items():
             if not argv or shutil.which(argv[0], path=subject_environment()["PATH"]) is None:
                 name = argv[0] if argv else "(empty)"
                 raise UsageError(f"--{role} {name}: command not found; give a program on the PATH or its full path")
-        if self.grade != "quick":
-            raise UsageError(f"--grade {self.grade} is not built yet; use --grade quick")
         if self.known is not None:
             from shadow.diff.known import load_known
 
@@ -177,6 +183,13 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             self._adopt_capture()
         elif self.feed != "sim":
             raise UsageError(f"--feed {self.feed!r} is unknown; use sim, capture:PATH or live")
+
+    def _check_grade(self) -> None:
+        if self.grade == "release" and (self.is_replay or self.is_capacity):
+            other = "--feed capture" if self.is_replay else "--rate max"
+            raise UsageError(f"--grade release does not go with {other}, which judges no latency; use --grade quick")
+        if self.is_sized_by_noise and not self.calibration:
+            raise UsageError("--no-calibration leaves no noise to work the length out from; give --duration as well")
 
     def _adopt_capture(self) -> None:
         from shadow.venue.sources.capture import load_capture
@@ -213,7 +226,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
         faults = [parse_fault(spec) for spec in self.faults]
         check_faults(faults, self.connections, ("legacy", "new"))
-        leg_s = max(leg.measured_s for leg in self.plan().legs)
+        leg_s = max(leg.measured_s for leg in self.plan().legs if leg.roles == MAIN_ROLES)
         for fault, spec in zip(faults, self.faults, strict=True):
             if fault.at_s >= leg_s:
                 raise UsageError(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import orjson
 
 from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
-from shadow.plan import CLOSES, WARM_UP_S, Leg, Phase
+from shadow.plan import WARM_UP_S, Leg, Phase
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 
 __all__ = ["LegRun", "Listener", "Subject"]
@@ -98,11 +98,11 @@ class LegRun:
         """Walk through the whole leg; a failing subject shortens it, the other side's data are kept."""
         await self._mark("leg-begin", "", {})
         await self._venue.ask(
-            {"cmd": "leg", "leg": self.leg.leg, "pair": list(self.leg.roles)}, _done("leg"), timeout_s=10
+            {"cmd": "leg", "leg": self.leg.leg, "pair": list(self.leg.order)}, _done("leg"), timeout_s=10
         )
         is_whole = True
         try:
-            for role in self.leg.roles:
+            for role in self.leg.order:
                 self.subjects[role] = await self._start(role)
             await self._until_ready()
             await self._phases()
@@ -224,7 +224,7 @@ class LegRun:
             await self._venue.ask(command, _done("capacity"), timeout_s=CAPACITY_TIMES * phase.seconds + 60)
             await self._drain()
         elif phase.phase == "connect":
-            command = {"cmd": "connect", "closes": CLOSES, "seconds": phase.seconds}
+            command = {"cmd": "connect", "closes": phase.closes, "seconds": phase.seconds}
             await self._venue.ask(command, _done("connect"), timeout_s=phase.seconds + 60)
         else:
             await self._venue.ask({"cmd": "replay"}, _done("replay"), timeout_s=REPLAY_S)

@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "AA_ROLES",
     "BLOCK_S",
     "CAPACITY_RATES",
     "CAPACITY_S",
     "CLOSES",
     "GAP_US",
+    "MAIN_ROLES",
     "MIX",
     "WARM_UP_S",
     "Leg",
@@ -48,32 +50,43 @@ _MANY = {
 _MANY_FROM = 3
 CAPACITY_RATES = (1000, 2000, 3000, 5000, 7000, 10_000, 14_000, 20_000)
 CAPACITY_S = 12.0
-_ROLES = {"main": ("legacy", "new")}
-_AA_ROLES = ("legacy", "legacy2")
+MAIN_ROLES = ("legacy", "new")
+AA_ROLES = ("legacy", "legacy2")
 
 
 class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     """One measured stretch of a leg; `seconds` is 0 for a replay, which ends with its capture.
 
-    `rate` is the frames/s per side of a step of the capacity mode, 0 where the session's own rate holds.
+    `rate` is the frames/s per side of a step of the capacity mode, 0 where the session's own rate holds; `closes` is
+    how often each side of a connection is closed in a connect phase, at most.
     """
 
     phase: str
     seconds: float
     rate: int = 0
+    closes: int = CLOSES
 
 
-class Leg(msgspec.Struct, frozen=True):
-    """One stretch with freshly started subjects; roles are baseline and candidate."""
+class Leg(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One stretch with freshly started subjects; roles are baseline and candidate.
+
+    `exchanged`: the candidate is started first and stands first in the order of frames and bursts.
+    """
 
     leg: str
     roles: tuple[str, str]
     phases: tuple[Phase, ...]
+    exchanged: bool = False
 
     @property
     def measured_s(self) -> float:
         """The sum of its measured phases."""
         return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """The roles in the order in which they are started and served."""
+        return (self.roles[1], self.roles[0]) if self.exchanged else self.roles
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -106,7 +119,11 @@ def make_plan(duration_s: float, *, calibration: bool, connections: int) -> Plan
     scale = duration_s / sum(sum(phases.values()) for phases in lengths.values())
     return Plan(
         tuple(
-            Leg(leg, _ROLES.get(leg, _AA_ROLES), tuple(Phase(name, round(s * scale, 3)) for name, s in phases.items()))
+            Leg(
+                leg,
+                MAIN_ROLES if leg == "main" else AA_ROLES,
+                tuple(Phase(name, round(s * scale, 3)) for name, s in phases.items()),
+            )
             for leg, phases in lengths.items()
         )
     )
@@ -116,9 +133,9 @@ def capacity_plan(duration_s: float) -> Plan:
     """One leg of steps of rising pace and of equal length."""
     seconds = round(duration_s / len(CAPACITY_RATES), 3)
     steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
-    return Plan((Leg("main", _ROLES["main"], steps),))
+    return Plan((Leg("main", MAIN_ROLES, steps),))
 
 
 def replay_plan() -> Plan:
     """One leg that ends with its capture."""
-    return Plan((Leg("main", _ROLES["main"], (Phase("replay", 0.0),)),))
+    return Plan((Leg("main", MAIN_ROLES, (Phase("replay", 0.0),)),))

@@ -52,6 +52,10 @@ class Progress:
         if self._live is None:
             self._print(self._line())
 
+    def lengthen(self, total_s: float) -> None:
+        """So long will the session measure after all."""
+        self._total_s = total_s
+
     def note_rate(self, message: dict[str, Any]) -> None:
         """The venue's own count, each half second."""
         self._frames = int(message.get("frames", 0))

@@ -21,6 +21,7 @@ from shadow.leg_run import LegRun, Listener
 from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
+from shadow.release_plan import Power, fit
 from shadow.subjects.protocol import ConnectionSpec
 from shadow.venue.credentials import make_credentials, secrets_of
 
@@ -28,6 +29,8 @@ __all__ = ["Session", "run_session"]
 
 READY_S = 30.0
 FINISH_S = 120.0
+FINISH_SHARE = 0.2
+"""Of the measured time: what an hour wrote takes longer to compact than what a minute did."""
 ROLES = ("legacy", "new", "legacy2")
 CONTROL_SHARE = 0.30
 PIPE_BYTES = 1024 * 1024
@@ -51,6 +54,8 @@ class Session:
         self._lanes: Message = {}
         self._spelt: Message = {}
         self._credentials = make_credentials()
+        self._power: Power | None = None
+        self._started = datetime.now(UTC)
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -65,10 +70,12 @@ class Session:
         try:
             await self._start_recorder(pipes)
             await self._start_venue()
-            for leg in self.plan.legs:
-                await self._run_leg(leg, pipes)
+            for number in range(len(self.plan.legs)):
+                await self._run_leg(self.plan.legs[number], pipes)
                 if self._leg is not None and self._leg.failures:
                     break
+                if number == 0 and self.config.is_sized_by_noise:
+                    await self._work_out_length()
             failures = self._leg.failures if self._leg is not None else {}
             await probe_targets(self.config, self.folder, failures, self._placement.settle_subject, self._listener)
         except asyncio.CancelledError:
@@ -79,6 +86,17 @@ class Session:
             _close_all(pipes)
             interrupted = await self._finish(interrupted)
         return interrupted
+
+    async def _work_out_length(self) -> None:
+        """Replace what was planned after the first calibration by what its noise asks for."""
+        from shadow.verdict.pilot import read_needs
+
+        self._listener.note("release: working out how long the session has to be")
+        self.plan, self._power = fit(await read_needs(self.folder, self.plan.legs[0].leg))
+        self._listener.note(self._power.sentence(self.plan.measured_s))
+        if hasattr(self._listener, "lengthen"):
+            self._listener.lengthen(self.plan.measured_s)
+        self._write_session_json()
 
     def write_manifest(self, interrupted: str | None) -> None:
         """Hash the raw files."""
@@ -180,19 +198,19 @@ class Session:
         options: dict[str, dict[str, Any]] = {role: day | self.config.options.get(role, {}) for role in leg.roles}
         asked = self.config.burn
         if leg.leg == "control":
-            options["legacy2"] |= await self._measured_burn("legacy2", "legacy2", CONTROL_SHARE)
-        elif asked is not None and asked.role in leg.roles and leg.leg == "main":
-            options[asked.role] |= await self._measured_burn(asked.role, "legacy", asked.share)
+            options["legacy2"] |= await self._measured_burn(leg, "legacy2", "legacy2", CONTROL_SHARE)
+        elif asked is not None and asked.role in leg.roles and leg.leg.startswith("main"):
+            options[asked.role] |= await self._measured_burn(leg, asked.role, "legacy", asked.share)
         return options
 
-    async def _measured_burn(self, role: str, measured_role: str, share: float) -> dict[str, Any]:
+    async def _measured_burn(self, leg: Leg, role: str, measured_role: str, share: float) -> dict[str, Any]:
         from shadow.burn import service_ns
 
         measured = await asyncio.to_thread(service_ns, self.folder, "aa1", measured_role)
         burn_ns = {connection: round(share * value) for connection, value in measured.items()}
         assert self._recorder is not None
         detail = orjson.dumps({"burn_ns": burn_ns, "share": share, "service_ns": measured}).decode()
-        row = [perf_counter_ns(), "control" if role == "legacy2" else "main", role, "burn", detail]
+        row = [perf_counter_ns(), leg.leg, role, "burn", detail]
         await self._recorder.send({"cmd": "mark", "row": row})
         return {"burn_ns": burn_ns}
 
@@ -238,8 +256,9 @@ class Session:
                 row = [perf_counter_ns(), "", "", "interrupted", orjson.dumps({"reason": interrupted}).decode()]
                 with contextlib.suppress(ChildDied):
                     await self._recorder.send({"cmd": "mark", "row": row})
+            patience_s = max(FINISH_S, self.plan.measured_s * FINISH_SHARE)
             try:
-                await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=FINISH_S)
+                await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=patience_s)
             except (ChildDied, TimeoutError):
                 interrupted = interrupted or "the recorder could not finish"
             await self._recorder.end()
@@ -277,8 +296,10 @@ class Session:
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},
             "machine": machine(),
-            "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started_utc": self._started.isoformat(timespec="seconds"),
         }
+        if config.is_sized_by_noise:
+            record["power"] = self._power.as_json() if self._power is not None else None
         (self.folder / "session.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
     def _on_recorder(self, message: Message) -> None:

@@ -25,6 +25,11 @@ class _Plan(msgspec.Struct):
     block_s: float = 0.5
 
 
+class _Power(msgspec.Struct):
+    cap_s: float = 0.0
+    short: dict[str, float | None] = {}
+
+
 class Declared(msgspec.Struct):
     """Schema 1. Fields that only describe (versions, machine, commands) may hold anything."""
 
@@ -41,4 +46,5 @@ class Declared(msgspec.Struct):
     faults: list[str] | None = None
     calibration: bool = False
     plan: _Plan | None = None
+    power: _Power | None = None
     known: str | None = None

@@ -21,9 +21,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("--connections", type=listed, metavar="LIST", help="default: all six")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and places, default 1")
-    parser.add_argument(
-        "--out", type=Path, default=None, metavar="DIR", help="the record; default in runs/drills"
-    )
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the record; default in runs/drills")
     parser.add_argument("--json", action="store_true", help="print every figure instead of the table")
 
 

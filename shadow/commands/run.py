@@ -22,7 +22,11 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", type=listed, metavar="LIST", help="Gate.io spelling, default BTC_USDT,ETH_USDT")
     parser.add_argument("--channels", type=listed, metavar="LIST", help="default: all of each connection's scope")
     parser.add_argument(
-        "--duration", default="", metavar="TIME", help="sum of the measured phases, default 65s (12s with --rate max)"
+        "--duration",
+        default="",
+        metavar="TIME",
+        help="sum of the measured phases, default 65s (12s with --rate max; at grade release as long as it takes,"
+        " at most 60m)",
     )
     parser.add_argument(
         "--time-scale",
@@ -31,7 +35,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="a compressed day: 24-hour closes and listen keys come N times sooner, default 1",
     )
-    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="release is not built yet")
+    parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="default quick")
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
@@ -55,6 +59,7 @@ def execute(options: argparse.Namespace) -> int:
         feed=options.feed,
         profile=options.profile,
         duration_s=seconds(options.duration) if options.duration else default_s,
+        is_sized_by_noise=options.grade == "release" and not options.duration,
         rate=rate,
         unpaced=unpaced,
         time_scale=options.time_scale,

@@ -41,16 +41,27 @@ def load_known(path: Path) -> list[Known]:
     return found
 
 
-def apply_known(differences: list[Difference], known: list[Known], today: date) -> list[Difference]:
-    """Set `known` on the differences that an entry covers: not expired, and all of its matches within max_count."""
+def apply_known(
+    differences: list[Difference], known: list[Known], today: date, *, strict: bool = False
+) -> list[Difference]:
+    """Set `known` on the differences that an entry covers: not expired, and all of its matches within max_count.
+
+    `strict` (grade release): no entry covers what is critical on the new side.
+    """
+    free = [item for item in differences if not (strict and is_grave(item))]
     for entry in known:
         if entry.expires < today:
             continue
-        covered = [item for item in differences if item.known is None and covers(entry, item)]
+        covered = [item for item in free if item.known is None and covers(entry, item)]
         if covered and sum(item.count for item in covered) <= entry.max_count:
             for item in covered:
                 item.known = entry.id
     return differences
+
+
+def is_grave(item: Difference) -> bool:
+    """Whether a difference is critical and the new side's, alone or with the other."""
+    return item.severity == "critical" and item.side in ("new", "both")
 
 
 def covers(entry: Known, item: Difference) -> bool:

@@ -18,9 +18,9 @@ from shadow.venue.sources.account import AccountStream
 from shadow.venue.sources.synthetic import Keyed
 from shadow.venue.stage import Stage
 
-__all__ = ["UNDISTURBED_LEGS", "Incidents"]
+__all__ = ["Incidents"]
 
-UNDISTURBED_LEGS: Final = frozenset({"aa1", "aa2", "control"})
+UNDISTURBED_LEGS: Final = ("aa", "control")
 """Calibration compares the legacy with itself; a fault there would tell nothing about the new side."""
 _SPACING_S: Final = 0.0005
 _GLANCE_S: Final = 0.001
@@ -43,8 +43,8 @@ class Incidents:
     def begin_leg(self, leg: str) -> None:
         """End what is left of the former leg; arm what stands from a leg's begin."""
         self.end()
-        self._is_running = leg in UNDISTURBED_LEGS
-        if leg not in UNDISTURBED_LEGS:
+        self._is_running = leg.startswith(UNDISTURBED_LEGS)
+        if not self._is_running:
             for fault in self._faults:
                 if _is_early(fault):
                     self._for_sides(fault, self._arm)

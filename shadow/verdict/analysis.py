@@ -15,6 +15,7 @@ from shadow.verdict.uptime import Recovery
 from shadow.verdict.views import build_views
 
 if TYPE_CHECKING:
+    from shadow.diff.codes import LegDiff
     from shadow.verdict.collect import Collected
 
 __all__ = ["build_analysis"]
@@ -29,6 +30,7 @@ def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, An
     return {
         "schema": 1,
         "forest": _forest(assessment),
+        "sequential": assessment.watch.rows(),
         "blocks": {connection: _blocks(collected, connection) for connection in collected.plan.connections},
         "tails": {connection: _tails(collected, connection) for connection in collected.plan.connections},
         "timeline": _timeline(collected),
@@ -102,7 +104,8 @@ def _blocks(collected: Collected, connection: str) -> list[dict[str, Any]]:
 
 def _tails(collected: Collected, connection: str) -> dict[str, list[list[float | None]]]:
     curves: dict[str, list[list[float | None]]] = {"legacy": [], "new": [], "aa": []}
-    for legs, sides in ((("main",), ("legacy", "new")), (("aa1", "aa2"), (None, "aa"))):
+    plan = collected.plan
+    for legs, sides in ((plan.main_legs, ("legacy", "new")), (plan.aa_legs, (None, "aa"))):
         pairs = collected.joined(legs)
         names = next((collected.diffs[leg].connections for leg in legs if leg in collected.diffs), [])
         if pairs is None or connection not in names:
@@ -171,14 +174,14 @@ def _two(values: Sequence[int]) -> list[float | None]:
 
 
 def _loads(collected: Collected) -> dict[str, Any]:
-    """coverage_cells and load, from what was sent to the candidate of the main leg."""
-    plan, main = collected.plan, collected.diffs.get("main")
+    """coverage_cells and load, from what was sent to the candidate of the comparison."""
+    plan, main = collected.plan, collected.main
     cells: list[dict[str, Any]] = []
     load: dict[str, Any] = {"rate_asked": plan.rate, "rate_sent": None, "queued": 0, "overlapped": 0}
     if main is None:
         return {"coverage_cells": cells, "load": load}
-    expected = _sent_cells(collected, "main", main.roles[1])
-    matched = _matched_cells(collected, main.roles[1])
+    expected = _sent_cells(collected, main.roles[1])
+    matched = _matched_cells(main, main.roles[1])
     for connection in plan.connections:
         declared = set(plan.types(connection))
         keys = sorted({key for key in (*expected, *matched) if key[0] == connection})
@@ -193,22 +196,25 @@ def _loads(collected: Collected) -> dict[str, Any]:
             }
             for _, channel, symbol in keys
         ]
-    phase, pairs = collected.timeline.phase("main", "paired"), collected.pairs.get("main")
-    if phase is not None and main.roles[1] in main.matches:
+    phases = [collected.timeline.phase(leg, "paired") for leg in collected.main_legs]
+    paced_in, pairs = [phase for phase in phases if phase is not None], collected.joined(collected.main_legs)
+    if paced_in and main.roles[1] in main.matches:
         side = main.matches[main.roles[1]]
-        paced = (np.asarray(side.burst) == -1) & (side.t_sent >= phase.begin) & (side.t_sent < phase.end)
-        load["rate_sent"] = six_digits(float(paced.sum()) / max((phase.end - phase.begin) / 1e9, 1e-9))
+        single = side.t_sent[np.asarray(side.burst) == -1]
+        paced = sum(int(((single >= phase.begin) & (single < phase.end)).sum()) for phase in paced_in)
+        load["rate_sent"] = six_digits(paced / max(sum(phase.end - phase.begin for phase in paced_in) / 1e9, 1e-9))
         load["queued"] = int(np.count_nonzero(side.queued))
         load["overlapped"] = int(pairs.overlapped.sum()) if pairs is not None else 0
     return {"coverage_cells": cells, "load": load}
 
 
-def _sent_cells(collected: Collected, leg: str, role: str) -> dict[tuple[str, str, str], int]:
-    """Frames sent to one side by (connection, channel, symbol)."""
+def _sent_cells(collected: Collected, role: str) -> dict[tuple[str, str, str], int]:
+    """Frames sent to one side in the comparison by (connection, channel, symbol)."""
     import pyarrow.compute as pc
 
     sends = collected.run.table("sends").select(["frame_no", "leg", "subject"])
-    sends = sends.filter(pc.and_(pc.equal(sends["leg"], leg), pc.equal(sends["subject"], role))).select(["frame_no"])
+    here = pc.is_in(sends["leg"], value_set=_strings(collected.main_legs))
+    sends = sends.filter(pc.and_(here, pc.equal(sends["subject"], role))).select(["frame_no"])
     frames = collected.run.table("frames").select(["frame_no", "kind", "connection", "channel", "symbol"])
     frames = frames.filter(pc.equal(frames["kind"], "ws"))
     frames = frames.filter(pc.is_in(frames["channel"], value_set=_strings(TYPES)))
@@ -230,8 +236,7 @@ def _strings(values: Iterable[str]) -> Any:
     return pa.array(list(values), pa.string())
 
 
-def _matched_cells(collected: Collected, role: str) -> dict[tuple[str, str, str], int]:
-    diff = collected.diffs["main"]
+def _matched_cells(diff: LegDiff, role: str) -> dict[tuple[str, str, str], int]:
     side = diff.matches.get(role)
     if side is None:
         return {}
@@ -244,13 +249,14 @@ def _matched_cells(collected: Collected, role: str) -> dict[tuple[str, str, str]
 
 
 def _requests(collected: Collected) -> list[dict[str, Any]]:
-    """How many frames and calls each side of the main leg sent, by connection and kind."""
+    """How many frames and calls each side of the comparison sent, by connection and kind."""
     table = collected.run.table("requests").select(["leg", "subject", "connection", "kind"])
     counted = table.group_by(["leg", "subject", "connection", "kind"]).aggregate([([], "count_all")]).to_pylist()
     cells: dict[tuple[str, str], dict[str, int]] = {}
     for row in counted:
-        if row["leg"] == "main":
-            cells.setdefault((row["connection"], row["kind"]), {})[row["subject"]] = row["count_all"]
+        if row["leg"] in collected.main_legs:
+            sides = cells.setdefault((row["connection"], row["kind"]), {})
+            sides[row["subject"]] = sides.get(row["subject"], 0) + row["count_all"]
     return [
         {"connection": connection, "legacy": sides.get("legacy", 0), "new": sides.get("new", 0), "kind": kind}
         for (connection, kind), sides in sorted(cells.items())
@@ -258,8 +264,8 @@ def _requests(collected: Collected) -> list[dict[str, Any]]:
 
 
 def _first_arrival(collected: Collected) -> list[dict[str, Any]]:
-    """Who was first in the main leg, with the lead's quartiles (ns; above 0 = new first)."""
-    main = collected.diffs.get("main")
+    """Who was first in the comparison, with the lead's quartiles (ns; above 0 = new first)."""
+    main = collected.main
     return [
         {
             "connection": one.connection,

@@ -8,8 +8,9 @@ from typing import Literal
 from shadow.verdict.calibration import Calibration, calibrate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Fact, six_digits
-from shadow.verdict.metrics import JudgedMetric, alphas_of, judge_metric
-from shadow.verdict.triggers import TriggerLine, trigger_lines, worst_of
+from shadow.verdict.metrics import JudgedMetric, Power, alphas_of, judge_metric, line_of
+from shadow.verdict.sequential import Watch, alpha_of, watch
+from shadow.verdict.triggers import TriggerLine, trigger_lines, trigger_of, worst_of
 
 __all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
 
@@ -27,6 +28,7 @@ class Assessment:
     triggers: list[TriggerLine]
     metrics: list[JudgedMetric]
     calibration: Calibration
+    watch: Watch
 
 
 def assess(evidence: Evidence, limits: Checklist) -> Assessment:
@@ -37,16 +39,21 @@ def assess(evidence: Evidence, limits: Checklist) -> Assessment:
     """
     alphas = alphas_of(evidence.metrics, limits)
     calibration = calibrate(evidence, alphas, limits)
-    metrics = [judge_metric(m, alphas.get(m.id, 0.0), calibration.gate(m.id), limits) for m in evidence.metrics]
+    power = Power(limits.release.detect, evidence.short) if evidence.grade == "release" else None
+    metrics = [judge_metric(m, alphas.get(m.id, 0.0), calibration.gate(m.id), limits, power) for m in evidence.metrics]
     facts = evidence.facts + [
-        Fact(_trigger_of(metric, limits), f"{metric.id}: {metric.note}", metric.id)
+        Fact(trigger_of(metric.id, limits), f"{metric.id}: {metric.note}", metric.id)
         for metric in metrics
         if metric.verdict == "REGRESSION" and metric.measured.census is not None and metric.measured.census.fact
     ]
     doubts = _doubts(evidence, limits)
-    triggers = trigger_lines(metrics, facts, bool(doubts), bool(evidence.facts_only), limits)
-    outcome, reason, decided_by = _decide(evidence, calibration, metrics, facts, doubts, limits)
-    return Assessment(outcome, reason, decided_by, triggers, metrics, calibration)
+    lines = {metric.id: line_of(metric.measured, metric.gate, limits) for metric in metrics}
+    connections = sum(metric.id.startswith("stability.uptime.") for metric in metrics)
+    seen = watch(evidence.watched, lines, alpha_of(connections, limits), limits)
+    fired = (trigger_of(seen.worst, limits), seen.worst) if seen.fired and seen.worst else None
+    triggers = trigger_lines(metrics, facts, bool(doubts), bool(evidence.facts_only), limits, fired)
+    outcome, reason, decided_by = _decide(evidence, calibration, metrics, facts, doubts, seen, limits)
+    return Assessment(outcome, reason, decided_by, triggers, metrics, calibration, seen)
 
 
 def _doubts(evidence: Evidence, limits: Checklist) -> list[str]:
@@ -71,6 +78,7 @@ def _decide(
     metrics: list[JudgedMetric],
     facts: list[Fact],
     doubts: list[str],
+    seen: Watch,
     limits: Checklist,
 ) -> tuple[Outcome, str, str | None]:
     if facts:
@@ -80,7 +88,9 @@ def _decide(
     worse = [metric for metric in metrics if metric.verdict == "REGRESSION"]
     worst = worst_of(worse)
     if worst is not None:
-        return "ROLL_BACK", _more(_regression(worst), len(worse) - 1, "regression"), _trigger_of(worst, limits)
+        return "ROLL_BACK", _more(_regression(worst), len(worse) - 1, "regression"), trigger_of(worst.id, limits)
+    if seen.fired and seen.worst is not None:
+        return "ROLL_BACK", _sequential(seen, seen.worst), trigger_of(seen.worst, limits)
     if doubts:
         return "HOLD", _more(doubts[0], len(doubts) - 1, "reason"), None
     if evidence.facts_only:
@@ -89,7 +99,7 @@ def _decide(
     held = [metric for metric in metrics if metric.verdict == "HOLD"]
     if held:
         text = f"{held[0].id} could not be decided: {held[0].note or 'no data'}"
-        return "HOLD", _more(text, len(held) - 1, "metric"), _trigger_of(held[0], limits)
+        return "HOLD", _more(text, len(held) - 1, "metric"), trigger_of(held[0].id, limits)
     if not calibration.present:
         return "HOLD", "Nothing speaks against the new stack, but without calibration nothing ships.", None
     judged = sum(metric.verdict == "PASS" for metric in metrics)
@@ -101,9 +111,11 @@ def _regression(metric: JudgedMetric) -> str:
     return f"{m.id} is {found['best']} x legacy, interval {found['low']} to {found['high']}"
 
 
-def _trigger_of(metric: JudgedMetric, limits: Checklist) -> str:
-    matching = [trigger.id for trigger in limits.trigger if trigger.metrics and metric.id.startswith(trigger.metrics)]
-    return matching[0] if matching else "performance"
+def _sequential(seen: Watch, worst: str) -> str:
+    if seen.by_mean and not seen.single:
+        return f"The sequential tests of all metrics together say worse by more than 10 %, {worst} most of all."
+    text = f"the sequential test of {worst} says worse by more than 10 %: ln E {seen.log_e[worst]:.3g}, fires at"
+    return _more(f"{text} {seen.needs[worst]:.3g}", len(seen.single) - 1, "test")
 
 
 def _more(text: str, others: int, what: str) -> str:

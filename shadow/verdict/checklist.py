@@ -34,6 +34,14 @@ class Session(msgspec.Struct, frozen=True):
     block_share: float
 
 
+class Release(msgspec.Struct, frozen=True):
+    """What grade release asks for besides."""
+
+    detect: float
+    power: float
+    legs: int
+
+
 class Uptime(msgspec.Struct, frozen=True):
     """Limits on downtime that a side caused itself."""
 
@@ -87,6 +95,7 @@ class Checklist(msgspec.Struct, frozen=True):
     """checklist.toml."""
 
     session: Session
+    release: Release
     weights: dict[str, float]
     minimum_blocks: dict[str, int]
     uptime: Uptime

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.growth import MEMORY_SLOPE, slope_metric
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
-from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_metric
+from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_by_leg, memory_metric
 from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
 from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
 from shadow.verdict.targets import Stamped, stamped_times
-from shadow.verdict.timeline import Timeline
+from shadow.verdict.timeline import Phase, Timeline
+from shadow.verdict.union import as_one
 from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Collected"]
 
 Ints = npt.NDArray[np.int64]
-AA_LEGS = ("aa1", "aa2")
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -65,8 +67,21 @@ class Collected:
             self.cells[leg] = paired_services(self.timeline.bursts.get(leg, ()), diff.matches, diff.roles)
         self.recovered = self._recoveries()
 
-    def comparison(self, legs: Sequence[str]) -> list[Measured]:
-        """Every metric of some legs taken together: ("main",) or the A/A legs."""
+    @property
+    def main_legs(self) -> list[str]:
+        """The legs of the comparison that have data."""
+        return [leg for leg in self.plan.main_legs if leg in self.diffs]
+
+    @cached_property
+    def main(self) -> LegDiff | None:
+        """The comparison of legacy with new, all its legs as one."""
+        return as_one([self.diffs[leg] for leg in self.main_legs]) if self.main_legs else None
+
+    def comparison(self, legs: Sequence[str], *, pilot: bool = False) -> list[Measured]:
+        """Every metric of some legs taken together: those of the comparison or the A/A legs.
+
+        `pilot`: of a single leg of grade release, with single closes as the unit of connect times.
+        """
         legs = [leg for leg in legs if leg in self.diffs]
         out = self._latency(legs)
         cells: dict[tuple[str, str], list[ServicePair]] = defaultdict(list)
@@ -76,15 +91,17 @@ class Collected:
         out += [*service_metrics(cells, self.plan), throughput_metric(cells, self.plan)]
         out += [self._cpu(legs), self._memory(legs), self._memory_slope(legs)]
         out += [self._uptime(connection, legs) for connection in self.plan.connections]
-        if "main" in legs:
+        if self.plan.release or "main" in legs:
             for connection in self.plan.connections:
-                sides = self.recovered.get(connection, {})
-                out += connect_metrics(connection, sides.get("legacy", []), sides.get("new", []))
+                parts = [self._recovered_in(leg, connection) for leg in legs]
+                out += connect_metrics(
+                    connection, parts, release=self.plan.release, by_leg=self.plan.release and not pilot
+                )
         return out
 
     def facts_only(self) -> list[Measured]:
         """The metrics of a replay, uptime alone, or of a capacity run, which has its ceiling as well."""
-        uptime = [self._uptime(connection, ["main"]) for connection in self.plan.connections]
+        uptime = [self._uptime(connection, self.plan.main_legs) for connection in self.plan.connections]
         if not self.plan.capacity or "main" not in self.diffs:
             return uptime
         steps = steps_of(self.run, self.diffs["main"], self.timeline.phases)
@@ -100,19 +117,12 @@ class Collected:
         return join_pairs(parts) if parts else None
 
     def stamped(self) -> Stamped:
-        """Processing times of the new stack in the paired phase of the main leg, from its optional stamps."""
-        import pyarrow.compute as pc
-
-        phase = self.timeline.phase("main", "paired")
-        if phase is None or "new" not in self.run.roles():
+        """Processing times of the new stack in the comparison's paired phases, from its optional stamps."""
+        if "new" not in self.run.roles():
             return {}
         events = self.run.table("events/new").select(["leg", "k", "c", "type", "t", "body"])
-        here = pc.and_(pc.equal(events["leg"], "main"), pc.equal(events["k"], "event"))
-        inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
-        kept = events.filter(pc.and_(here, inside))
-        return stamped_times(
-            zip(kept["c"].to_pylist(), kept["type"].to_pylist(), kept["body"].to_pylist(), strict=True)
-        )
+        phases = [self.timeline.phase(leg, "paired") for leg in self.plan.main_legs]
+        return stamped_times(row for phase in phases if phase is not None for row in _rows_of(events, phase))
 
     def _latency(self, legs: Sequence[str]) -> list[Measured]:
         pairs = self.joined(legs)
@@ -127,17 +137,44 @@ class Collected:
             phase = self.timeline.phase(leg, "paired")
             if phase is None:
                 continue
-            declared = self.plan.blocks(leg, CPU_BLOCK_NS / 1e9)
-            sides = []
             for role in self.diffs[leg].roles:
-                callbacks = self.callbacks.get((leg, role), np.empty(0, np.int64))
+                callbacks = self.callbacks.get((leg, role), _NO_TIMES)
                 events += int(np.count_nonzero((callbacks >= phase.begin) & (callbacks < phase.end)))
-                sides.append(cpu_blocks(self.samples.get((leg, role), _NO_SAMPLES), callbacks, phase, declared))
-            parts.append((sides[0], sides[1]))
-        return cpu_metric(parts, events=events)
+            parts.append(self._cpu_in(leg, phase))
+        return cpu_metric(parts, events=events, by_leg=self.plan.release)
+
+    def cpu_in(self, leg: str) -> list[tuple[int, float, float]]:
+        """End (ns) of each block of a leg's paired phase with both sides' CPU ns per event; NaN where none is told."""
+        phase = self.timeline.phase(leg, "paired")
+        if phase is None:
+            return []
+        legacy, new = self._cpu_in(leg, phase)
+        ends = phase.begin + np.arange(1, len(legacy) + 1, dtype=np.int64) * CPU_BLOCK_NS
+        return list(zip(ends.tolist(), legacy.tolist(), new.tolist(), strict=True))
+
+    def _cpu_in(self, leg: str, phase: Phase) -> tuple[Floats, Floats]:
+        declared = self.plan.blocks(leg, CPU_BLOCK_NS / 1e9)
+        legacy, new = (
+            cpu_blocks(
+                self.samples.get((leg, role), _NO_SAMPLES), self.callbacks.get((leg, role), _NO_TIMES), phase, declared
+            )
+            for role in self.diffs[leg].roles
+        )
+        return legacy, new
+
+    def error_lines(self) -> list[tuple[str, str, str, int]]:
+        """Leg, role, connection and time of reading (ns) of each error that a subject told, in order of time."""
+        import pyarrow.compute as pc
+
+        out = []
+        for role in self.run.roles():
+            lines = self.run.table(f"events/{role}").select(["leg", "k", "c", "t_read"])
+            rows = lines.filter(pc.equal(lines["k"], "error")).to_pylist()
+            out += [(row["leg"], role, row["c"], row["t_read"]) for row in rows]
+        return sorted(out, key=lambda line: line[3])
 
     def _memory(self, legs: Sequence[str]) -> Measured:
-        """Of several legs the one whose level differs most; their ranges taken together."""
+        """Of several legs the one that differs most, their ranges taken together; at grade release their mean."""
         found = []
         for leg in legs:
             phases = [phase for phase in self.timeline.phases if phase.leg == leg]
@@ -147,6 +184,8 @@ class Collected:
             sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
             end = max(phase.end for phase in phases)
             found.append(memory_metric(sides, self.diffs[leg].roles, first.begin, end, self.limits.memory))
+        if self.plan.release:
+            return memory_by_leg(found, len(legs), self.limits.memory, self.limits.session.pass_alpha)
         weighed = [metric for metric in found if metric.census is not None]
         if not weighed:
             return Measured(
@@ -172,11 +211,12 @@ class Collected:
         sides: list[Downtime | None] = [None, None]
         for leg in legs:
             for number, role in enumerate(self.diffs[leg].roles if leg in self.diffs else ()):
-                found = self._downtime(leg, role, connection)
+                found = self.downtime(leg, role, connection)
                 sides[number] = _sum(sides[number], found)
         return uptime_metric(connection, sides[0], sides[1], self.limits.uptime)
 
-    def _downtime(self, leg: str, role: str, connection: str) -> Downtime | None:
+    def downtime(self, leg: str, role: str, connection: str) -> Downtime | None:
+        """Downtime of one side's connection in the measured phases of a leg."""
         phases = [
             phase for phase in self.timeline.phases if phase.leg == leg and phase.phase not in ("warm-up", "drain")
         ]
@@ -196,21 +236,40 @@ class Collected:
         ]
 
     def _recoveries(self) -> dict[str, dict[str, list[Recovery | None]]]:
+        """Connection to role to what followed the forced closes of the comparison."""
         out: dict[str, dict[str, list[Recovery | None]]] = {}
         for connection in self.plan.connections:
             for role in ("legacy", "new"):
-                mine = [
-                    c for c in self.timeline.closes if c.leg == "main" and (c.role, c.connection) == (role, connection)
-                ]
-                if not mine:
-                    continue
-                rows = self._rows("main", role, connection)
-                wanted = _confirmed_before(rows, mine[0].t)
-                out.setdefault(connection, {})[role] = recoveries(mine, rows, wanted)
+                found = [one for leg in self.plan.main_legs for one in self._recoveries_of(leg, role, connection)]
+                if found:
+                    out.setdefault(connection, {})[role] = found
         return out
 
+    def _recovered_in(self, leg: str, connection: str) -> tuple[list[Recovery | None], list[Recovery | None]]:
+        """What followed the forced closes of one leg: of its baseline and of its candidate."""
+        legacy, new = (self._recoveries_of(leg, role, connection) for role in self.plan.roles(leg))
+        return legacy, new
 
+    def _recoveries_of(self, leg: str, role: str, connection: str) -> list[Recovery | None]:
+        mine = [c for c in self.timeline.closes if (c.leg, c.role, c.connection) == (leg, role, connection)]
+        if not mine:
+            return []
+        rows = self._rows(leg, role, connection)
+        return recoveries(mine, rows, _confirmed_before(rows, mine[0].t))
+
+
+_NO_TIMES = np.empty(0, np.int64)
 _NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
+
+
+def _rows_of(events: Any, phase: Phase) -> Iterable[tuple[str, str, bytes]]:
+    """Connection, type and body of the events in a phase."""
+    import pyarrow.compute as pc
+
+    here = pc.and_(pc.equal(events["leg"], phase.leg), pc.equal(events["k"], "event"))
+    inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
+    kept = events.filter(pc.and_(here, inside))
+    return zip(kept["c"].to_pylist(), kept["type"].to_pylist(), kept["body"].to_pylist(), strict=True)
 
 
 def _confirmed_before(rows: Sequence[Mapping[str, Any]], t: int) -> int:
@@ -222,7 +281,7 @@ def _sum(a: Downtime | None, b: Downtime | None) -> Downtime | None:
     if a is None or b is None:
         return a or b
     return Downtime(
-        a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes, a.incidents + b.incidents,
+        a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes, a.own_closes + b.own_closes,
         a.stretches + b.stretches, a.warning or b.warning,
     )  # fmt: skip
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from shadow.stats.intervals import Estimate
+
+if TYPE_CHECKING:
+    from shadow.verdict.sequential import Watched
 
 __all__ = ["Census", "Evidence", "Fact", "Measured", "MetricVerdict", "Range", "six_digits"]
 
@@ -45,7 +49,8 @@ class Census:
 class Measured:
     """One metric of one comparison. `estimate` is of ln(new / legacy) over `blocks` judged of `blocks_declared`.
 
-    `weight` names its share of alpha in the checklist; `lower_is_worse` flips the sign of the tests.
+    `weight` names its share of alpha in the checklist; `lower_is_worse` flips the sign of the tests; `by_leg`: a block
+    is a whole leg.
     """
 
     id: str
@@ -61,6 +66,7 @@ class Measured:
     lower_is_worse: bool = False
     census: Census | None = None
     note: str = ""
+    by_leg: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Evidence:
     """Everything that the verdict is decided on; `aa` and `control` are None where a session has no calibration.
 
     `facts_only` says what a session compares that judges no latency, empty where it does.
+    `short` says, by metric, why its power does not suffice; `watched` is what the sequential tests take in.
     `legacy_failures`, `aa_intolerable` and `hold` are sentences; `frames_share` is accounted / sent.
     """
 
@@ -90,6 +97,8 @@ class Evidence:
     legacy_failures: list[str] = field(default_factory=list)
     aa_intolerable: list[str] = field(default_factory=list)
     hold: list[str] = field(default_factory=list)
+    short: Mapping[str, str] = field(default_factory=dict)
+    watched: list[Watched] = field(default_factory=list)
     interrupted: bool = False
     frames_sent: int = 0
     frames_accounted: int = 0

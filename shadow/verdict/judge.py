@@ -15,7 +15,7 @@ from shadow.errors import RunError
 from shadow.verdict.analysis import build_analysis
 from shadow.verdict.assess import EXIT_CODES, assess
 from shadow.verdict.checklist import load_checklist
-from shadow.verdict.collect import AA_LEGS, Collected
+from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Evidence, Measured, six_digits
 from shadow.verdict.facts import (
     difference_facts,
@@ -30,6 +30,7 @@ from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.targets import TargetData, target_lines
 from shadow.verdict.timeline import Timeline, read_marks
+from shadow.verdict.watched import watched_of
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
@@ -99,13 +100,14 @@ def judge_diffs(
         "metrics": [metric.as_json() for metric in assessment.metrics],
         "differences": [
             {name: row[name] for name in ("code", "side", "severity", "connection", "type", "field", "count", "known")}
-            for row in _merged(diffs)
+            for row in _merged(collected.main)
         ],
         "conservation": {"ok": bool(diffs) and all(diff.conserved for diff in diffs.values())},
-        "coverage": _coverage(evidence, diffs, timeline),
+        "coverage": _coverage(evidence, collected.main, timeline),
         "calibration": assessment.calibration.as_json(),
+        "sequential": assessment.watch.as_json(),
         "targets": target_lines(limits.target, measured, limits.session.margin),
-        "known": _known(known, diffs),
+        "known": _known(known, collected.main),
         "not_judged": [metric.id for metric in assessment.metrics if metric.verdict == "NOT_JUDGED"],
         "data_sha256": data_sha256(run.path),
         "config_sha256": config_sha256(run.path),
@@ -116,13 +118,13 @@ def judge_diffs(
 def gather(collected: Collected) -> Evidence:
     """What the verdict is decided on, from a run's figures."""
     plan, timeline, diffs = collected.plan, collected.timeline, collected.diffs
-    main = diffs.get("main")
+    main = collected.main
     mute_facts, mute_legacies = mute_sides(diffs)
     facts = failure_facts(timeline) + mute_facts + (difference_facts(main.differences) if main else [])
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
-    metrics = collected.facts_only() if plan.replay or plan.capacity else collected.comparison(["main"])
-    aa = {metric.id: metric for metric in collected.comparison(AA_LEGS)} if calibrated else None
+    metrics = collected.facts_only() if plan.replay or plan.capacity else collected.comparison(plan.main_legs)
+    aa = {metric.id: metric for metric in collected.comparison(plan.aa_legs)} if calibrated else None
     return Evidence(
         grade=plan.grade,
         facts_only=_facts_only(plan, metrics),
@@ -134,6 +136,8 @@ def gather(collected: Collected) -> Evidence:
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        short=plan.short,
+        watched=watched_of(collected) if calibrated else [],
         interrupted=bool(timeline.interrupted or manifest_reason),
         frames_sent=main.frames_sent if main else 0,
         frames_accounted=main.frames_accounted if main else 0,
@@ -154,7 +158,7 @@ def _aa_intolerable(collected: Collected) -> list[str]:
     """Classes that legacy shows against itself, but for connections that the session disturbed on purpose."""
     plan = collected.plan
     out: list[str] = []
-    for leg in AA_LEGS:
+    for leg in plan.aa_legs:
         if leg in collected.diffs:
             excused = {connection for at, connection in collected.timeline.faulted if at == leg}
             excused |= set(plan.connections) if plan.storm else set()
@@ -170,9 +174,8 @@ def _manifest_reason(run: RunData) -> str | None:
     return manifest.interrupted or (None if manifest.complete else "the run is not complete")
 
 
-def _coverage(evidence: Evidence, diffs: Mapping[str, LegDiff], timeline: Timeline) -> dict[str, Any]:
+def _coverage(evidence: Evidence, main: LegDiff | None, timeline: Timeline) -> dict[str, Any]:
     """What was compared. A side that never asked for its data is owed what the other one got: its silence is a gap."""
-    main = diffs.get("main")
     totals = list(main.totals.values()) if main else []
     most = max((side.get("expected", 0) for side in totals), default=0)
     asked = [side.get("expected", 0) for side in totals]
@@ -191,9 +194,8 @@ def _coverage(evidence: Evidence, diffs: Mapping[str, LegDiff], timeline: Timeli
     }
 
 
-def _merged(diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
-    """Differences of the main leg over all symbols."""
-    main = diffs.get("main")
+def _merged(main: LegDiff | None) -> list[dict[str, Any]]:
+    """Differences of the comparison over all symbols."""
     counts: dict[tuple[Any, ...], int] = {}
     for d in main.differences if main else ():
         key = (d.code, d.side, d.severity, d.connection, d.type, d.field, d.known)
@@ -223,9 +225,8 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _known(known: KnownList, diffs: Mapping[str, LegDiff]) -> list[dict[str, Any]]:
-    """Entries of the known-differences list with how often each covered one in the main leg."""
-    main = diffs.get("main")
+def _known(known: KnownList, main: LegDiff | None) -> list[dict[str, Any]]:
+    """Entries of the known-differences list with how often each covered one in the comparison."""
     counts: dict[str, int] = {}
     for d in main.differences if main else ():
         if d.known is not None:

@@ -61,6 +61,7 @@ def _series(
         pairs.declared, declared, weight, note=_overlap_note(pairs, limits.session.pairs_per_block),
     )  # fmt: skip
     quantiles = {"p50": declared, "p90": declared and plan.declares_p90(connection, name, limits)}
+    quantiles["p99"] = plan.release and name is None
     return [typical, *_quantiles(pairs, base, blocks, quantiles, weight, plan.seed, limits)]
 
 

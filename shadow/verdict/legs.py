@@ -27,7 +27,7 @@ def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: Kno
     from multiprocessing import get_context
 
     # spawn: Arrow's threads do not survive a fork; the longest leg goes first
-    order = sorted(legs, key=lambda item: item[0] != "main")
+    order = sorted(legs, key=lambda item: not item[0].startswith("main"))
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=_rarely_collect) as pool:
         running = {leg: pool.submit(_diff, run, leg, roles, known) for leg, roles in order}
         return {leg: running[leg].result() for leg, _ in legs}

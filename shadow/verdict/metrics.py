@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,26 @@ from shadow.verdict.calibration import Gate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Measured, MetricVerdict, Range, six_digits
 
-__all__ = ["JudgedMetric", "alphas_of", "judge_metric"]
+__all__ = ["JudgedMetric", "Power", "alphas_of", "judge_metric", "line_of"]
+
+
+@dataclass(frozen=True)
+class Power:
+    """What grade release asks of a declared metric: that it could have confirmed `detect`, and a long enough plan.
+
+    `short` says, by metric, why the plan was not.
+    """
+
+    detect: float
+    short: Mapping[str, str]
+
+    def lacking(self, metric: str, detectable: float) -> str:
+        """Why a metric's power does not suffice; empty where it does."""
+        if metric in self.short:
+            return self.short[metric]
+        if (six_digits(detectable) or math.inf) > self.detect:
+            return f"its power does not suffice: it could have confirmed {detectable:.4g}, release asks {self.detect:g}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -59,17 +79,21 @@ def alphas_of(metrics: list[Measured], limits: Checklist) -> dict[str, float]:
     return weighted_bonferroni(weights, limits.session.alpha * limits.session.interval_share)
 
 
-def judge_metric(metric: Measured, alpha: float, gate: Gate, limits: Checklist) -> JudgedMetric:
+def judge_metric(
+    metric: Measured, alpha: float, gate: Gate, limits: Checklist, power: Power | None = None
+) -> JudgedMetric:
     """Judge one metric.
 
     The bound towards "worse" is compared at the corrected alpha (REGRESSION), the other at the pass alpha (PASS); low
     and high are these two. Where the A/A gate did not pass, REGRESSION needs the uncalibrated margin and PASS is not
-    given; an undeclared metric only ever fires, by the plain margin unless A/A shows an offset or nothing.
+    given; an undeclared metric only ever fires, by the plain margin unless A/A shows an offset or nothing. With
+    `power` (grade release) a declared metric needs it for a PASS.
     """
     if metric.census is not None:
         return _judge_census(metric, gate)
     if metric.estimate is None:
-        note = metric.note or "no data"
+        short = power.short.get(metric.id, "") if power is not None else ""
+        note = "; ".join(part for part in (short, metric.note) if part) or "no data"
         verdict: MetricVerdict = "HOLD" if metric.declared else "NOT_JUDGED"
         return JudgedMetric(metric, Range(None, None, None), verdict, None, note, gate)
     session = limits.session
@@ -77,13 +101,21 @@ def judge_metric(metric: Measured, alpha: float, gate: Gate, limits: Checklist) 
     worse = sign * metric.estimate.mean
     towards_better = worse - (metric.estimate.mean - metric.estimate.lower(alpha))
     towards_worse = worse + (metric.estimate.upper(session.pass_alpha) - metric.estimate.mean)
-    calibrated = gate == "ok" or (gate == "wide" and not metric.declared)
-    line = session.margin if calibrated else session.uncalibrated_margin
+    line = line_of(metric, gate, limits)
     detectable = detectable_ratio(metric.estimate, alpha, line)
     found = _range(towards_better, worse, towards_worse, sign)
     verdict, note = _verdict(metric, (bounded_exp(towards_better), bounded_exp(towards_worse)), gate, line, limits)
+    if power is not None and metric.declared and verdict in ("PASS", "HOLD"):
+        lacking = power.lacking(metric.id, detectable)
+        verdict, note = ("HOLD", "; ".join(part for part in (lacking, note) if part)) if lacking else (verdict, note)
     notes = "; ".join(part for part in (note, metric.note) if part)
     return JudgedMetric(metric, found, verdict, detectable**sign, notes, gate)
+
+
+def line_of(metric: Measured, gate: Gate, limits: Checklist) -> float:
+    """The ratio above which a metric is a regression: the margin, or twice of it where A/A does not bear it out."""
+    is_calibrated = gate == "ok" or (gate == "wide" and not metric.declared)
+    return limits.session.margin if is_calibrated else limits.session.uncalibrated_margin
 
 
 def _range(low: float, best: float, high: float, sign: int) -> Range:
@@ -111,9 +143,9 @@ def _verdict(
 
 def _doubt(metric: Measured, gate: Gate, limits: Checklist) -> str:
     """Why a declared metric cannot PASS, whatever its interval; empty where it can."""
-    minimum = limits.minimum_blocks.get(metric.id.partition(".")[0], 1)
+    minimum = limits.release.legs if metric.by_leg else limits.minimum_blocks.get(metric.id.partition(".")[0], 1)
     if metric.blocks < minimum:
-        return f"{metric.blocks} blocks judged, {minimum} needed"
+        return f"{metric.blocks} {'legs' if metric.by_leg else 'blocks'} judged, {minimum} needed"
     if metric.blocks < limits.session.block_share * metric.blocks_declared:
         return f"{metric.blocks} of {metric.blocks_declared} declared blocks judged"
     if gate == "missing":

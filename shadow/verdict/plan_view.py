@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shadow.release_plan import CAP_S, lack_of
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.series import PRIVATE_TYPES, PUBLIC_TYPES
 
@@ -27,6 +28,7 @@ class PlanView:
         self.seed = int(session.get("seed") or 0)
         self.storm = session.get("profile") == "storm"
         self.faults = [str(fault) for fault in session.get("faults") or ()]
+        self._power: Mapping[str, Any] = session.get("power") or {}
         self._channels: Mapping[str, list[str]] = session.get("channels") or {}
         self._mix: Mapping[str, float] = session.get("mix") or {}
 
@@ -40,12 +42,33 @@ class PlanView:
         """Steps of rising pace: facts, and what each side keeps up with."""
         return any(phase.get("rate") for leg in self.legs for phase in leg["phases"])
 
+    @property
+    def release(self) -> bool:
+        """Grade release: several legs of each kind, each of them the unit for CPU, memory and connect times."""
+        return self.grade == "release"
+
+    @property
+    def main_legs(self) -> list[str]:
+        """The legs that compare legacy with new."""
+        return [leg["leg"] for leg in self.legs if leg["leg"].startswith("main")]
+
+    @property
+    def aa_legs(self) -> list[str]:
+        """The legs that compare legacy with itself, but for the positive control."""
+        return [leg["leg"] for leg in self.legs if leg["leg"].startswith("aa")]
+
+    @property
+    def short(self) -> dict[str, str]:
+        """Why the power of a metric does not suffice, where the length was worked out and the cap is too short."""
+        cap_s = float(self._power.get("cap_s") or CAP_S)
+        return {name: lack_of(minutes, cap_s) for name, minutes in (self._power.get("short") or {}).items()}
+
     def roles(self, leg: str) -> tuple[str, str]:
         """Baseline and candidate of a leg."""
         for planned in self.legs:
             if planned["leg"] == leg:
                 return planned["roles"][0], planned["roles"][1]
-        return ("legacy", "new") if leg == "main" else ("legacy", "legacy2")
+        return ("legacy", "new") if leg.startswith("main") else ("legacy", "legacy2")
 
     def seconds(self, leg: str, phase: str) -> float:
         """Declared length of a phase; 0 where there is none."""
@@ -76,10 +99,11 @@ class PlanView:
         """Whether the plan gives a single type enough pairs in each of enough blocks, in its calibration as well."""
         pairs = self._pairs_per_s(connection, name) * self.block_s
         enough = limits.session
-        calibration = self.blocks("aa1") + self.blocks("aa2") if self.calibrated else enough.declared_aa_blocks
+        aa_blocks = sum(self.blocks(leg) for leg in self.aa_legs)
+        calibration = aa_blocks if self.calibrated else enough.declared_aa_blocks
         return (
             pairs >= enough.pairs_per_block - 1e-9
-            and self.blocks("main") >= enough.declared_blocks
+            and sum(self.blocks(leg) for leg in self.main_legs) >= enough.declared_blocks
             and calibration >= enough.declared_aa_blocks
         )
 
@@ -90,7 +114,7 @@ class PlanView:
         """
         if not self.calibrated:
             return True
-        seconds = self.seconds("aa1", "paired") + self.seconds("aa2", "paired")
+        seconds = sum(self.seconds(leg, "paired") for leg in self.aa_legs)
         return self._pairs_per_s(connection, name) * seconds >= limits.session.declared_p90_pairs
 
     def _pairs_per_s(self, connection: str, name: str | None) -> float:

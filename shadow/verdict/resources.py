@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from shadow.stats.blocks import rate_blocks
-from shadow.stats.intervals import estimate_mean
+from shadow.stats.intervals import bounded_exp, estimate_mean
 from shadow.verdict.checklist import Memory
 from shadow.verdict.evidence import Census, Measured, MetricVerdict, Range, six_digits
 from shadow.verdict.timeline import Phase
 
-__all__ = ["CPU_BLOCK_NS", "Samples", "cpu_blocks", "cpu_metric", "memory_metric"]
+__all__ = ["CPU_BLOCK_NS", "Samples", "cpu_blocks", "cpu_metric", "memory_by_leg", "memory_metric"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -56,19 +56,56 @@ def cpu_blocks(samples: Samples, callbacks: Ints, phase: Phase, declared: int) -
     )
 
 
-def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int) -> Measured:
-    """cpu.per_message over the paired phases of some legs, each a pair (legacy's blocks, new's blocks)."""
-    legacy = np.concatenate([part[0] for part in parts]) if parts else np.empty(0)
-    new = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
-    kept = np.isfinite(legacy) & np.isfinite(new) & (legacy > 0) & (new > 0)
-    if not kept.any():
-        return Measured("cpu.per_message", "ns", None, None, declared=True, weight="pooled", blocks_declared=len(kept))
-    a, b = legacy[kept], new[kept]
-    estimate = estimate_mean(np.log(b / a))
-    return Measured(
-        "cpu.per_message", "ns", float(np.median(a)), float(np.median(b)), estimate, events, int(kept.sum()),
-        len(kept), True, "pooled",
-    )  # fmt: skip
+def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: bool = False) -> Measured:
+    """cpu.per_message over the paired phases of some legs, each a pair (legacy's blocks, new's blocks).
+
+    `by_leg`: a leg is one value, the mean of its blocks' ln(new / legacy).
+    """
+    legs = [_told(*part) for part in parts]
+    kept = [leg for leg in legs if len(leg)]
+    declared = len(legs) if by_leg else sum(len(part[0]) for part in parts)
+    nothing = Measured(
+        "cpu.per_message", "ns", None, None, declared=True, weight="pooled", blocks_declared=declared, by_leg=by_leg
+    )
+    if not kept:
+        return nothing
+    every = np.concatenate(kept)
+    y = np.array([_log_ratio(leg).mean() for leg in kept]) if by_leg else _log_ratio(every)
+    legacy, new = (float(side) for side in np.median(every, axis=0))
+    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=events, blocks=len(y))
+
+
+def _told(legacy: Floats, new: Floats) -> Floats:
+    """[block, side] of the blocks in which both sides have a figure."""
+    both = np.column_stack([legacy, new])
+    return np.asarray(both[np.isfinite(both).all(axis=1) & (both > 0).all(axis=1)])
+
+
+def _log_ratio(blocks: Floats) -> Floats:
+    return np.asarray(np.log(blocks[:, 1] / blocks[:, 0]))
+
+
+def memory_by_leg(legs: Sequence[Measured], declared: int, limits: Memory, alpha: float) -> Measured:
+    """memory.level of several legs, each weighed by `memory_metric`: a leg is one value.
+
+    REGRESSION where the interval (alpha on each side) of the mean ln(new / legacy) lies above `ratio` and that of the
+    mean difference above `bytes`, or where new grew so in each leg; PASS where one of the two lies below, else HOLD.
+    """
+    kept = [leg for leg in legs if leg.legacy and leg.new]
+    sizes = np.array([[leg.legacy, leg.new] for leg in kept], np.float64).reshape(-1, 2)
+    ratio, over = estimate_mean(np.log(sizes[:, 1] / sizes[:, 0])), estimate_mean(sizes[:, 1] - sizes[:, 0])
+    nothing = Measured(
+        "memory.level", "bytes", None, None, declared=True, weight="pooled", blocks=len(kept), blocks_declared=declared
+    )
+    if ratio is None or over is None:
+        return nothing
+    bounds = [bounded_exp(bound) for bound in (ratio.lower(alpha), ratio.mean, ratio.upper(alpha))]
+    verdict = _verdict(bounds[0], over.lower(alpha), bounds[2], over.upper(alpha), limits)
+    grew = sum(leg.census is not None and leg.census.verdict == "REGRESSION" for leg in kept)
+    note = f"mean of {len(kept)} legs; new exceeded both limits or grew beyond them in {grew}"
+    census = Census(Range(*bounds), "REGRESSION" if grew == len(kept) else verdict, note)
+    legacy, new = (float(np.median(side)) for side in sizes.T)
+    return replace(nothing, legacy=legacy, new=new, n=sum(leg.n for leg in kept), census=census)
 
 
 def memory_metric(

@@ -9,7 +9,10 @@ from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Fact, MetricVerdict
 from shadow.verdict.metrics import JudgedMetric
 
-__all__ = ["TriggerLine", "trigger_lines", "worst_of"]
+__all__ = ["TriggerLine", "trigger_lines", "trigger_of", "worst_of"]
+
+COUNTS = {"reconnects": "stability", "errors": "functionality", "differences": "functionality"}
+"""Triggers of what is counted by the sequential tests alone."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,17 @@ class TriggerLine:
 
 
 def trigger_lines(
-    metrics: list[JudgedMetric], facts: list[Fact], unsettled: bool, facts_only: bool, limits: Checklist
+    metrics: list[JudgedMetric],
+    facts: list[Fact],
+    unsettled: bool,
+    facts_only: bool,
+    limits: Checklist,
+    fired: tuple[str, str] | None = None,
 ) -> list[TriggerLine]:
     """All triggers in the checklist's order.
 
     `unsettled`: something keeps the comparison of events from being complete, so functionality cannot PASS.
+    `fired`: trigger and metric of the sequential test that speaks loudest, where they say REGRESSION.
     """
     lines = []
     for trigger in limits.trigger:
@@ -40,6 +49,8 @@ def trigger_lines(
         worst = worst_of(mine)
         if fact is not None:
             line = TriggerLine(trigger.id, trigger.threshold, "REGRESSION", fact.worst)
+        elif fired is not None and fired[0] == trigger.id and _combined(mine) != "REGRESSION":
+            line = TriggerLine(trigger.id, trigger.threshold, "REGRESSION", fired[1])
         elif trigger.metrics:
             verdict: MetricVerdict = "HOLD" if facts_only and trigger.id != "stability" else _combined(mine)
             line = TriggerLine(trigger.id, trigger.threshold, verdict, worst.id if worst else None)
@@ -47,6 +58,14 @@ def trigger_lines(
             line = TriggerLine(trigger.id, trigger.threshold, "HOLD" if unsettled else "PASS", None)
         lines.append(line)
     return lines
+
+
+def trigger_of(metric: str, limits: Checklist) -> str:
+    """The trigger that a metric belongs to, by its id."""
+    if metric.partition(".")[0] in COUNTS:
+        return COUNTS[metric.partition(".")[0]]
+    matching = [trigger.id for trigger in limits.trigger if trigger.metrics and metric.startswith(trigger.metrics)]
+    return matching[0] if matching else "performance"
 
 
 def _combined(metrics: list[JudgedMetric]) -> MetricVerdict:

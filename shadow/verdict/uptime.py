@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shadow.stats.burn_rate import BurnWarning
 from shadow.stats.counts import incidents_p_value
@@ -16,7 +18,7 @@ from shadow.verdict.checklist import Uptime
 from shadow.verdict.evidence import Census, Measured, Range, six_digits
 from shadow.verdict.timeline import Close
 
-__all__ = ["Downtime", "Recovery", "connect_metrics", "downtime", "recoveries", "uptime_metric"]
+__all__ = ["Downtime", "Recovery", "by_venue", "connect_metrics", "downtime", "recoveries", "uptime_metric"]
 
 Row = Mapping[str, Any]
 OWN_CAUSES = ("client", "idle")
@@ -28,18 +30,23 @@ VENUE_CAUSES = ("venue", "planned", "connect-leg")
 class Downtime:
     """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused.
 
-    `stretches` (ns) are those that it caused, `warning` the first early warning about them. `closes` counts all closes,
-    `incidents` those that the side caused itself (by the client, or idle) and that left something unsubscribed: who has
-    a second socket with everything on it may close the first.
+    `closes` counts all closes; `own_closes` are the times of those that the side caused itself (by the client, or idle)
+    and that left something unsubscribed: who has a second socket with everything on it may close the first.
+    `stretches` (ns) are the downtime that it caused, `warning` the first early warning about them.
     """
 
     window: int
     down: int
     own: int
     closes: int
-    incidents: int = 0
+    own_closes: tuple[int, ...] = ()
     stretches: tuple[tuple[int, int], ...] = ()
     warning: BurnWarning | None = None
+
+    @property
+    def incidents(self) -> int:
+        """How often the side dropped its connection itself."""
+        return len(self.own_closes)
 
     @property
     def share_up(self) -> float:
@@ -57,7 +64,8 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
     wanted: set[tuple[str, str]] = set()
     free: list[tuple[int, int]] = []
     changes: list[tuple[int, bool]] = []
-    closes, incidents, ever = 0, 0, False
+    closes, ever = 0, False
+    own_closes: list[int] = []
     for row in sorted(rows, key=lambda row: row["t"]):
         if row["t"] > end:
             break
@@ -73,17 +81,20 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
             held.pop(row["conn_no"], None)
             closes += begin <= row["t"]
         is_up = ever and wanted <= set().union(*held.values())
-        if event == "close" and row["cause"] in OWN_CAUSES:
-            incidents += begin <= row["t"] and not is_up
-        if event == "refused" or (event == "close" and _by_venue(row["cause"])):
+        if event == "close" and row["cause"] in OWN_CAUSES and begin <= row["t"] and not is_up:
+            own_closes.append(row["t"])
+        if event == "refused" or (event == "close" and by_venue(row["cause"])):
             free.append((row["t"], row["t"] + free_ns))
         changes.append((row["t"], is_up))
     down = _down(changes, begin, end)
     own = tuple(_minus(down, free))
-    return Downtime(end - begin, sum(b - a for a, b in down), sum(b - a for a, b in own), closes, incidents, own)
+    return Downtime(
+        end - begin, sum(b - a for a, b in down), sum(b - a for a, b in own), closes, tuple(own_closes), own
+    )
 
 
-def _by_venue(cause: str) -> bool:
+def by_venue(cause: str) -> bool:
+    """Whether the venue, not the client, is behind a close."""
     return cause in VENUE_CAUSES or cause.startswith("fault:")
 
 
@@ -139,11 +150,13 @@ def _words(warning: BurnWarning, limits: Uptime) -> str:
 
 @dataclass(frozen=True)
 class Recovery:
-    """After one forced close, ns: until the next socket was open, from there until all was confirmed again, both."""
+    """After one forced close, ns: until the next socket was open, from there until all was confirmed again, both; and
+    from the open socket to its first confirmation, which on a private connection says that the proof was accepted."""
 
     connect: int
     subscribe: int
     gap: int
+    first: int
 
 
 def recoveries(closes: Sequence[Close], rows: Iterable[Row], wanted: int) -> list[Recovery | None]:
@@ -152,58 +165,63 @@ def recoveries(closes: Sequence[Close], rows: Iterable[Row], wanted: int) -> lis
     `wanted` (channel, symbol) confirmations complete a connection.
     """
     ordered = sorted(rows, key=lambda row: row["t"])
-    out: list[Recovery | None] = []
-    for number, close in enumerate(closes):
-        until = closes[number + 1].t if number + 1 < len(closes) else None
-        after = [row for row in ordered if row["t"] >= close.t and (until is None or row["t"] < until)]
-        opened = next((row["t"] for row in after if row["event"] == "open"), None)
-        confirmed: set[tuple[str, str]] = set()
-        complete = None
-        for row in after:
-            if row["event"] == "subscribed":
-                confirmed.add((row["channel"], row["symbol"]))
-                if len(confirmed) >= wanted:
-                    complete = row["t"]
-                    break
-        if opened is None or complete is None or complete < opened:
-            out.append(None)
-        else:
-            out.append(Recovery(opened - close.t, complete - opened, complete - close.t))
-    return out
+    ends = [close.t for close in closes[1:]]
+    return [_recovery(close.t, until, ordered, wanted) for close, until in zip_longest(closes, ends)]
+
+
+def _recovery(closed: int, until: int | None, rows: Sequence[Row], wanted: int) -> Recovery | None:
+    after = [row for row in rows if row["t"] >= closed and (until is None or row["t"] < until)]
+    opened = next((row["t"] for row in after if row["event"] == "open"), None)
+    confirmed: set[tuple[str, str]] = set()
+    first = None
+    for row in after:
+        if row["event"] != "subscribed":
+            continue
+        confirmed.add((row["channel"], row["symbol"]))
+        first = row["t"] if first is None else first
+        if len(confirmed) >= wanted:
+            if opened is None or row["t"] < opened:
+                return None
+            return Recovery(opened - closed, row["t"] - opened, row["t"] - closed, max(first - opened, 0))
+    return None
+
+
+_PARTS = {
+    "connect.time": "connect", "subscribe.time": "subscribe", "auth.time": "first", "stability.reconnect_gap": "gap",
+}  # fmt: skip
+Sides = tuple[Sequence[Recovery | None], Sequence[Recovery | None]]
 
 
 def connect_metrics(
-    connection: str, legacy: Sequence[Recovery | None], new: Sequence[Recovery | None]
+    connection: str, legs: Sequence[Sides], *, release: bool = False, by_leg: bool = False
 ) -> list[Measured]:
-    """Reconnect gap, connect time and subscribe time after the forced closes, paired in order; n is their number.
+    """Reconnect gap, connect and subscribe time after the forced closes of some legs; at grade release auth time.
 
-    connect.time: forced close to the next open socket. subscribe.time: open socket to all confirmed.
-    stability.reconnect_gap: the sum of both.
+    Each leg brings (legacy, new), paired in order; n is the number of pairs. connect.time: forced close to the next
+    open socket. subscribe.time: open socket to all confirmed. auth.time: open socket to the first confirmation.
+    stability.reconnect_gap: close to all confirmed. `release`: the times are declared; `by_leg`: a leg is one value,
+    else a close is.
     """
-    pairs = [(a, b) for a, b in zip(legacy, new, strict=False) if a is not None and b is not None]
-    lost = sum(b is None for b in new)
-    out = []
-    for name, part in (
-        ("connect.time", "connect"),
-        ("subscribe.time", "subscribe"),
-        ("stability.reconnect_gap", "gap"),
-    ):
-        sides = np.array([[getattr(a, part), getattr(b, part)] for a, b in pairs], np.float64).reshape(-1, 2)
-        sides = sides[(sides > 0).all(axis=1)]
-        middle = np.median(sides, axis=0) if len(sides) else (None, None)
-        estimate = estimate_mean(np.log(sides[:, 1] / sides[:, 0])) if len(sides) else None
-        note = f"{lost} of {len(new)} closes without a recovery" if lost else ""
-        out.append(
-            Measured(
-                f"{name}.{connection}",
-                "ns",
-                middle[0],
-                middle[1],
-                estimate,
-                len(sides),
-                len(sides),
-                len(new),
-                note=note,
-            )
-        )
-    return out
+    came = [one for _, new in legs for one in new]
+    closes, lost = len(came), sum(one is None for one in came)
+    note = f"{lost} of {closes} closes without a recovery" if lost else ""
+    names = [name for name in _PARTS if name != "auth.time" or (release and connection.endswith(".private"))]
+    metrics = [_connect_metric(f"{name}.{connection}", _PARTS[name], legs, closes, note, by_leg) for name in names]
+    return [replace(metric, declared=True, weight="pooled") for metric in metrics] if release else metrics
+
+
+def _connect_metric(name: str, part: str, legs: Sequence[Sides], closes: int, note: str, by_leg: bool) -> Measured:
+    sides = [_sides(leg, part) for leg in legs]
+    every = np.concatenate([*sides, np.empty((0, 2))])
+    legacy, new = np.median(every, axis=0) if len(every) else (None, None)
+    ratios = [np.log(leg[:, 1] / leg[:, 0]) for leg in sides if len(leg)]
+    y = np.array([leg.mean() for leg in ratios]) if by_leg else np.concatenate([*ratios, np.empty(0)])
+    units = len(legs) if by_leg else closes
+    return Measured(name, "ns", legacy, new, estimate_mean(y), len(every), len(y), units, note=note, by_leg=by_leg)
+
+
+def _sides(leg: Sides, part: str) -> npt.NDArray[np.float64]:
+    """[close, side] of the closes after which both sides came back."""
+    pairs = [(a, b) for a, b in zip(*leg, strict=False) if a is not None and b is not None]
+    times = np.array([[getattr(a, part), getattr(b, part)] for a, b in pairs], np.float64).reshape(-1, 2)
+    return np.asarray(times[(times > 0).all(axis=1)])

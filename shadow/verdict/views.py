@@ -1,6 +1,6 @@
 """Beside the verdict, for section j of the report: latency against load, single symbols, an older top of the book.
 
-All of it is of the main leg and shown only: nothing here decides a session.
+All of it is of the comparison and shown only: nothing here decides a session.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Rows = list[dict[str, Any]]
 
 def build_views(collected: Collected) -> dict[str, Rows]:
     """`by_load`, `symbols` and `top_of_book` of analysis.json; empty where the run has no such figures."""
-    main = collected.diffs.get("main")
+    main = collected.main
     if main is None:
         return {"by_load": [], "symbols": [], "top_of_book": []}
-    pairs = collected.pairs.get("main")
+    pairs = collected.joined(collected.main_legs)
     if pairs is None:
         return {"by_load": _by_step(collected, main), "symbols": [], "top_of_book": []}
     judged = pairs[pairs.block >= 0]
@@ -149,7 +149,8 @@ def _service(collected: Collected, connection: str) -> float | None:
     """New / legacy of a connection's mixed bursts where they hold one symbol; else no burst tells symbols apart."""
     if len(collected.plan.symbols) != 1:
         return None
-    legacy, new = pooled_pairs(collected.cells.get("main", {}), connection)
+    sides = [pooled_pairs(collected.cells.get(leg, {}), connection) for leg in collected.main_legs]
+    legacy, new = (np.concatenate(side) for side in zip(*sides, strict=True))
     estimate = middle_half(legacy, new) if len(legacy) else None
     return six_digits(float(np.exp(estimate.mean))) if estimate else None
 

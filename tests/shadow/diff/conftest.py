@@ -63,13 +63,14 @@ class Scene:
     def copy(self) -> Scene:
         return deepcopy(self)
 
-    def judge(self, **options: Any) -> LegDiff:
+    def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
         lines = {
             role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
             for role, rows in self.lines.items()
         }
+        session = {"schema": 1, "grade": grade}
         return diff_streams(
-            self.frames, self.sends, self.connections, self.marks, self.requests, lines, {"schema": 1}, **options
+            self.frames, self.sends, self.connections, self.marks, self.requests, lines, session, **options
         )
 
     def frame(

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shadow.diff.codes import Difference
@@ -65,6 +66,29 @@ def test_a_bad_file_is_the_users_mistake_and_named(tmp_path: Path, text: str) ->
 def test_what_an_entry_covers(entry: Known, count: int, covered: bool) -> None:
     (item,) = apply_known([difference(count)], [entry], date(2026, 11, 22))
     assert (item.known == "K1") is covered
+
+
+@pytest.mark.parametrize(
+    ("side", "severity", "covered"),
+    [
+        ("new", "critical", False),
+        ("both", "critical", False),
+        ("legacy", "critical", True),
+        ("new", "major", True),
+        ("new", "minor", True),
+    ],
+)
+def test_at_grade_release_nothing_covers_what_is_critical_on_the_new_side(
+    side: str, severity: str, covered: bool
+) -> None:
+    item = msgspec.structs.replace(difference(1), side=side, severity=severity)
+    apply_known([item], [known(side="")], date(2026, 11, 22), strict=True)
+    assert (item.known == "K1") is covered
+
+
+def test_a_run_of_grade_release_is_judged_so(scene: Any) -> None:
+    scene.events("new", "gateio.spot.public", "trade")[3]["price"] = 1
+    assert scene.judge("release", known=[known()]).differences[0].known is None
 
 
 def test_covered_events_are_counted_as_known_and_the_totals_still_add_up(scene: Any) -> None:

@@ -195,6 +195,7 @@ LIVE = {
     "renewed with copies": (*RENEWED, "--new", faulty("copies_of_a_renewal_are_delivered")),
     "known": ("--new", sabotage("drop@gateio.spot.public:at=2s"), "--known", "2999-01-01.toml"),
     "known but expired": ("--new", sabotage("drop@gateio.spot.public:at=2s"), "--known", "2020-01-01.toml"),
+    "at grade release": ("--grade", "release"),
 }
 
 

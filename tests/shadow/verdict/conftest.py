@@ -15,6 +15,7 @@ import pytest
 
 from shadow.capture.tables import schema
 from shadow.diff.codes import Difference, LegDiff, Matches
+from shadow.release_plan import release_plan
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
 from shadow.verdict.judge import Judgement, judge_diffs
@@ -36,7 +37,10 @@ MIB = 1 << 20
 
 @dataclass
 class Effects:
-    """What the candidate of the main leg does otherwise; 1.0 is like legacy. `burn` is the control's."""
+    """What the candidate of the main legs does otherwise; 1.0 is like legacy. `burn` is the control's.
+
+    `release_s` makes it a session of grade release; `only_leg` leaves what is wrong with CPU and events to one leg.
+    """
 
     latency: float = 1.0
     service: float = 1.0
@@ -59,6 +63,9 @@ class Effects:
     conserved: bool = True
     session: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] = field(default_factory=dict)
+    release_s: float = 0.0
+    gap_noise: float = 0.1
+    only_leg: str = ""
 
 
 class MadeUpRun:
@@ -110,6 +117,8 @@ class MadeUpRun:
         return pa.Table.from_pylist([dict(zip(wanted.names, row, strict=True)) for row in rows], wanted)
 
     def _session(self) -> dict[str, Any]:
+        if self._effects.release_s:
+            return self._described(release_plan(self._effects.release_s, calibration=True).as_json(), "release")
         legs = LEGS if self._effects.calibration else {"main": LEGS["main"]}
         plan = [
             {
@@ -119,11 +128,14 @@ class MadeUpRun:
             }
             for leg, phases in legs.items()
         ]
+        return self._described({"legs": plan, "block_s": 0.5, "gap_us": 300}, "quick")
+
+    def _described(self, plan: dict[str, Any], grade: str) -> dict[str, Any]:
         return {
-            "schema": 1, "run": "made-up", "grade": "quick", "feed": "sim", "connections": CONNECTIONS,
+            "schema": 1, "run": "made-up", "grade": grade, "feed": "sim", "connections": CONNECTIONS,
             "symbols": ["BTC_USDT"], "channels": {c: list(TYPES) for c in CONNECTIONS}, "profile": "default",
             "rate": self._effects.rate, "seed": 1, "faults": [], "calibration": self._effects.calibration,
-            "mix": MIX, "plan": {"legs": plan, "block_s": 0.5, "gap_us": 300}, "known": None,
+            "mix": MIX, "plan": plan, "known": None,
             "started_utc": "2026-01-01T00:00:00+00:00",
         } | self._effects.session  # fmt: skip
 
@@ -173,7 +185,7 @@ class MadeUpRun:
         drift = np.zeros(blocks)
         for i in range(1, blocks):
             drift[i] = effects.phi * drift[i - 1] + rng.normal(0, effects.drift)
-        ratio = effects.latency if leg == "main" else effects.aa_latency
+        ratio = effects.latency if leg.startswith("main") else effects.aa_latency
         shift = np.log(ratio) + drift[(sent - t) // (S // 2)]
         out = {}
         second = rng.integers(0, 2, n)
@@ -189,7 +201,7 @@ class MadeUpRun:
 
     def _bursts(self, leg: str, roles: Any, t: int, end: int, first: int) -> dict[str, dict[str, np.ndarray]]:
         rng, effects = self._rng, self._effects
-        factor = effects.burn if leg == "control" else effects.service if leg == "main" else 1.0
+        factor = effects.burn if leg == "control" else effects.service if leg.startswith("main") else 1.0
         turns, number, frames = count(), 0, 64
         rows: dict[str, list[Any]] = {role: [] for role in roles}
         while t < end:
@@ -224,11 +236,13 @@ class MadeUpRun:
         }
 
     def _closes(self, leg: str, roles: Any, t: int) -> None:
+        effects = self._effects
         for i in range(10):
             for connection in CONNECTIONS:
                 for role in roles:
                     at = t + i * S // 2
-                    gap = 4_000_000 * np.exp(self._rng.normal(0, 0.1)) * (self._effects.gap if role == "new" else 1)
+                    longer = effects.gap if role == "new" else 1.0
+                    gap = 4_000_000 * np.exp(self._rng.normal(0, effects.gap_noise)) * longer
                     self._mark(at, leg, role, "forced-close", connection=connection, code=1006, conn_no=i + 1)
                     row = [at, leg, role, connection, i + 1, "close", "", "", 1006, "connect-leg", ""]
                     self._rows["connections"].append(row)
@@ -237,7 +251,7 @@ class MadeUpRun:
     def _resources(self, leg: str, roles: Any, begin: int, end: int) -> None:
         effects = self._effects
         for number, role in enumerate(roles):
-            mine = number and leg == "main"
+            mine = number and leg.startswith(effects.only_leg or "main")
             t = np.arange(begin, end + S // 10, S // 10)
             cost = 60_000 * effects.rate / 10 * (effects.cpu if mine else 1.0)
             cpu = np.cumsum(cost * np.exp(self._rng.normal(0, 0.05, len(t)))).astype(np.int64)
@@ -258,8 +272,11 @@ class MadeUpRun:
             totals[role] = {"input": n, "expected": n, "codes": {"MATCH": n}, "rounded": 0}
             self._events.setdefault(role, []).append((leg, np.sort(columns["t_callback"])))
         sent = 2 * n
-        share = self._effects.accounted if leg == "main" else 1.0
-        differences = self._effects.differences if leg == "main" else self._effects.aa_differences
+        is_main = leg.startswith("main")
+        share = self._effects.accounted if is_main else 1.0
+        differences = self._effects.differences if is_main else self._effects.aa_differences
+        if is_main and not leg.startswith(self._effects.only_leg):
+            differences = []
         return LegDiff(
             leg, roles, matches, CONNECTIONS, ["BTC_USDT"], differences, [], totals,
             self._effects.conserved, [], sent, int(sent * share), [],

@@ -91,7 +91,7 @@ def test_uptime_fires_over_one_percent_or_over_legacy(legacy_ms: float, new_ms: 
 @pytest.mark.parametrize(("legacy", "new", "verdict"), [(0, 11, "PASS"), (0, 12, "REGRESSION"), (12, 12, "PASS")])
 def test_dropping_its_connection_again_and_again_fires(legacy: int, new: int, verdict: str) -> None:
     """(1.1 / 2.1)^12 = 4.3e-4 is below 5e-4, ^11 is not."""
-    sides = [Downtime(30_000 * MS, 0, 0, count, count) for count in (legacy, new)]
+    sides = [Downtime(30_000 * MS, 0, 0, count, tuple(range(count))) for count in (legacy, new)]
     metric = uptime_metric("x.y.z", sides[0], sides[1], LIMITS)
     assert metric.census is not None
     assert metric.census.verdict == verdict
@@ -119,13 +119,13 @@ def test_recovery_after_each_forced_close() -> None:
         row(2010, "open", conn_no=3),
         row(2012, "subscribed", "book", conn_no=3),
     ]
-    assert recoveries(closes, START + rows, wanted=2) == [Recovery(10 * MS, 5 * MS, 15 * MS), None]
+    assert recoveries(closes, START + rows, wanted=2) == [Recovery(10 * MS, 5 * MS, 15 * MS, 2 * MS), None]
 
 
 def test_connect_metrics_pair_the_closes_and_name_what_never_came_back() -> None:
-    legacy = [Recovery(10, 5, 15)] * 5
-    new: list[Recovery | None] = [Recovery(20, 5, 25)] * 4 + [None]
-    connect, subscribe, gap = connect_metrics("c", legacy, new)
+    legacy = [Recovery(10, 5, 15, 2)] * 5
+    new: list[Recovery | None] = [Recovery(20, 5, 25, 2)] * 4 + [None]
+    connect, subscribe, gap = connect_metrics("c", [(legacy, new)])
     assert (connect.id, connect.legacy, connect.new, connect.n) == ("connect.time.c", 10, 20, 4)
     assert (subscribe.new, gap.id, gap.new) == (5, "stability.reconnect_gap.c", 25)
     assert gap.note == "1 of 5 closes without a recovery"

@@ -55,7 +55,7 @@ def collected(sent: list[int], latencies: dict[str, list[int]], **columns: Any) 
     bursts = [ServicePair(legacy=10_000.0, new=11_000.0, t=n, frames=128) for n in range(9)]
     plan = SimpleNamespace(block_s=0.5, symbols=["BTC", "ETH"])
     return SimpleNamespace(
-        diffs={"main": main}, pairs={"main": pairs}, plan=plan, cells={"main": {("c", "mixed"): bursts}}
+        main=main, main_legs=["main"], joined=lambda _: pairs, plan=plan, cells={"main": {("c", "mixed"): bursts}}
     )
 
 
@@ -109,7 +109,7 @@ def test_too_few_pairs_have_no_typical_ratio() -> None:
 
 def test_a_capacity_run_tells_latency_by_step() -> None:
     made = collected([MS, 2 * MS, 900 * MS], {"legacy": [US, 3 * US, 9 * US], "new": [2 * US, 2 * US, 8 * US]})
-    made.pairs = {}
+    made.joined = lambda _: None
     steps = (("main", "warm-up"), ("main", "capacity-1000"), ("aa1", "capacity-5"))
     made.timeline = SimpleNamespace(phases=[Phase(*step, 0, S // 2) for step in steps])
     views = build_views(made)
@@ -121,7 +121,7 @@ def test_a_capacity_run_tells_latency_by_step() -> None:
 
 
 def test_a_run_without_a_main_leg_has_no_such_figures() -> None:
-    assert set(map(len, build_views(SimpleNamespace(diffs={})).values())) == {0}  # type: ignore[arg-type]
+    assert set(map(len, build_views(SimpleNamespace(main=None)).values())) == {0}  # type: ignore[arg-type]
 
 
 def test_the_judge_finds_a_slow_candidate_behind_and_its_one_symbol_served_slowly(made_up: MakeRun) -> None:
