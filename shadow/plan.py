@@ -22,6 +22,7 @@ __all__ = [
     "Phase",
     "Plan",
     "capacity_plan",
+    "live_plan",
     "make_plan",
     "replay_plan",
 ]
@@ -117,6 +118,11 @@ def capacity_plan(duration_s: float) -> Plan:
     seconds = round(duration_s / len(CAPACITY_RATES), 3)
     steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
     return Plan((Leg("main", _ROLES["main"], steps),))
+
+
+def live_plan(duration_s: float) -> Plan:
+    """One leg at the exchanges' own pace; bursts and forced closes are no exchange's doing."""
+    return Plan((Leg("main", _ROLES["main"], (Phase("paired", duration_s),)),))
 
 
 def replay_plan() -> Plan:
