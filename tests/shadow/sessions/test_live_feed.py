@@ -30,19 +30,10 @@ def differences(verdict: dict[str, Any]) -> Counter[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize(
-    ("connections", "fault"),
-    [
-        ("gateio.spot.public,mexc.spot.public,gateio.futures.public", ()),
-        (GATEIO, ("--fault", f"close@{GATEIO}/new:at=0.5s,code=1006")),
-    ],
-    ids=["clean", "a close of the local venue"],
-)
-async def test_the_verdict_is_that_of_a_direct_session(
-    connections: str, fault: tuple[str, ...], upstream: Any, run_session: Any, tmp_path: Path
-) -> None:
+async def test_the_verdict_is_that_of_a_direct_session(upstream: Any, run_session: Any, tmp_path: Path) -> None:
+    connections = f"{GATEIO},gateio.futures.public,mexc.spot.public"
     await upstream(connections=connections.split(","), rate=300, seed=5)
-    words = ("--connections", connections, *ARGS, *fault)
+    words = ("--connections", connections, *ARGS, "--fault", f"close@{GATEIO}/new:at=0.5s,code=1006")
     (code, live), (direct_code, direct) = await asyncio.gather(
         session(run_session, tmp_path / "live", "--feed", "live", *words),
         session(run_session, tmp_path / "direct", *words),
