@@ -22,6 +22,7 @@ from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
+from shadow.upstream import UPSTREAM_VARIABLE
 from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
@@ -273,6 +274,7 @@ class Session:
             "mix": MIX,
             "plan": self.plan.as_json(),
             "options": config.options,
+            "own_upstream": config.is_live and bool(os.environ.get(UPSTREAM_VARIABLE)),
             "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},

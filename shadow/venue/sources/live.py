@@ -103,8 +103,9 @@ class LiveSource:
 
     def note_budget(self) -> None:
         """Write down what was done at the exchanges."""
-        used = {name: msgspec.to_builtins(one) for name, one in self.budget.used().items()}
-        self._the_stage.ledger.mark("upstream-budget", detail={"used": used})
+        for exchange in self._pool.rest:
+            used = msgspec.to_builtins(self.budget.at(exchange).used)
+            self._the_stage.ledger.mark("budget-used", detail={"exchange": exchange, **used})
 
     def tick(self) -> None:
         """Give back what nobody has wanted for a while."""

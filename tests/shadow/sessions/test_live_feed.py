@@ -47,6 +47,7 @@ async def test_the_verdict_is_that_of_a_direct_session(upstream: Any, run_sessio
     assert live["coverage"]["matched"] > 300
     assert (live["coverage"]["share"], live["coverage"]["harness_drops"]) == (1.0, 0)
     assert live["conservation"]["ok"]
+    assert "an upstream of its own, named by a file" in (tmp_path / "live" / "report.md").read_text()
 
 
 async def test_an_upstream_that_dies_blames_nobody(upstream: Any, run_session: Any, tmp_path: Path) -> None:
