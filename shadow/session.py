@@ -18,11 +18,12 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
+from shadow.network.credentials import read_credentials
 from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
-from shadow.upstream import UPSTREAM_VARIABLE
+from shadow.upstream import UPSTREAM_VARIABLE, read_upstream
 from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
@@ -52,6 +53,7 @@ class Session:
         self._lanes: Message = {}
         self._spelt: Message = {}
         self._credentials = make_credentials()
+        self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -101,7 +103,7 @@ class Session:
                 "dir": str(self.folder),
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
-                "secrets": secrets_of(self._credentials),
+                "secrets": [*secrets_of(self._credentials), *secrets_of(self._account)],
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
