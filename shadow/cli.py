@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from shadow.commands import bring, doctor, drill, faults, judge, report, reproduce, run, soak, venue
+from shadow.commands import bring, doctor, drill, faults, judge, record, report, reproduce, run, soak, venue
 from shadow.commands.words import Parser
 from shadow.errors import ShadowError, UsageError
 
@@ -35,10 +35,11 @@ COMMANDS: dict[str, Command] = {
     "judge": judge,
     "report": report,
     "import": bring,
+    "record": record,
     "doctor": doctor,
     "reproduce": reproduce,
 }
-LATER = ("flip", "rollout", "journal", "record", "signoff", "status")
+LATER = ("flip", "rollout", "journal", "signoff", "status")
 
 
 def parser() -> Parser:

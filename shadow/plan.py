@@ -24,6 +24,7 @@ __all__ = [
     "Phase",
     "Plan",
     "capacity_plan",
+    "live_plan",
     "make_plan",
     "replay_plan",
 ]
@@ -134,6 +135,11 @@ def capacity_plan(duration_s: float) -> Plan:
     seconds = round(duration_s / len(CAPACITY_RATES), 3)
     steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
     return Plan((Leg("main", MAIN_ROLES, steps),))
+
+
+def live_plan(duration_s: float) -> Plan:
+    """One leg at the exchanges' own pace; bursts and forced closes are no exchange's doing."""
+    return Plan((Leg("main", MAIN_ROLES, (Phase("paired", duration_s),)),))
 
 
 def replay_plan() -> Plan:

@@ -18,11 +18,13 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
+from shadow.network.credentials import read_credentials
 from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.release_plan import Power, fit
 from shadow.subjects.protocol import ConnectionSpec
+from shadow.upstream import UPSTREAM_VARIABLE, read_upstream
 from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
@@ -56,6 +58,7 @@ class Session:
         self._credentials = make_credentials()
         self._power: Power | None = None
         self._started = datetime.now(UTC)
+        self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -118,7 +121,7 @@ class Session:
                 "dir": str(self.folder),
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
-                "secrets": secrets_of(self._credentials),
+                "secrets": [*secrets_of(self._credentials), *secrets_of(self._account)],
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
@@ -288,10 +291,11 @@ class Session:
             "seed": config.seed,
             "faults": list(config.faults),
             "commands": {"legacy": config.legacy or "(own legacy)", "new": config.new or "(own new)"},
-            "calibration": config.calibration and not config.unpaced and not config.is_replay,
+            "calibration": config.calibration and config.feed == "sim" and not config.unpaced,
             "mix": MIX,
             "plan": self.plan.as_json(),
             "options": config.options,
+            "own_upstream": config.is_live and bool(os.environ.get(UPSTREAM_VARIABLE)),
             "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},
