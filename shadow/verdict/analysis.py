@@ -207,9 +207,9 @@ def _sent_cells(collected: Collected, leg: str, role: str) -> dict[tuple[str, st
     """Frames sent to one side by (connection, channel, symbol)."""
     import pyarrow.compute as pc
 
-    sends = collected.run.table("sends").select(["frame_no", "leg", "subject"])
-    sends = sends.filter(pc.and_(pc.equal(sends["leg"], leg), pc.equal(sends["subject"], role))).select(["frame_no"])
-    frames = collected.run.table("frames").select(["frame_no", "kind", "connection", "channel", "symbol"])
+    sends = collected.run.part("sends", ("frame_no", "subject"), leg)
+    sends = sends.filter(pc.equal(sends["subject"], role))
+    frames = collected.run.part("frames", ("frame_no", "kind", "connection", "channel", "symbol"))
     frames = frames.filter(pc.equal(frames["kind"], "ws"))
     frames = frames.filter(pc.is_in(frames["channel"], value_set=_strings(TYPES)))
     numbers = np.sort(frames["frame_no"].to_numpy())
@@ -277,7 +277,7 @@ def _totals(collected: Collected) -> dict[str, Any]:
     for diff in collected.diffs.values():
         for role, side in diff.totals.items():
             events[role] = events.get(role, 0) + side.get("input", 0)
-    return {"frames": collected.run.table("frames").num_rows, "events": events}
+    return {"frames": collected.run.part("frames", ("frame_no",)).num_rows, "events": events}
 
 
 def _json(sample: Mapping[str, Any]) -> dict[str, Any]:

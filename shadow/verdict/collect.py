@@ -104,8 +104,8 @@ class Collected:
         phase = self.timeline.phase("main", "paired")
         if phase is None or "new" not in self.run.roles():
             return {}
-        events = self.run.table("events/new").select(["leg", "k", "c", "type", "t", "body"])
-        here = pc.and_(pc.equal(events["leg"], "main"), pc.equal(events["k"], "event"))
+        events = self.run.part("events/new", ("k", "c", "type", "t", "body"), "main")
+        here = pc.equal(events["k"], "event")
         inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
         kept = events.filter(pc.and_(here, inside))
         return stamped_times(
@@ -245,7 +245,7 @@ def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
 
     out = {}
     for role in run.roles():
-        events = run.table(f"events/{role}").select(["leg", "k", "t"])
+        events = run.part(f"events/{role}", ("leg", "k", "t"))
         events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
         legs, t = events["leg"], events["t"].to_numpy()
         for leg in legs.unique().to_pylist():
