@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -88,13 +89,30 @@ class RunData:
         path = self.path / f"{name}.parquet"
         return self._parquet(path, name) if path.exists() else self._segments(name)
 
-    def _parquet(self, path: Path, name: str) -> pa.Table:
+    def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
+        """Some columns of a raw table, of one leg if it is given; as `table`, without reading the rest of the file."""
+        import pyarrow.compute as pc
+
+        path = self.path / f"{name}.parquet"
+        if path.exists():
+            return self._parquet(path, name, columns, leg)
+        found = self.table(name)
+        if leg is not None:
+            found = found.filter(pc.equal(found["leg"], leg))
+        return found.select(list(columns))
+
+    def _parquet(self, path: Path, name: str, columns: Sequence[str] | None = None, leg: str | None = None) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            found = pq.read_table(path, partitioning=None)
-            return found.select(schema(name).names).cast(schema(name))
+            kinds = schema(name)
+            if columns is not None:
+                kinds = pa.schema([kinds.field(column) for column in columns])
+            found = pq.read_table(
+                path, partitioning=None, columns=kinds.names, filters=None if leg is None else [("leg", "=", leg)]
+            )
+            return found.cast(kinds)
         except (pa.ArrowException, OSError, KeyError, ValueError) as fault:
             raise RunError(f"{path} is unreadable: {fault}") from None
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["columns_of_leg", "values_of"]
+__all__ = ["columns_of", "values_of"]
 
 
-def columns_of_leg(table: Any, leg: str) -> dict[str, list[Any]]:
-    """One leg's rows of a table, column by column."""
-    import pyarrow.compute as pc
-
-    rows = table.filter(pc.equal(table["leg"], leg))
-    return {name: values_of(rows[name]) for name in rows.column_names}
+def columns_of(table: Any) -> dict[str, list[Any]]:
+    """A table, column by column."""
+    return {name: values_of(table[name]) for name in table.column_names}
 
 
 def values_of(column: Any) -> list[Any]:

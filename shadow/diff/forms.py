@@ -6,6 +6,7 @@ or a mismatch, the fields are compared one by one (`canonical.differing`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from shadow.diff.canonical import FIELDS, number_key
 from shadow.diff.kinds import EXACT_DIGITS, bool_kind, number_kind
 from shadow.reference.events import Book, Event, Levels
 
-__all__ = ["Form", "form_of", "is_form"]
+__all__ = ["Form", "InStep", "form_of", "is_form"]
 
 NAMES: Final = {
     event_type: tuple(name for name, kind in fields if kind is not bool_kind) for event_type, fields in FIELDS.items()
@@ -66,3 +67,28 @@ def is_form(form: Form, event_type: str, body: dict[str, Any]) -> bool:
         return True
     bids, asks = book.numbers()
     return read("snapshot") is book.snapshot and read("bids") == bids and read("asks") == asks
+
+
+class InStep:
+    """Takes the first expected event that is free, if a delivered one is its form: what came in order needs no key.
+
+    No key could lead to another one: events before it are taken, and of equal ones the first that is free comes first.
+    `used` marks what is taken and is shared with whoever looks for the others; `forms` of all events or of none.
+    """
+
+    def __init__(self, event_type: str, forms: Sequence[Form | None], used: bytearray) -> None:
+        self.event_type, self.forms, self.used = event_type, forms, used
+        self.first = 0
+
+    def take(self, body: dict[str, Any]) -> int:
+        """The event's index, or -1 where it has to be looked for."""
+        first, used = self.first, self.used
+        while first < len(used) and used[first]:
+            first += 1
+        self.first = first
+        if first < len(used):
+            form = self.forms[first]
+            if form is not None and is_form(form, self.event_type, body):
+                used[first] = 1
+                return first
+        return -1

@@ -75,12 +75,13 @@ def pair_by_key(owed: list[Owed], given: list[Delivered], findings: list[Finding
 
 def pairs(owed: list[Owed], given: list[Delivered]) -> Iterable[tuple[int, int]]:
     """Per delivered event (index of its expected one, -1), (-1, index of the taken one that it repeats) or (-1, -1)."""
-    event_type, events = given[0].type, [item.event for item in owed]
+    event_type = given[0].type
     if not owed or event_type not in FIELDS:
         return [(-1, -1)] * len(given)
+    events, forms = [item.event for item in owed], [item.form for item in owed]
     if event_type in PRIVATE_TYPES:
-        return pair_in_rounds(event_type, events, [delivered.body for delivered in given])
-    index = KeyIndex(event_type, events)
+        return pair_in_rounds(event_type, events, forms, [delivered.body for delivered in given])
+    index = KeyIndex(event_type, events, forms)
     return [index.take(delivered.body) for delivered in given]
 
 

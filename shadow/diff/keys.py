@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from shadow.diff.canonical import body_key, content_key, differing, number_key
+from shadow.diff.forms import Form, InStep
 from shadow.reference.events import Event
 
 __all__ = ["KeyIndex"]
@@ -67,10 +68,11 @@ KEYS: Final[dict[str, tuple[tuple[str, OfEvent, OfBody], ...]]] = {
 class KeyIndex:
     """The expected events of one stream by key, each handed out once; indexes are built when first asked."""
 
-    def __init__(self, event_type: str, events: Sequence[Event]) -> None:
+    def __init__(self, event_type: str, events: Sequence[Event], forms: Sequence[Form | None]) -> None:
         self.events = events
         self.kinds = KEYS[event_type]
         self.used = bytearray(len(events))
+        self.in_step = InStep(event_type, forms, self.used)
         self.indexes: dict[int, dict[Key, deque[int]]] = {}
 
     def take(self, body: dict[str, Any]) -> tuple[int, int]:
@@ -78,6 +80,9 @@ class KeyIndex:
 
         (-1, -1) when nothing like it was expected.
         """
+        expected = self.in_step.take(body)
+        if expected >= 0:
+            return expected, -1
         for place, (need, _, of_body) in enumerate(self.kinds):
             if need and body.get(need) is None:
                 continue

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shadow.capture.tables import COLUMNS
 from shadow.diff.allowance import side_rows
-from shadow.diff.arrow import columns_of_leg
+from shadow.diff.arrow import columns_of
 from shadow.diff.codes import INCIDENT_CODES, Difference, Finding, FirstArrival, LegDiff
 from shadow.diff.expected import SEND_COLUMNS, side_sends
 from shadow.diff.frames import FRAME_COLUMNS, FrameStore, rows_of
@@ -60,13 +61,12 @@ def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -
 
 def table_of(run: RunData, name: str, leg: str) -> dict[str, list[Any]]:
     """The rows of one leg, as columns; of the large tables only those that are asked for."""
-    table = run.table(name)
-    return columns_of_leg(table.select(["leg", *NEEDED[name]]) if name in NEEDED else table, leg)
+    return columns_of(run.part(name, NEEDED.get(name, COLUMNS[name]), leg))
 
 
 def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
     """A side's lines as (t_read, line) in the order written; none when the table is missing."""
-    columns = columns_of_leg(run.table(f"events/{role}").select(["leg", "n", "t_read", "body"]), leg)
+    columns = columns_of(run.part(f"events/{role}", ("n", "t_read", "body"), leg))
     order = np.argsort(np.array(columns["n"], np.int64), kind="stable").tolist()
     t_read, body = columns["t_read"], columns["body"]
     return [(t_read[i], body[i]) for i in order]

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from shadow.diff.canonical import differing, number_key
+from shadow.diff.forms import Form, InStep
 from shadow.reference.events import Event
 
 __all__ = ["ROUNDS", "pair_in_rounds"]
@@ -32,20 +33,29 @@ ROUNDS: Final[dict[str, tuple[Names, ...]]] = {
 NUMBERS: Final = frozenset({"filled", "price", "quantity", "free", "locked", "size", "entry_price"})
 
 
-def pair_in_rounds(event_type: str, events: Sequence[Event], bodies: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:
+def pair_in_rounds(
+    event_type: str, events: Sequence[Event], forms: Sequence[Form | None], bodies: Sequence[dict[str, Any]]
+) -> list[tuple[int, int]]:
     """Per delivered body (index of its expected event, -1), or (-1, index of its taken twin) for a repeated one.
 
     (-1, -1) when nothing like it was expected. Each expected event is handed out once, in order.
     """
     found = [(-1, -1)] * len(bodies)
     used = bytearray(len(events))
+    in_step = InStep(event_type, forms, used)
     left = list(range(len(bodies)))
     for number, names in enumerate(ROUNDS[event_type]):
-        index = index_of(names, events) if left else {}
+        index: dict[tuple[Any, ...], deque[int]] | None = None
         waiting = []
         for j in left:
             body = bodies[j]
-            alike = index.get(key_of(names, body.get)) if body.get(names[0]) is not None else None
+            is_named = body.get(names[0]) is not None
+            if number == 0 and is_named and (expected := in_step.take(body)) >= 0:
+                found[j] = expected, -1
+                continue
+            if index is None:
+                index = index_of(names, events)
+            alike = index.get(key_of(names, body.get)) if is_named else None
             place, twin = pick(alike, used, events, body, is_exact=number == 0) if alike else (-1, -1)
             if place >= 0:
                 used[place] = 1

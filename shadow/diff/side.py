@@ -22,6 +22,7 @@ from shadow.diff.lines import Delivered, Spoken
 __all__ = ["SideJudgement", "judge_side", "matches_of"]
 
 Stream = tuple[str, str, str]
+TYPE_NO = {event_type: number for number, event_type in enumerate(TYPES)}
 
 
 class SideJudgement(msgspec.Struct):
@@ -190,7 +191,7 @@ def matches_of(judged: SideJudgement, connections: list[str], symbols: list[str]
     return Matches(
         frame_no=np.array([send.frame.frame_no for send in sends], np.int64),
         connection=np.array([connection_no[send.frame.connection] for send in sends], np.int16),
-        type=np.array([TYPES.index(event.type) for event in firsts], np.int8),
+        type=np.array([TYPE_NO[event.type] for event in firsts], np.int8),
         symbol=np.array([symbol_no[event.symbol] for event in firsts], np.int16),
         t_sent=np.array([send.t_sent for send in sends], np.int64),
         t_callback=np.array([last_t[i] for i in keep], np.int64),

@@ -210,12 +210,13 @@ def _loads(collected: Collected) -> dict[str, Any]:
 
 def _sent_cells(collected: Collected, role: str) -> dict[tuple[str, str, str], int]:
     """Frames sent to one side in the comparison by (connection, channel, symbol)."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    sends = collected.run.table("sends").select(["frame_no", "leg", "subject"])
-    here = pc.is_in(sends["leg"], value_set=_strings(collected.main_legs))
-    sends = sends.filter(pc.and_(here, pc.equal(sends["subject"], role))).select(["frame_no"])
-    frames = collected.run.table("frames").select(["frame_no", "kind", "connection", "channel", "symbol"])
+    parts = [collected.run.part("sends", ("frame_no", "subject"), leg) for leg in collected.main_legs]
+    sends = pa.concat_tables(parts)
+    sends = sends.filter(pc.equal(sends["subject"], role)).select(["frame_no"])
+    frames = collected.run.part("frames", ("frame_no", "kind", "connection", "channel", "symbol"))
     frames = frames.filter(pc.equal(frames["kind"], "ws"))
     frames = frames.filter(pc.is_in(frames["channel"], value_set=_strings(TYPES)))
     numbers = np.sort(frames["frame_no"].to_numpy())
@@ -283,7 +284,7 @@ def _totals(collected: Collected) -> dict[str, Any]:
     for diff in collected.diffs.values():
         for role, side in diff.totals.items():
             events[role] = events.get(role, 0) + side.get("input", 0)
-    return {"frames": collected.run.table("frames").num_rows, "events": events}
+    return {"frames": collected.run.part("frames", ("frame_no",)).num_rows, "events": events}
 
 
 def _json(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,9 +120,18 @@ class Collected:
         """Processing times of the new stack in the comparison's paired phases, from its optional stamps."""
         if "new" not in self.run.roles():
             return {}
-        events = self.run.table("events/new").select(["leg", "k", "c", "type", "t", "body"])
         phases = [self.timeline.phase(leg, "paired") for leg in self.plan.main_legs]
-        return stamped_times(row for phase in phases if phase is not None for row in _rows_of(events, phase))
+        return stamped_times(row for phase in phases if phase is not None for row in self._rows_in(phase))
+
+    def _rows_in(self, phase: Phase) -> Iterable[tuple[str, str, bytes]]:
+        """Connection, type and body of new's events in a phase."""
+        import pyarrow.compute as pc
+
+        events = self.run.part("events/new", ("k", "c", "type", "t", "body"), phase.leg)
+        here = pc.equal(events["k"], "event")
+        inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
+        kept = events.filter(pc.and_(here, inside))
+        return zip(kept["c"].to_pylist(), kept["type"].to_pylist(), kept["body"].to_pylist(), strict=True)
 
     def _latency(self, legs: Sequence[str]) -> list[Measured]:
         pairs = self.joined(legs)
@@ -262,16 +271,6 @@ _NO_TIMES = np.empty(0, np.int64)
 _NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
 
 
-def _rows_of(events: Any, phase: Phase) -> Iterable[tuple[str, str, bytes]]:
-    """Connection, type and body of the events in a phase."""
-    import pyarrow.compute as pc
-
-    here = pc.and_(pc.equal(events["leg"], phase.leg), pc.equal(events["k"], "event"))
-    inside = pc.and_(pc.greater_equal(events["t"], phase.begin), pc.less(events["t"], phase.end))
-    kept = events.filter(pc.and_(here, inside))
-    return zip(kept["c"].to_pylist(), kept["type"].to_pylist(), kept["body"].to_pylist(), strict=True)
-
-
 def _confirmed_before(rows: Sequence[Mapping[str, Any]], t: int) -> int:
     """How many (channel, symbol) a side's connection had confirmed by then."""
     return len({(row["channel"], row["symbol"]) for row in rows if row["event"] == "subscribed" and row["t"] <= t}) or 1
@@ -324,7 +323,7 @@ def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
 
     out = {}
     for role in run.roles():
-        events = run.table(f"events/{role}").select(["leg", "k", "t"])
+        events = run.part(f"events/{role}", ("leg", "k", "t"))
         events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
         legs, t = events["leg"], events["t"].to_numpy()
         for leg in legs.unique().to_pylist():

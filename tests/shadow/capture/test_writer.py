@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shadow.capture import writer as module
 from shadow.capture.reader import RunData
 from shadow.capture.writer import SegmentWriter, compact, segment_files
+from shadow.errors import RunError
 
 MARK = (1, "main", "new", "burst", "{}")
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -40,6 +41,34 @@ def test_rows_come_back_from_segments_and_from_parquet(
     assert compact(folder, "requests") == len(expected) == sink.rows_written
     assert not (folder / "requests").exists()
     assert rows_of(RunData(folder).table("requests")) == expected
+
+
+@pytest.mark.parametrize("is_compact", [False, True])
+def test_a_part_is_what_the_whole_table_has_there(tmp_path: Path, is_compact: bool) -> None:
+    """Rows of two legs, one behind the other and with stragglers, in row groups of a few."""
+    rows = [(t, leg, "new", "burst", "{}") for t, leg in enumerate(["aa1"] * 5 + ["main"] * 4 + ["aa1", "main"])]
+    sink = SegmentWriter(tmp_path, "marks")
+    for row in rows:
+        sink.append(row)
+    sink.close()
+    if is_compact:
+        compact(tmp_path, "marks")
+        pq.write_table(pq.read_table(tmp_path / "marks.parquet"), tmp_path / "marks.parquet", row_group_size=3)
+    run = RunData(tmp_path)
+    whole = run.table("marks")
+    for leg in ("aa1", "main", "aa2"):
+        found = run.part("marks", ("name", "t"), leg)
+        assert rows_of(found) == [("burst", row[0]) for row in rows if row[1] == leg]
+        assert found.schema == whole.schema.empty_table().select(["name", "t"]).schema
+    assert rows_of(run.part("marks", ("t",))) == [(row[0],) for row in rows]
+
+
+def test_a_part_of_a_damaged_file_or_of_no_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "marks.parquet").write_bytes(b"PAR1 no table PAR1")
+    pq.write_table(pa.table({"leg": ["main"], "t": ["text"]}), tmp_path / "sends.parquet")
+    for name, columns in (("marks", ("t",)), ("sends", ("leg", "frame_no")), ("no", ("t",))):
+        with pytest.raises(RunError, match=name):
+            RunData(tmp_path).part(name, columns, "main")
 
 
 def test_optional_columns_hold_nulls_and_others_refuse_them(tmp_path: Path) -> None:

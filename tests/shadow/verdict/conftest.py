@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 from pathlib import Path
@@ -96,6 +96,11 @@ class MadeUpRun:
 
     def roles(self) -> list[str]:
         return list(self._events)
+
+    def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
+        rows = self.table(name)
+        kept = pa.array([leg in (None, found) for found in rows["leg"].to_pylist()], pa.bool_())
+        return rows.filter(kept).select(list(columns))
 
     def table(self, name: str) -> pa.Table:
         wanted = schema(name)
