@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -36,7 +37,12 @@ def execute(options: argparse.Namespace) -> int:
     if not connections or len(set(connections)) < len(connections):
         raise UsageError("--connections has to name at least one connection, and each once")
     folder = make_folder(options.out, RUNS, options.seed)
-    cells, head = run_drill(connections, options.seed, RUNS, say)
+    try:
+        cells, head = run_drill(connections, options.seed, RUNS, say)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
     record = write_record(folder, cells, head)
     sys.stdout.write(json.dumps(record) + "\n" if options.json else table(cells))
     word, code = ("PASSED", 0) if record["passed"] else ("FAILED", EXIT_CODES["ROLL_BACK"])

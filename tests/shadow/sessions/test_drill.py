@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_the_record_tells_what_a_gate_asks(
     page = (tmp_path / "drill.md").read_text()
     assert page.startswith("# Drill\n\nPassed on ")
     assert page.count("| ok ") == len(cells)
+
+
+def test_a_drill_that_is_stopped_leaves_no_record(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shadow.cli", "drill", "--connections", "mexc.spot.private"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as drill:
+        assert drill.stderr is not None
+        assert "17 sessions, 2 at a time, the last 2 alone, about " in drill.stderr.readline()
+        drill.send_signal(signal.SIGINT)
+        said, complaint = drill.communicate(timeout=50)
+    assert (drill.returncode, said) == (1, ""), complaint
+    assert complaint.endswith("stopped by a signal; nothing was judged\n")
+    assert "Traceback" not in complaint
+    assert list((tmp_path / "runs" / "drills").iterdir()) == []
 
 
 @pytest.mark.long
