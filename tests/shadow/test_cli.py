@@ -67,7 +67,6 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["import", "no-such.jsonl", "x.capture"], "no-such.jsonl"),
         (["import", "no-such.jsonl"], "DEST"),
         (["import", "a", "b", "--connection", "gateio.spot"], "gateio.spot.public"),
-        (["doctor", "--live"], "not built yet"),
         (["doctor", "--rate", "0"], "positive"),
         (["doctor", "--duration", "soon"], "soon"),
         (["flip", "gateio.spot.book.BTC_USDT", "live"], "not built yet"),
