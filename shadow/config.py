@@ -16,7 +16,7 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import Plan, capacity_plan, make_plan, replay_plan
+from shadow.plan import Plan, capacity_plan, direct_plan, make_plan, replay_plan
 
 __all__ = [
     "CHANNELS",
@@ -96,6 +96,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     channels: tuple[str, ...] = CHANNELS
     feed: str = "sim"
+    direct: bool = False
     profile: str = "default"
     duration_s: float = QUICK_S
     rate: int = DEFAULT_RATE
@@ -138,6 +139,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             return replay_plan()
         if self.is_capacity:
             return capacity_plan(self.duration_s)
+        if self.direct:
+            return direct_plan(self.duration_s)
         return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
 
     def validate(self) -> None:
@@ -171,6 +174,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         return path
 
     def _check_feed(self) -> None:
+        if self.direct:
+            from shadow.network.words import check_direct
+
+            check_direct(self)
+            return
         if self.feed == "live":
             raise UsageError("--feed live is not built yet; use --feed sim (the default) or --feed capture:PATH")
         if self.is_replay:
@@ -196,7 +204,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         for connection in self.connections:
             if not channels_of(connection, self.channels):
                 raise UsageError(f"--channels leaves nothing to ask of {connection}; it has {_have(connection)}")
-        if not self.is_replay:
+        if not self.is_replay and not self.direct:
             check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")

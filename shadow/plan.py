@@ -22,6 +22,7 @@ __all__ = [
     "Phase",
     "Plan",
     "capacity_plan",
+    "direct_plan",
     "make_plan",
     "replay_plan",
 ]
@@ -64,10 +65,10 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One stretch with freshly started subjects; roles are baseline and candidate."""
+    """One stretch with freshly started subjects; roles are baseline, candidate and, in direct mode, the third leg."""
 
     leg: str
-    roles: tuple[str, str]
+    roles: tuple[str, ...]
     phases: tuple[Phase, ...]
 
     @property
@@ -117,6 +118,11 @@ def capacity_plan(duration_s: float) -> Plan:
     seconds = round(duration_s / len(CAPACITY_RATES), 3)
     steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
     return Plan((Leg("main", _ROLES["main"], steps),))
+
+
+def direct_plan(duration_s: float) -> Plan:
+    """One leg of three subjects at once, each with its own connections: the second legacy gives the noise floor."""
+    return Plan((Leg("main", ("legacy", "new", "legacy2"), (Phase("paired", round(duration_s, 3)),)),))
 
 
 def replay_plan() -> Plan:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
+import msgspec
 import orjson
 
 from shadow.children import Child, ChildDied, Message
@@ -22,6 +23,7 @@ from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
+from shadow.upstream import read_upstream
 from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
@@ -50,7 +52,8 @@ class Session:
         self._leg: LegRun | None = None
         self._lanes: Message = {}
         self._spelt: Message = {}
-        self._credentials = make_credentials()
+        self._upstream = read_upstream() if config.direct else None
+        self._credentials = make_credentials() if self._upstream is None else self._upstream.credentials
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -112,6 +115,9 @@ class Session:
             pipes[key] = (-1, fds[1], -1, fds[3])
 
     async def _start_venue(self) -> None:
+        if self.config.direct:
+            await self._start_relays()
+            return
         config = self.config
         self._venue = await Child.start(
             "venue",
@@ -137,6 +143,30 @@ class Session:
                 "unpaced": config.unpaced,
                 "time_scale": config.time_scale,
                 "credentials": self._credentials,
+            },
+            on_message=self._on_venue,
+            pass_fds=[self._ledger_write],
+        )
+        os.close(self._ledger_write)
+        answer = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
+        if answer["k"] == "failed":
+            raise UsageError(answer["text"])
+        self._lanes, self._spelt = answer["lanes"], answer["symbols"]
+
+    async def _start_relays(self) -> None:
+        """In direct mode: one relay for each role in the venue's place."""
+        config = self.config
+        self._venue = await Child.start(
+            "relay",
+            "shadow.network",
+            log=self.folder / "relay.log",
+            first={
+                "roles": list(self.plan.legs[0].roles),
+                "channels": {one: list(channels_of(one, config.channels)) for one in config.connections},
+                "symbols": list(config.symbols),
+                "upstream": msgspec.to_builtins(self._upstream),
+                "ledger_fd": self._ledger_write,
+                "faults": list(config.faults),
             },
             on_message=self._on_venue,
             pass_fds=[self._ledger_write],
@@ -258,6 +288,7 @@ class Session:
             "run": self.folder.name,
             "grade": config.grade,
             "feed": "capture" if config.is_replay else config.feed,
+            "direct": config.direct,
             "feed_name": Path(config.feed.partition(":")[2]).name if config.is_replay else "",
             "connections": list(config.connections),
             "symbols": list(config.symbols),
@@ -269,7 +300,7 @@ class Session:
             "seed": config.seed,
             "faults": list(config.faults),
             "commands": {"legacy": config.legacy or "(own legacy)", "new": config.new or "(own new)"},
-            "calibration": config.calibration and not config.unpaced and not config.is_replay,
+            "calibration": config.calibration and not (config.unpaced or config.is_replay or config.direct),
             "mix": MIX,
             "plan": self.plan.as_json(),
             "options": config.options,

@@ -9,7 +9,7 @@ from shadow.verdict.calibration import Calibration, calibrate
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Fact, six_digits
 from shadow.verdict.metrics import JudgedMetric, alphas_of, judge_metric
-from shadow.verdict.triggers import TriggerLine, trigger_lines, worst_of
+from shadow.verdict.triggers import RATES, TriggerLine, trigger_lines, worst_of
 
 __all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
 
@@ -98,10 +98,14 @@ def _decide(
 
 def _regression(metric: JudgedMetric) -> str:
     found, m = metric.range.as_json(), metric.measured
+    if m.id.startswith(RATES):
+        return f"{m.id} is above the floor of two legacies: {metric.note}"
     return f"{m.id} is {found['best']} x legacy, interval {found['low']} to {found['high']}"
 
 
 def _trigger_of(metric: JudgedMetric, limits: Checklist) -> str:
+    if metric.id.startswith(RATES):
+        return "functionality"
     matching = [trigger.id for trigger in limits.trigger if trigger.metrics and metric.id.startswith(trigger.metrics)]
     return matching[0] if matching else "performance"
 

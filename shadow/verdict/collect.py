@@ -13,6 +13,7 @@ import numpy.typing as npt
 from shadow.stats.intervals import Estimate
 from shadow.verdict.capacity import capacity_metric, steps_of
 from shadow.verdict.checklist import Checklist
+from shadow.verdict.dual import dual_metrics
 from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
@@ -81,8 +82,10 @@ class Collected:
         return out
 
     def facts_only(self) -> list[Measured]:
-        """The metrics of a replay, uptime alone, or of a capacity run, which has its ceiling as well."""
+        """The metrics of a replay, uptime alone; a capacity run has its ceiling as well, a direct one its rates."""
         uptime = [self._uptime(connection, ["main"]) for connection in self.plan.connections]
+        if self.plan.direct and "main" in self.diffs:
+            return uptime + dual_metrics(self.diffs["main"].dual, self.plan.connections, self.limits)
         if not self.plan.capacity or "main" not in self.diffs:
             return uptime
         steps = steps_of(self.run, self.diffs["main"], self.timeline.phases)

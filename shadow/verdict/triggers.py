@@ -9,7 +9,10 @@ from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Fact, MetricVerdict
 from shadow.verdict.metrics import JudgedMetric
 
-__all__ = ["TriggerLine", "trigger_lines", "worst_of"]
+__all__ = ["RATES", "TriggerLine", "trigger_lines", "worst_of"]
+
+RATES = "dual."
+"""Metrics of a direct session that belong to the trigger of facts: rates of differences above the floor."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ def trigger_lines(
             verdict: MetricVerdict = "HOLD" if facts_only and trigger.id != "stability" else _combined(mine)
             line = TriggerLine(trigger.id, trigger.threshold, verdict, worst.id if worst else None)
         else:
-            line = TriggerLine(trigger.id, trigger.threshold, "HOLD" if unsettled else "PASS", None)
+            above = worst_of([metric for metric in metrics if metric.id.startswith(RATES)])
+            fired = above is not None and above.verdict == "REGRESSION"
+            settled: MetricVerdict = "REGRESSION" if fired else "HOLD" if unsettled else "PASS"
+            line = TriggerLine(
+                trigger.id, trigger.threshold, settled, above.id if above is not None and fired else None
+            )
         lines.append(line)
     return lines
 
