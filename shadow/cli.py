@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from shadow.commands import bring, doctor, faults, judge, report, reproduce, run, soak, venue
+from shadow.commands import bring, doctor, faults, judge, record, report, reproduce, run, soak, venue
 from shadow.commands.words import Parser
 from shadow.errors import ShadowError, UsageError
 
@@ -34,10 +34,11 @@ COMMANDS: dict[str, Command] = {
     "judge": judge,
     "report": report,
     "import": bring,
+    "record": record,
     "doctor": doctor,
     "reproduce": reproduce,
 }
-LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
+LATER = ("flip", "rollout", "journal", "drill", "signoff", "status")
 
 
 def parser() -> Parser:

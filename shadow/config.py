@@ -16,16 +16,19 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
-from shadow.plan import Plan, capacity_plan, direct_plan, make_plan, replay_plan
+from shadow.plan import Plan, capacity_plan, direct_plan, live_plan, make_plan, replay_plan
 
 __all__ = [
     "CHANNELS",
     "CONNECTIONS",
     "DEFAULT_RATE",
     "DEFAULT_SYMBOLS",
+    "LIVE_CONNECTIONS",
     "QUICK_S",
     "SessionConfig",
     "channels_of",
+    "check_connections",
+    "check_live",
     "own_subject",
     "seconds",
 ]
@@ -44,6 +47,9 @@ DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
 DEFAULT_RATE = 600
 QUICK_S = 65.0
 TIME_SCALES = (1.0, 1440.0)
+LIVE_CONNECTIONS = tuple(name for name in CONNECTIONS if name.endswith(".public"))
+MADE_FAULTS = ("burst", "burst-close", "fill-first", "stale-rest")
+"""Faults for which the venue makes frames or books of its own."""
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -80,6 +86,19 @@ def check_symbols(symbols: tuple[str, ...]) -> None:
     for symbol in symbols:
         if symbol not in KNOWN_SYMBOLS:
             raise UsageError(f"unknown symbol {symbol!r}; the synthetic market has {', '.join(KNOWN_SYMBOLS)}")
+
+
+def check_live(connections: tuple[str, ...], symbols: tuple[str, ...], faults: tuple[str, ...] = ()) -> None:
+    """UsageError for what the live feed does not have."""
+    for connection in connections:
+        if not connection.endswith(".public"):
+            raise UsageError(f"--feed live serves public connections; leave out {connection} with --connections")
+    for symbol in symbols:
+        if not re.fullmatch(r"[^_\W]+_[^_\W]+", symbol):
+            raise UsageError(f"symbol {symbol!r} is not spelt like BTC_USDT")
+    for fault in faults:
+        if fault.partition("@")[0] in MADE_FAULTS:
+            raise UsageError(f"--fault {fault} does not go with --feed live: it takes the synthetic market")
 
 
 class Burn(msgspec.Struct, frozen=True):
@@ -120,6 +139,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         return self.feed.startswith("capture:")
 
     @property
+    def is_live(self) -> bool:
+        """Whether the feed is the exchanges' own."""
+        return self.feed == "live"
+
+    @property
     def is_capacity(self) -> bool:
         """Whether the synthetic feed is to find the highest pace that each side keeps up with."""
         return self.unpaced and not self.is_replay
@@ -137,10 +161,12 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """The legs and phases of this session."""
         if self.is_replay:
             return replay_plan()
-        if self.is_capacity:
-            return capacity_plan(self.duration_s)
         if self.direct:
             return direct_plan(self.duration_s)
+        if self.is_live:
+            return live_plan(self.duration_s)
+        if self.is_capacity:
+            return capacity_plan(self.duration_s)
         return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
 
     def validate(self) -> None:
@@ -179,10 +205,10 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
             check_direct(self)
             return
-        if self.feed == "live":
-            raise UsageError("--feed live is not built yet; use --feed sim (the default) or --feed capture:PATH")
         if self.is_replay:
             self._adopt_capture()
+        elif self.is_live:
+            self._check_live()
         elif self.feed != "sim":
             raise UsageError(f"--feed {self.feed!r} is unknown; use sim, capture:PATH or live")
 
@@ -196,6 +222,13 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         if self.faults:
             raise UsageError("--fault does not go with --feed capture: a recorded feed is played as it was")
 
+    def _check_live(self) -> None:
+        check_live(self.connections, self.symbols, self.faults)
+        if self.unpaced:
+            raise UsageError("--rate max does not go with --feed live: an exchange keeps its own pace")
+        if self.time_scale != 1.0:
+            raise UsageError("--time-scale does not go with --feed live: an exchange keeps its own time")
+
     def _check_names(self) -> None:
         check_connections(self.connections)
         for channel in self.channels:
@@ -204,7 +237,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         for connection in self.connections:
             if not channels_of(connection, self.channels):
                 raise UsageError(f"--channels leaves nothing to ask of {connection}; it has {_have(connection)}")
-        if not self.is_replay and not self.direct:
+        if self.feed == "sim":
             check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
             raise UsageError("an empty list of connections, channels or symbols leaves nothing to compare")

@@ -23,6 +23,7 @@ __all__ = [
     "Plan",
     "capacity_plan",
     "direct_plan",
+    "live_plan",
     "make_plan",
     "replay_plan",
 ]
@@ -123,6 +124,11 @@ def capacity_plan(duration_s: float) -> Plan:
 def direct_plan(duration_s: float) -> Plan:
     """One leg of three subjects at once, each with its own connections: the second legacy gives the noise floor."""
     return Plan((Leg("main", ("legacy", "new", "legacy2"), (Phase("paired", round(duration_s, 3)),)),))
+
+
+def live_plan(duration_s: float) -> Plan:
+    """One leg at the exchanges' own pace; bursts and forced closes are no exchange's doing."""
+    return Plan((Leg("main", _ROLES["main"], (Phase("paired", duration_s),)),))
 
 
 def replay_plan() -> Plan:

@@ -43,6 +43,8 @@ def reason_to_skip(config: SessionConfig, failures: Mapping[str, str]) -> str:
     """Why a session has no probe; empty where it has one. A probe takes a second: too much for a short session."""
     if config.is_replay:
         return "a replayed capture proves facts only"
+    if config.is_live:
+        return "a live session proves facts only"
     if config.is_capacity:
         return "a capacity run judges no times"
     if config.plan().measured_s < SHORTEST_S:

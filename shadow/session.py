@@ -300,7 +300,7 @@ class Session:
             "seed": config.seed,
             "faults": list(config.faults),
             "commands": {"legacy": config.legacy or "(own legacy)", "new": config.new or "(own new)"},
-            "calibration": config.calibration and not (config.unpaced or config.is_replay or config.direct),
+            "calibration": config.calibration and config.feed == "sim" and not config.unpaced,
             "mix": MIX,
             "plan": self.plan.as_json(),
             "options": config.options,

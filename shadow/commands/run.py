@@ -45,13 +45,14 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, QUICK_S, SessionConfig, seconds
+    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, QUICK_S, SessionConfig, seconds
     from shadow.plan import CAPACITY_S
 
     rate, unpaced = rate_of(options.rate)
+    default = LIVE_CONNECTIONS if options.feed == "live" else CONNECTIONS
     default_s = CAPACITY_S if unpaced else QUICK_S
     config = SessionConfig(
-        connections=options.connections if options.connections is not None else CONNECTIONS,
+        connections=options.connections if options.connections is not None else default,
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
         channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,

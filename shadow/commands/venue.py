@@ -24,12 +24,15 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CONNECTIONS, check_connections
+    from shadow.config import CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, check_connections, check_live
     from shadow.venue.alone import run_alone
 
-    own = () if options.feed.startswith("capture:") else CONNECTIONS
+    own: tuple[str, ...] = () if options.feed.startswith("capture:") else CONNECTIONS
+    own = LIVE_CONNECTIONS if options.feed == "live" else own
     connections = options.connections if options.connections is not None else own
     check_connections(connections)
+    if options.feed == "live":
+        check_live(connections, DEFAULT_SYMBOLS, tuple(options.fault))
     for name, port in (("--ws-port", options.ws_port), ("--rest-port", options.rest_port)):
         if not 0 <= port <= 65535:
             raise UsageError(f"{name} {port} is no port; give a number from 0 (any free one) to 65535")

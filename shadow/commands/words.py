@@ -27,9 +27,7 @@ def listed(text: str) -> tuple[str, ...]:
 def add_feed(parser: argparse.ArgumentParser) -> None:
     """The options of whatever has a feed."""
     parser.add_argument("--connections", type=listed, metavar="LIST", help="default: all six")
-    parser.add_argument(
-        "--feed", default="sim", metavar="FEED", help="sim (default) or capture:PATH; live is not built yet"
-    )
+    parser.add_argument("--feed", default="sim", metavar="FEED", help="sim (default), capture:PATH or live")
     parser.add_argument(
         "--rate",
         default=None,

@@ -20,7 +20,7 @@ from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import held_fields, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
-from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, summary
+from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
 from shadow.diff.side import SideJudgement, judge_side, matches_of
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ def judge_streams(
     }
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
-    refused = {role: refusals(role, rows) for role in lines}
+    shared = shared_refusals(lines, rows)
+    refused = {role: refusals(role, rows, shared) for role in lines}
     findings = gather(sides, compare_requests(control, excused), refused, own)
     groups = merge(findings)
     differences = apply_known(differences_of(groups), list(known), started(session))

@@ -23,7 +23,7 @@ from shadow.diff.meanings import (
     login_meaning,
 )
 
-__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "refusals", "summary"]
+__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "refusals", "shared_refusals", "summary"]
 
 ORDER_WORDS: Final = ("order_place", "order_cancel", "order_amend", "order_batch", "order_status", "order_list")
 MIN_PINGS: Final = 2
@@ -138,12 +138,24 @@ def auth_faults(role: str, rows: SideRows) -> dict[str, int]:
     return found
 
 
-def refusals(role: str, rows: SideRows) -> list[Finding]:
-    """CONTROL of what the exchange itself refused a side, faults and what follows from refused logins left out."""
+def shared_refusals(roles: Iterable[str], rows: SideRows) -> set[tuple[str, str, str]]:
+    """(connection, channel, symbol) that the exchange behind the venue refused every side."""
+    told: dict[str, set[tuple[str, str, str]]] = {role: set() for role in roles}
+    for row in rows.connections:
+        if row["event"] == "refused" and row["cause"] == "upstream" and row["subject"] in told:
+            told[row["subject"]].add((row["connection"], row["channel"], row["symbol"] or ""))
+    return set.intersection(*told.values())
+
+
+def refusals(role: str, rows: SideRows, shared: Collection[tuple[str, str, str]] = ()) -> list[Finding]:
+    """CONTROL of what the exchange itself refused a side; faults, what follows from refused logins, and what the
+    exchange refused all sides (`shared`) left out."""
     found: list[Finding] = []
     since = auth_faults(role, rows)
     for row in rows.connections:
         is_ours = row["subject"] == role and row["event"] == "refused"
+        if row["cause"] == "upstream" and (row["connection"], row["channel"], row["symbol"] or "") in shared:
+            continue
         if is_ours and row["t"] < since.get(row["connection"], row["t"] + 1) and not is_fault(row):
             what = f"{row['channel']} {row['symbol'] or ''}".strip()
             ref = ("CONTROL", row["connection"], "refused", what)

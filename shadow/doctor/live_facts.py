@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shadow.network.trust import trust_of
 from shadow.upstream import Upstream
+from shadow.venue.relay.pool import tls_of
 
 __all__ = ["Endpoint", "LiveFacts", "gather_live"]
 
@@ -54,7 +54,7 @@ class LiveFacts(msgspec.Struct, frozen=True):
 
 def gather_live(upstream: Upstream) -> LiveFacts:
     """Ask every address of the upstream once. UsageError when its `ca` cannot be read."""
-    trust = trust_of(upstream.ca)
+    trust = tls_of(upstream) or ssl.create_default_context()
     sockets = [_look(f"ws {place}", url, "", trust) for place, url in sorted(upstream.ws.items())]
     rests = [
         _look(f"rest {name}", base.rstrip("/").removesuffix("/api/v4") + CLOCKS[name][0], name, trust)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,8 @@ class CaptureFile:
     def __init__(self, path: Path) -> None:
         if path.exists() or path.is_symlink():
             raise UsageError(f"{path} is there already; give a new name, a capture is never written over")
+        self.bytes = 0
+        """Written so far."""
         self._path = path
         self._digest = hashlib.sha256()
         with self._told():
@@ -41,7 +43,8 @@ class CaptureFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what a full disk does not take is not to be kept either
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
     def open(self, connection: str) -> None:
@@ -51,6 +54,7 @@ class CaptureFile:
     def write(self, line: Opening | FrameLine | BookLine) -> None:
         """Write one line."""
         data = msgspec.json.encode(line) + b"\n"
+        self.bytes += len(data)
         self._digest.update(data)
         with self._told():
             self._file.write(data)

@@ -39,10 +39,10 @@ async def serve() -> int:
     options = msgspec.json.decode(await reader.readline(), type=DirectOptions)
     try:
         direct = Direct(options, PipeSink(options.ledger_fd, loop), emit)
+        emit({"k": "ready", **await direct.open()})
     except UsageError as error:
         emit({"k": "failed", "text": str(error)})
         return error.exit_code
-    emit({"k": "ready", **await direct.open()})
     working = asyncio.create_task(asyncio.sleep(0))
     try:
         while line := await reader.readline():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,16 +14,17 @@ from shadow.errors import UsageError
 from shadow.network.budget import Budget
 from shadow.network.relay import Relay, Route
 from shadow.network.rest_relay import RestRelay
-from shadow.network.trust import trust_of
 from shadow.upstream import Upstream
 from shadow.venue.faults import Fault, parse_fault
 from shadow.venue.ledger import Ledger
+from shadow.venue.relay.pool import tls_of
 from shadow.venue.sinks import Sink
 
 __all__ = ["DIRECT_FAULTS", "Direct", "DirectOptions"]
 
 Emit = Callable[[dict[str, Any]], None]
 PROGRESS_S: Final = 0.5
+REACH_S: Final = 5.0
 RESET_CODE: Final = 1006
 DIRECT_FAULTS: Final = frozenset({"close", "reset"})
 """What a relay can do to one side's own connection; everything else would have to be done by the exchange."""
@@ -48,8 +51,8 @@ class Direct:
         self._emit = emit
         self._faults = [parse_fault(text) for text in options.faults]
         self._timers: list[asyncio.TimerHandle] = []
-        trust = trust_of(options.upstream.ca)
-        routes = {one: self._route(one) for one in options.channels}
+        self._trust = trust = tls_of(options.upstream)
+        self._routes = routes = {one: self._route(one) for one in options.channels}
         bases = {name: base for name, base in options.upstream.rest.items() if name in self._exchanges()}
         self.relays = {
             role: Relay(role, routes, self.ledger, self.budget, trust, self._teller(role)) for role in options.roles
@@ -57,7 +60,11 @@ class Direct:
         self.rests = {role: RestRelay(role, bases, self.ledger, self.budget, trust) for role in options.roles}
 
     async def open(self) -> dict[str, Any]:
-        """Listen everywhere; lanes by role, and each connection's symbols in the exchange's spelling."""
+        """Listen everywhere; lanes by role, and each connection's symbols in the exchange's spelling.
+
+        UsageError when an exchange cannot be reached: no stack is to be blamed for that.
+        """
+        await asyncio.gather(*(self._reach(route) for route in self._routes.values()))
         lanes = {
             role: {"ws": await self.relays[role].open(), "rest": await self.rests[role].open()} for role in self.relays
         }
@@ -101,6 +108,25 @@ class Direct:
             used = msgspec.to_builtins(self.budget.used()[exchange])
             self.ledger.mark("budget-used", detail={"exchange": exchange, **used})
         self.ledger.close()
+
+    async def _reach(self, route: Route) -> None:
+        parts = urlsplit(route.url)
+        is_secure = parts.scheme == "wss"
+        port = parts.port or (443 if is_secure else 80)
+        try:
+            async with asyncio.timeout(REACH_S):
+                _, writer = await asyncio.open_connection(
+                    parts.hostname, port, ssl=(self._trust or True) if is_secure else None
+                )
+        except (OSError, TimeoutError) as error:
+            why = str(error) or f"no answer within {REACH_S:.0f} s"
+            raise UsageError(
+                f"cannot reach {parts.hostname} for {route.connection}: {why};"
+                " check the network with `shadow doctor --live`, or use --feed sim"
+            ) from None
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     def _exchanges(self) -> list[str]:
         return sorted({one.partition(".")[0] for one in self.options.channels})

@@ -131,7 +131,7 @@ class Relay:
         except InvalidStatus as refused:
             room.close()
             status = refused.response.status_code
-            self._refused(route, number, status, "venue")
+            self._refused(route, number, status, "upstream")
             return subject.respond(status, refused.response.body.decode(errors="replace"))
         except (OSError, TimeoutError, WebSocketException) as error:
             room.close()

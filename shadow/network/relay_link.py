@@ -59,7 +59,7 @@ class RelayLink:
         self._pumping: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._is_held = False
-        self._cause = "venue"
+        self._cause = "upstream"
         self.from_exchange = FromExchange(self)
         self.from_subject = FromSubject(self)
 
@@ -213,7 +213,7 @@ class RelayLink:
         else:
             self.granted.discard(topic)
             self._budget.unsubscribe(name)
-        cause = "venue" if event == "refused" else "client"
+        cause = "upstream" if event == "refused" else "client"
         self._ledger.connection(
             self._role, self.connection, self._conn_no, event, channel=channel, symbol=symbol, cause=cause, detail=name
         )

@@ -34,7 +34,7 @@ def _check_accounts(config: SessionConfig) -> None:
         return
     known = read_upstream().credentials
     missing = [one for one in private if one.partition(".")[0] not in known]
-    public = ",".join(one for one in config.connections if one not in private)
+    public = ",".join(one for one in config.connections if one not in private) or "gateio.spot.public"
     if missing:
         raise UsageError(
             f"{missing[0]} needs credentials, in the file that ${UPSTREAM_VARIABLE} names;"

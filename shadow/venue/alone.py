@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ async def serve_alone(options: VenueOptions) -> None:
     try:
         await venue.open()
         _say(_ready_line(venue))
-        venue.stage.begin_leg("alone", (ROLE,))
+        venue.begin_leg("alone", (ROLE,))
         feeding = asyncio.create_task(_feed(venue))
         stopping = asyncio.create_task(stopped.wait())
         await asyncio.wait((feeding, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -92,6 +93,8 @@ async def _feed(venue: Venue) -> None:
             await outlet.changed.wait()
         await replay(stage, venue.recording)
         await asyncio.Event().wait()
+    if venue.live is not None:
+        await venue.live.flow("alone", math.inf)
     rate = stage.options.rate
     assert not isinstance(rate, str)
     with stage.phase("alone"):

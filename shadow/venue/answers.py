@@ -9,13 +9,14 @@ from typing import Final
 from shadow.venue.faults import Fault
 from shadow.venue.wire import PersonaBase, PersonaSession, Reply, RestAnswer
 
-__all__ = ["RefuseSubscribe", "StaleBooks", "book_query"]
+__all__ = ["BOOK_CALLS", "RefuseSubscribe", "StaleBooks", "book_query"]
 
-_BOOK_CALLS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
+BOOK_CALLS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
     "gateio.spot": ("/api/v4/spot/order_book", {"currency_pair": "{}", "limit": "100", "with_id": "true"}),
     "gateio.futures": ("/api/v4/futures/usdt/order_book", {"contract": "{}", "limit": "100", "with_id": "true"}),
     "mexc.spot": ("/api/v3/depth", {"symbol": "{}", "limit": "1000"}),
 }
+"""How a book is asked for, by `<exchange>.<market>`: the path and the query with {} for the symbol."""
 
 
 class RefuseSubscribe:
@@ -68,7 +69,7 @@ class StaleBooks:
 
 def book_query(persona: PersonaBase, symbol: str) -> RestAnswer | None:
     """Ask the persona for a Gate.io-spelt symbol's book as clients do."""
-    path, query = _BOOK_CALLS[f"{persona.exchange}.{persona.market}"]
+    path, query = BOOK_CALLS[f"{persona.exchange}.{persona.market}"]
     spelt = {name: value.format(persona.spell(symbol)) for name, value in query.items()}
     return persona.rest("GET", path, spelt, {}, b"", time.time())
 

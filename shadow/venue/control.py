@@ -98,8 +98,12 @@ async def _work(venue: Venue, waiting: asyncio.Queue[Command]) -> None:
 async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
     stage = venue.stage
     if command.cmd == "leg":
-        stage.begin_leg(command.leg, command.pair)
+        venue.begin_leg(command.leg, command.pair)
         return {}
+    if venue.live is not None and command.cmd in ("pace", "burst", "capacity"):
+        if command.cmd != "pace":
+            return {"error": f"{command.cmd} is of the synthetic feed: an exchange keeps its own pace"}
+        return {"frames": await venue.live.flow(command.phase, command.seconds or 0.0)}
     if command.cmd == "pace":
         if venue.recording is not None:
             return {"frames": 0, "error": "a capture is replayed, not paced"}

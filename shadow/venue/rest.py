@@ -11,6 +11,8 @@ from aiohttp import web
 from shadow.venue.ledger import Ledger
 from shadow.venue.outgoing import Frame
 from shadow.venue.outlet import Outlet
+from shadow.venue.relay.persona import RelayedPersona
+from shadow.venue.wire import PersonaBase, RestAnswer
 
 __all__ = ["RestDesk"]
 
@@ -40,9 +42,7 @@ class RestDesk:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         for outlet in self._outlets:
-            answer = outlet.persona.rest(
-                request.method, request.path, request.query, request.headers, body, time.time()
-            )
+            answer = await _ask(outlet.persona, request, body)
             if answer is None:
                 continue
             self._note(request, outlet.connection, body)
@@ -75,3 +75,11 @@ class RestDesk:
     def _note(self, request: web.BaseRequest, connection: str, body: bytes) -> None:
         line = f"{request.method} {request.path_qs}".encode()
         self._ledger.request(self._role, connection, 0, "rest", line + (b"\n" + body if body else b""))
+
+
+async def _ask(persona: PersonaBase, request: web.BaseRequest, body: bytes) -> RestAnswer | None:
+    """The persona's own answer, or the exchange's where it relays."""
+    method, path, query, headers = request.method, request.path, request.query, request.headers
+    if isinstance(persona, RelayedPersona):
+        return await persona.relay(method, path, query, headers)
+    return persona.rest(method, path, query, headers, body, time.time())

@@ -6,10 +6,12 @@ import asyncio
 import errno
 import gc
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from shadow.errors import UsageError
+from shadow.upstream import read_upstream
 from shadow.venue.account import Account
 from shadow.venue.credentials import make_credentials, secrets_of
 from shadow.venue.incidents import Incidents
@@ -23,6 +25,7 @@ from shadow.venue.schedule import MIX
 from shadow.venue.sinks import FolderSink, NullSink, PipeSink, Sink
 from shadow.venue.sources.account import CHANNELS, AccountStream
 from shadow.venue.sources.capture import load_capture
+from shadow.venue.sources.live import LiveSource
 from shadow.venue.sources.recording import Capture
 from shadow.venue.sources.synthetic import Feed, Stream, SyntheticSource
 from shadow.venue.stage import Emit, Stage
@@ -44,6 +47,7 @@ class Venue:
         planned = options.planned()
         self._emit = emit
         self.recording: Capture | None = None
+        self.live: LiveSource | None = None
         self._complete: dict[tuple[str, str], bool] = {}
         self._wanted: dict[str, set[tuple[str, str]]] = {}
         self._ticker: asyncio.TimerHandle | None = None
@@ -59,9 +63,13 @@ class Venue:
         }
         self.stage = Stage(options, outlets, source, self.ledger, emit)
         self.stage.faults = Incidents(self.stage, planned)
+        if self.live is not None:
+            self.live.attach(self.stage)
 
     async def open(self) -> None:
-        """Listen on all ports; raises UsageError when one is taken."""
+        """Listen on all ports; raises UsageError when one is taken, or the exchange cannot be reached."""
+        if self.live is not None:
+            await self.live.open()
         for lane in self.lanes.values():
             try:
                 await lane.open(self.options.host, self.options.ws_port, self.options.rest_port)
@@ -81,8 +89,16 @@ class Venue:
         symbols = {persona.id: [persona.spell(one) for one in self.options.symbols] for persona in self.personas}
         return {"lanes": {role: lane.urls() for role, lane in self.lanes.items()}, "symbols": symbols}
 
+    def begin_leg(self, leg: str, pair: Sequence[str]) -> None:
+        """Label rows with the leg and send frames to these roles from now on."""
+        self.stage.begin_leg(leg, pair)
+        if self.live is not None:
+            self.live.begin()
+
     async def drain(self, timeout_s: float = 5.0) -> dict[str, dict[str, int]]:
         """Wait until every socket's buffer is empty; events sent in this leg by role and connection."""
+        if self.live is not None:
+            self.live.stop()
         self.stage.tee.flush()
         if self.stage.faults is not None:
             self.stage.faults.end()
@@ -104,6 +120,9 @@ class Venue:
             self._ticker.cancel()
         if self.stage.faults is not None:
             self.stage.faults.end()
+        if self.live is not None:
+            self.live.note_budget()
+            await self.live.close()
         for lane in self.lanes.values():
             await lane.close()
         self.ledger.close()
@@ -113,9 +132,29 @@ class Venue:
         if kind == "capture":
             self.recording = load_capture(Path(path))
             return self._recorded_feed(self.recording)
+        if kind == "live":
+            return self._live_feed()
         if kind != "sim":
-            raise UsageError(f"feed {self.options.feed!r} is not built; use sim or capture:PATH")
+            raise UsageError(f"feed {self.options.feed!r} is not built; use sim, capture:PATH or live")
         return self._synthetic_feed()
+
+    def _live_feed(self) -> tuple[list[PersonaBase], SyntheticSource]:
+        options = self.options
+        self.live = LiveSource(read_upstream(), options.connections, options.symbols)
+        for connection in options.connections:
+            self._want_public(connection)
+        return list(self.live.personas), SyntheticSource([])
+
+    def _want_public(self, connection: str) -> list[str]:
+        """Expect the connection's channels of its subscribers; what they are."""
+        options = self.options
+        if connection not in PERSONAS:
+            raise UsageError(f"connection {connection!r} is not built; built are {', '.join((*PERSONAS, *PRIVATE))}")
+        channels = [name for name in MIX if options.channels is None or name in options.channels]
+        if not channels:
+            raise UsageError(f"{connection} needs channels out of {', '.join(MIX)}")
+        self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
+        return channels
 
     def _recorded_feed(self, recording: Capture) -> tuple[list[PersonaBase], SyntheticSource]:
         options = self.options
@@ -147,14 +186,8 @@ class Venue:
         return [persona for persona, _ in built], SyntheticSource([feed for _, feed in built])
 
     def _public(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
-        options = self.options
-        if connection not in PERSONAS:
-            raise UsageError(f"connection {connection!r} is not built; built are {', '.join((*PERSONAS, *PRIVATE))}")
-        channels = [name for name in MIX if options.channels is None or name in options.channels]
-        if not channels:
-            raise UsageError(f"{connection} needs channels out of {', '.join(MIX)}")
+        options, channels = self.options, self._want_public(connection)
         persona = PERSONAS[connection](market, options.time_scale)
-        self._wanted[connection] = {(channel, symbol) for channel in channels for symbol in options.symbols}
         return persona, Stream(persona, market, options.symbols, channels, options.seed)
 
     def _private(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
@@ -186,6 +219,8 @@ class Venue:
     def _tick(self) -> None:
         for lane in self.lanes.values():
             lane.tick()
+        if self.live is not None:
+            self.live.tick()
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
 

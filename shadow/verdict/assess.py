@@ -32,8 +32,8 @@ class Assessment:
 def assess(evidence: Evidence, limits: Checklist) -> Assessment:
     """Confirmed fact > NOT FIT > REGRESSION > HOLD > SHIP.
 
-    Without calibration NOT FIT is left to a legacy that failed, and SHIP is out of reach. A replay and a capacity run
-    prove facts only.
+    Without calibration NOT FIT is left to a legacy that failed, and SHIP is out of reach. A replay, a live session and
+    a capacity run prove facts only.
     """
     alphas = alphas_of(evidence.metrics, limits)
     calibration = calibrate(evidence, alphas, limits)

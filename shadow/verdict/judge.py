@@ -121,7 +121,7 @@ def gather(collected: Collected) -> Evidence:
     facts = failure_facts(timeline) + mute_facts + (difference_facts(main.differences) if main else [])
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
-    metrics = collected.facts_only() if plan.replay or plan.capacity or plan.direct else collected.comparison(["main"])
+    metrics = collected.facts_only() if plan.replay or plan.live or plan.capacity else collected.comparison(["main"])
     aa = {metric.id: metric for metric in collected.comparison(AA_LEGS)} if calibrated else None
     return Evidence(
         grade=plan.grade,
@@ -146,6 +146,8 @@ def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:
         return "a replay proves facts only"
     if plan.direct:
         return "in direct mode each stack has connections of its own, so nothing is paired"
+    if plan.live:
+        return "a live session proves facts only"
     if not plan.capacity:
         return ""
     paces = [(m.new or 0.0, m.legacy or 0.0) for m in metrics if m.id == "throughput.max"] or [(0.0, 0.0)]

@@ -21,7 +21,7 @@ class PlanView:
         self.direct = bool(session.get("direct"))
         self.connections: list[str] = list(session.get("connections", []))
         self.symbols: list[str] = list(session.get("symbols", []))
-        self.calibrated = bool(session.get("calibration", False)) and not self.replay
+        self.calibrated = bool(session.get("calibration", False)) and not self.replay and not self.live
         self.block_s = float(plan.get("block_s", 0.5))
         self.legs: list[dict[str, Any]] = list(plan.get("legs", []))
         self.rate = session.get("rate")
@@ -35,6 +35,11 @@ class PlanView:
     def replay(self) -> bool:
         """A capture is replayed: facts only."""
         return self.feed.partition(":")[0] == "capture"
+
+    @property
+    def live(self) -> bool:
+        """The exchanges' own feed: facts only, at a pace that nobody declared."""
+        return self.feed == "live"
 
     @property
     def capacity(self) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["Downtime", "Recovery", "connect_metrics", "downtime", "recoveries", 
 
 Row = Mapping[str, Any]
 OWN_CAUSES = ("client", "idle")
-VENUE_CAUSES = ("venue", "planned", "connect-leg")
+VENUE_CAUSES = ("venue", "planned", "connect-leg", "upstream")
 """Causes of a close that are not the client's, besides `fault:<kind>`; `idle` is the client's: it sent no ping."""
 
 
@@ -47,11 +47,13 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
     """Downtime of one side's connection between two times, from its rows of `connections` in any order.
 
     Up while the open sockets together hold every (channel, symbol) that was confirmed before and neither unsubscribed
-    by the client nor refused since. The first free_ns after each close or refusal by the venue are nobody's.
+    by the client nor refused since. The first free_ns after each close or refusal by the venue are nobody's, and so is
+    the time in which the exchange behind the venue was away.
     """
     held: dict[int, set[tuple[str, str]]] = defaultdict(set)
     wanted: set[tuple[str, str]] = set()
     free: list[tuple[int, int]] = []
+    lost: list[int] = []
     changes: list[tuple[int, bool]] = []
     closes, incidents, ever = 0, 0, False
     for row in sorted(rows, key=lambda row: row["t"]):
@@ -68,12 +70,17 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
         elif event == "close":
             held.pop(row["conn_no"], None)
             closes += begin <= row["t"]
+        elif event == "upstream-lost":
+            lost.append(row["t"])
+        elif event == "upstream-back" and lost:
+            free.append((lost.pop(0), row["t"] + free_ns))
         is_up = ever and wanted <= set().union(*held.values())
         if event == "close" and row["cause"] in OWN_CAUSES:
-            incidents += begin <= row["t"] and not is_up
+            incidents += begin <= row["t"] and not is_up and not lost
         if event == "refused" or (event == "close" and _by_venue(row["cause"])):
             free.append((row["t"], row["t"] + free_ns))
         changes.append((row["t"], is_up))
+    free += [(since, end) for since in lost]
     down = _down(changes, begin, end)
     own = sum(b - a for a, b in _minus(down, free))
     return Downtime(end - begin, sum(b - a for a, b in down), own, closes, incidents)

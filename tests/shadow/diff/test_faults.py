@@ -254,3 +254,13 @@ def test_a_strange_event_before_the_first_ack_is_edge_and_later_phantom(scene: A
     assert diff.totals["new"]["codes"]["EDGE"] == 1
     early["t"] = early["read"] = line["t"]
     assert codes(scene.judge()) == {("PHANTOM", "new", "trade")}
+
+
+@pytest.mark.parametrize(("roles", "sides"), [(("legacy", "new"), []), (("new",), ["new"])])
+def test_what_the_exchange_behind_the_venue_refuses_both_blames_nobody(
+    scene: Any, roles: tuple[str, ...], sides: list[str]
+) -> None:
+    for role in roles:
+        scene.note(role, GATEIO, "refused", channel="book", symbol="BTC_USDT", cause="upstream")
+    scene.note("new", MEXC, "refused", channel="book", symbol="BTCUSDT", cause="fault:refuse-subscribe")
+    assert [(item.code, item.side) for item in scene.judge().differences] == [("CONTROL", side) for side in sides]

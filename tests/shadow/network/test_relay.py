@@ -177,7 +177,7 @@ async def test_a_close_of_the_exchange_comes_through_with_its_code(bench: Bench,
     await client.wait_closed()
     assert client.close_code == seen
     (close,) = bench.of("connections", event="close")
-    assert (close["cause"], close["code"]) == ("venue", seen)
+    assert (close["cause"], close["code"]) == ("upstream", seen)
 
 
 @pytest.mark.parametrize("abrupt", [False, True])
@@ -198,7 +198,7 @@ async def test_a_refused_handshake_is_refused_with_the_same_status(bench: Bench)
     with pytest.raises(InvalidStatus) as refused:
         await connect(urls[PUBLIC])
     assert (refused.value.response.status_code, refused.value.response.body) == (403, b"blocked here\n")
-    assert [(row["code"], row["cause"]) for row in bench.of("connections", event="refused")] == [(403, "venue")]
+    assert [(row["code"], row["cause"]) for row in bench.of("connections", event="refused")] == [(403, "upstream")]
 
 
 async def test_an_exchange_out_of_reach_is_not_held_against_the_side(bench: Bench) -> None:

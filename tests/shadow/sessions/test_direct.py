@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from shadow.cli import main
+
 HERE = Path(__file__).parent
 SPOT, ACCOUNT = "gateio.spot.public", "gateio.spot.private"
-Outcome = tuple[int, dict[str, Any], str]
-Run = Callable[..., Outcome]
-LIVE = ("--feed", "live", "--direct", "--duration", "6s")
-
-
-@contextmanager
-def second_venue(folder: Path, *words: str) -> Iterator[dict[str, str]]:
-    """A venue of its own; the environment that makes it the upstream."""
-    command = [sys.executable, "-m", "shadow.cli", "venue", "--rate", "300", "--connections", f"{SPOT},{ACCOUNT}"]
-    with subprocess.Popen([*command, *words], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        (folder / "upstream.json").write_bytes(process.stdout.readline())
-        try:
-            yield {"WS_SHADOW_UPSTREAM": str(folder / "upstream.json")}
-        finally:
-            process.terminate()
-
-
-def direct(
-    folder: Path, run_session: Run, monkeypatch: pytest.MonkeyPatch, *words: str, venue: tuple[str, ...] = ()
-) -> tuple[Path, Outcome]:
-    with second_venue(folder, *venue) as environment:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return folder / "run", run_session(folder / "run", *LIVE, *words)
+LIVE = ("--feed", "live", "--direct")
+pytestmark = pytest.mark.timeout(110)
 
 
 def rows(run: Path, table: str) -> list[dict[str, Any]]:
@@ -52,19 +29,15 @@ def rates(run: Path) -> dict[tuple[str, str], list[int]]:
     return {(one["code"], one["connection"]): one["incidents"] for one in view["rates"]}
 
 
-@pytest.mark.timeout(110)
-def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_rate(
-    run_session: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_rate(
+    upstream: Any, run_session: Any, tmp_path: Path
 ) -> None:
     """New's own connection is reset once; legacy's account stream stays as it is; nothing of it is a fact."""
-    drops = [word for at in range(3, 14) for word in ("--fault", f"drop@{SPOT}:at={at}s,count=1,type=book")]
-    run, (code, verdict, said) = direct(
-        tmp_path,
-        run_session,
-        monkeypatch,
-        *("--connections", f"{SPOT},{ACCOUNT}", "--fault", f"reset@{SPOT}/new:at=3s"),
-        venue=tuple(drops),
-    )
+    drops = [f"drop@{SPOT}:at={at}s,count=1,type=book" for at in range(3, 14)]
+    await upstream(connections=[SPOT, ACCOUNT], rate=300, faults=drops)
+    words = (*LIVE, "--connections", f"{SPOT},{ACCOUNT}", "--duration", "6s", "--fault", f"reset@{SPOT}/new:at=3s")
+    run = tmp_path / "run"
+    code, verdict, said = await asyncio.to_thread(run_session, run, *words)
     assert (code, verdict["verdict"]) == (11, "HOLD"), (verdict["reason"], said)
     assert "connections of its own" in verdict["reason"]
     assert [d for d in verdict["differences"] if d["severity"] in ("critical", "major") and d["side"] != "legacy"] == []
@@ -86,14 +59,15 @@ def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_rate(
     assert "At the exchange" in page
 
 
-@pytest.mark.timeout(110)
-def test_a_stack_that_damages_and_sends_an_order_is_rolled_back(
-    run_session: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_stack_that_damages_and_sends_an_order_is_rolled_back(
+    upstream: Any, run_session: Any, tmp_path: Path
 ) -> None:
     """Judged by the frames that its own connection brought: that is a fact, whatever the others saw."""
     command = f"{sys.executable} {HERE / 'faulty_stack.py'} levels_are_left_out_and_an_order_is_sent"
-    words = ("--connections", SPOT, "--duration", "4s", "--new", command)
-    run, (code, verdict, _) = direct(tmp_path, run_session, monkeypatch, *words)
+    await upstream(connections=[SPOT], rate=300)
+    words = (*LIVE, "--connections", SPOT, "--duration", "4s", "--new", command)
+    run = tmp_path / "run"
+    code, verdict, _ = await asyncio.to_thread(run_session, run, *words)
     assert (code, verdict["decided_by"]) == (10, "functionality"), verdict["reason"]
     blamed = [d for d in verdict["differences"] if d["severity"] == "critical"]
     assert {d["side"] for d in blamed} == {"new"}
@@ -105,18 +79,29 @@ def test_a_stack_that_damages_and_sends_an_order_is_rolled_back(
     ("words", "says"),
     [
         (("--direct",), "add --feed live"),
-        (("--feed", "live", "--direct", "--rate", "max"), "leave --rate max"),
-        (("--feed", "live", "--direct", "--fault", f"drop@{SPOT}:at=1s"), "only do close and reset"),
-        (("--feed", "live", "--direct"), "needs credentials"),
+        ((*LIVE, "--rate", "max"), "leave --rate max"),
+        ((*LIVE, "--fault", f"drop@{SPOT}:at=1s"), "only do close and reset"),
+        ((*LIVE, "--connections", f"{SPOT},{ACCOUNT}"), f"or give --connections {SPOT}"),
+        ((*LIVE, "--connections", ACCOUNT), "needs credentials"),
     ],
 )
 def test_mistakes_are_one_line_with_the_way_out(
     words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shadow.cli import main
-
     monkeypatch.delenv("WS_SHADOW_UPSTREAM", raising=False)
     assert main(["run", *words]) == 2
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+
+
+def test_an_exchange_out_of_reach_is_nobody_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gone = {"ws": {"gateio.spot": "wss://127.0.0.1:9/ws/v4/"}, "rest": {"gateio": "https://127.0.0.1:9"}}
+    (tmp_path / "upstream.json").write_text(json.dumps(gone))
+    monkeypatch.setenv("WS_SHADOW_UPSTREAM", str(tmp_path / "upstream.json"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *LIVE, "--connections", SPOT]) == 2
+    assert capfd.readouterr().err.splitlines()[-1].startswith(f"shadow: cannot reach 127.0.0.1 for {SPOT}: ")
+    assert list(tmp_path.glob("runs/*")) == []

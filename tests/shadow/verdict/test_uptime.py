@@ -28,6 +28,13 @@ def row(t_ms: float, event: str, channel: str = "", cause: str = "", conn_no: in
 START = [row(0, "open"), row(1, "subscribed", "book"), row(2, "subscribed", "trade")]
 
 
+LOST = [row(3000, "upstream-lost"), row(3000, "close", cause="upstream")]
+
+
+def again(t_ms: float) -> list[dict[str, Any]]:
+    return [row(t_ms, "subscribed", channel, conn_no=2) for channel in ("book", "trade")]
+
+
 @pytest.mark.parametrize(
     ("rows", "down_ms", "own_ms"),
     [
@@ -60,6 +67,10 @@ START = [row(0, "open"), row(1, "subscribed", "book"), row(2, "subscribed", "tra
             0,
             0,
         ),
+        # the exchange behind the venue was away: nobody's, until a second after it is back
+        ([*LOST, row(6000, "upstream-back"), *again(6900)], 3900, 0),
+        ([*LOST, row(6000, "upstream-back"), *again(7500)], 4500, 500),
+        (LOST, 7000, 0),
     ],
 )
 def test_downtime_of_its_own(rows: list[dict[str, Any]], down_ms: float, own_ms: float) -> None:
@@ -93,6 +104,12 @@ def test_dropping_its_connection_again_and_again_fires(legacy: int, new: int, ve
     metric = uptime_metric("x.y.z", sides[0], sides[1], LIMITS)
     assert metric.census is not None
     assert metric.census.verdict == verdict
+
+
+@pytest.mark.parametrize(("between", "incidents"), [([], 1), ([row(400, "upstream-lost")], 0)])
+def test_who_gives_up_while_the_exchange_is_away_is_not_blamed(between: list[dict[str, Any]], incidents: int) -> None:
+    found = downtime([*START, *between, row(500, "close", cause="client")], 100 * MS, 1000 * MS, FREE)
+    assert found.incidents == incidents
 
 
 def test_closes_are_told_by_their_cause() -> None:
