@@ -205,7 +205,7 @@ class Dual(msgspec.Struct):
 
 
 class Upstream(msgspec.Struct):
-    """What a direct session did at one exchange; `held_back` by role what its relay refused or made wait."""
+    """What a live session did at one exchange; `held_back` by role what its relay refused or made wait."""
 
     exchange: str
     opened: float | None = None

@@ -51,6 +51,7 @@ ACCEPTED = (
     SUBJECT,
     SUBJECT.replace("--new", "--legacy"),
     "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
+    "shadow run --feed live --direct --connections gateio.spot.public,mexc.spot.public",
     'shadow run --legacy "python my_old_stack.py" --new "python my_new_stack.py"',
 )
 """Sessions whose settings are checked, but which are not run."""
@@ -86,6 +87,7 @@ RECORDINGS = {
     ),
 }
 """Recording to its import and its replay."""
+LIVE_DOCTOR = "shadow doctor --live"
 DOCTORS = ("shadow doctor", "shadow doctor --duration 5m --rate 2000 --json")
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 REPRODUCER = "python -m pytest --import-mode=importlib test_reproducer.py"
@@ -102,7 +104,7 @@ ACCOUNT_LINES = (
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
     *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG),
-    *(*RECORDINGS, *IMPORTED, *DOCTORS),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS, LIVE_DOCTOR),
 }
 
 
@@ -302,6 +304,22 @@ def test_a_documented_doctor_answers_for_this_machine(command: str, desk: Path) 
     assert answer.returncode == max(codes[level] for level in levels)
     rows = re.findall(r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| check |")[2], re.MULTILINE)
     assert names == [name for row in rows for name in row.split(", ")]
+
+
+def test_the_documented_look_at_the_exchanges_is_taken_at_a_second_venue(
+    desk: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk / "upstream.json").write_text(json.dumps(venue))
+    monkeypatch.setenv("WS_SHADOW_UPSTREAM", str(desk / "upstream.json"))
+    answer = shadow([*shlex.split(LIVE_DOCTOR)[1:], "--json"], desk)
+    found = {one["check"]: one["level"] for one in json.loads(answer.stdout)["checks"]}
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    rows = re.findall(
+        r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| live check |")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    live = [name for row in rows for name in row.split(", ")]
+    assert list(found)[-len(live) :] == live
+    assert {name: found[name] for name in live} == {**dict.fromkeys(live, "ok"), "tls": "note"}
 
 
 @contextlib.contextmanager

@@ -104,9 +104,8 @@ class Direct:
             await relay.close()
         for rest in self.rests.values():
             await rest.close()
-        for exchange in self._exchanges():
-            used = msgspec.to_builtins(self.budget.used()[exchange])
-            self.ledger.mark("budget-used", detail={"exchange": exchange, **used})
+        used = {name: msgspec.to_builtins(one) for name, one in self.budget.used().items()}
+        self.ledger.mark("upstream-budget", detail={"used": used})
         self.ledger.close()
 
     async def _reach(self, route: Route) -> None:

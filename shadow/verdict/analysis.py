@@ -277,7 +277,7 @@ def _first_arrival(collected: Collected) -> list[dict[str, Any]]:
 
 
 def _upstream(collected: Collected) -> list[dict[str, Any]]:
-    """What a direct session did at each exchange, and how often its budget made a side wait or refused it."""
+    """What a live session did at each exchange, and how often a direct one's relays held a side back."""
     held = collected.timeline.held_back
     return [
         {**row, "held_back": {role: n for (exchange, role), n in held.items() if exchange == row.get("exchange")}}

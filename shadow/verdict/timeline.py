@@ -57,7 +57,7 @@ class Failure:
 class Timeline:
     """What the marks of a run say; times in ns, `origin` the first of them.
 
-    Of a direct session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
+    Of a live session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
     exchange and role.
     """
 
@@ -129,8 +129,11 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
             line.bound.append(t)
         case "harness-drops":
             line.drops += int(detail.get("count", 1))
-        case "budget-used":
-            line.budget.append(detail)
+        case "upstream-budget":
+            used = detail.get("used") or {}
+            line.budget = [
+                {"exchange": name, **counts} for name, counts in sorted(used.items()) if any(counts.values())
+            ]
         case "budget" | "order-refused":
             place = str(detail.get("connection", "")).partition(".")[0], role
             line.held_back[place] = line.held_back.get(place, 0) + 1
