@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
+from typing import Any
 
 import msgspec
 
@@ -48,6 +49,7 @@ class SoakConfig(msgspec.Struct, kw_only=True):
     seed: int = 1
     subjects: tuple[str, ...] = ("new",)
     transport: str = ""
+    count_only: bool = False
 
     def command(self, subject: str) -> list[str]:
         """The argv of a subject."""
@@ -58,6 +60,7 @@ class _Line(msgspec.Struct):
     k: str = ""
     c: str = ""
     snapshot: bool | None = None
+    events: int = 0
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -88,6 +91,9 @@ class Counting(asyncio.Protocol):
             if read.k == "event" and not read.snapshot:
                 events[read.c] += 1
                 self.total += 1
+            elif read.k == "count":
+                self.total += read.events - events[read.c]
+                events[read.c] = read.events
             elif read.k == "error":
                 self.errors += 1
         self.changed.set()
@@ -172,7 +178,9 @@ class Soak:
             finally:
                 os.close(out_write)
         await asyncio.get_running_loop().connect_read_pipe(lambda: self._counting, os.fdopen(out_read, "rb"))
-        options = {"transport": self.config.transport} if self.config.transport else {}
+        options: dict[str, Any] = {"transport": self.config.transport} if self.config.transport else {}
+        if self.config.count_only:
+            options["count_only"] = True
         start = StartLine(1, "soak", ROLE, tuple(self._specs(ready)), options)
         assert process.stdin is not None
         process.stdin.write(line(start))

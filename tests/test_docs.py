@@ -20,6 +20,8 @@ from unittest.mock import ANY
 import pytest
 
 from shadow import cli
+from shadow.commands import run as run_command
+from shadow.commands.outcome import EXIT_CODES
 from shadow.subjects.protocol import read_start
 
 ROOT = Path(__file__).parents[1]
@@ -216,7 +218,7 @@ def accept_session(command: str, desk: Path, monkeypatch: pytest.MonkeyPatch) ->
         asked.append(config)
         return 0
 
-    monkeypatch.setattr(cli, "_measure_and_judge", accept)
+    monkeypatch.setattr(run_command, "_measure_and_judge", accept)
     monkeypatch.chdir(desk)
     assert cli.main(shlex.split(command)[1:]) == 0
     assert len(asked) == 1
@@ -467,7 +469,7 @@ def test_the_flag_table_tells_who_serves_now(flags: Path) -> None:
 
 def test_the_readme_names_the_real_codes() -> None:
     rows = re.findall(r"^\| ([A-Z ]+) \| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert {word.replace(" ", "_"): int(code) for word, code in rows} == cli.EXIT_CODES
+    assert {word.replace(" ", "_"): int(code) for word, code in rows} == EXIT_CODES
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -96,7 +96,7 @@ class AcmePublicHandler(AcmeConnectionMixin, NoAuthMixin, PublicMessageHandler):
         return KINDS.get(frame.type, CONTROL), frame
 
     def _parse_orderbook(self, payload: Frame) -> BookUpdate:
-        return BookUpdate(payload.symbol, payload.bids, payload.asks, payload.ts, payload.id, payload.id)
+        return BookUpdate(payload.ts, payload.symbol, payload.id, payload.id, payload.bids, payload.asks)
 
     def _parse_trades(self, payload: Frame) -> list[TradeEvent]:
         return [TradeEvent(payload.symbol, payload.price, payload.size, payload.side, payload.ts, str(payload.id))]

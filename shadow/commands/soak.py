@@ -25,6 +25,11 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         "--subjects", type=listed, default=("new",), metavar="LIST", help="new, legacy or a command; default new"
     )
     parser.add_argument("--transport", choices=("websockets", "picows"), default="", help="of our own subjects")
+    parser.add_argument(
+        "--count-only",
+        action="store_true",
+        help="our own subjects count their events instead of writing each: the CPU is the stack's alone",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures to stdout")
 
 
@@ -52,6 +57,7 @@ def execute(options: argparse.Namespace) -> int:
         seed=options.seed,
         subjects=options.subjects,
         transport=options.transport,
+        count_only=options.count_only,
     )
     soaks = run_soak(config, say)
     sys.stderr.write("\n".join(summary(soaks)) + "\n")

@@ -66,9 +66,15 @@ class StackSubject:
         self._time_scale = float(start.options.get("time_scale", 1.0))
         self._managers: dict[str, Any] = {}
         self._symbols: dict[str, dict[str, Any]] = {}
+        self._counts: Any = None
 
     async def open(self) -> None:
         """Create and initialise every connection's manager."""
+        if self._start.options.get("count_only"):
+            from shadow.subjects.counted import Counts
+
+            self._counts = Counts(self._emitter)
+            self._counts.start()
         for spec in self._start.connections:
             self._managers[spec.id] = manager = self._create(spec)
             await manager.initialize(list(self._symbols[spec.id].values()), self._channels(spec))
@@ -89,6 +95,8 @@ class StackSubject:
         """Close every manager."""
         for manager in self._managers.values():
             await manager.close()
+        if self._counts is not None:
+            self._counts.finish()
 
     def error(self, connection: str, kind: str, error: BaseException) -> None:
         """Write an error line."""
@@ -122,6 +130,8 @@ class StackSubject:
             burn,
             lambda: state("subscribed"),
         )
+        if self._counts is not None:
+            sink = self._counts.instead_of(sink, spec.id)
 
         async def on_state(new_state: Any) -> None:
             state(STATES.get(new_state.value, new_state.value))

@@ -46,6 +46,8 @@ class Memory(msgspec.Struct, frozen=True):
 
     ratio: float
     bytes: int
+    slope_from_s: float
+    slope_horizon_h: float
 
 
 class Trigger(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from shadow.verdict.capacity import capacity_metric, steps_of
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.dual import dual_metrics
 from shadow.verdict.evidence import Census, Measured, Range
+from shadow.verdict.growth import MEMORY_SLOPE, slope_metric
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_metric
@@ -73,7 +74,7 @@ class Collected:
             for cell, pairs in self.cells[leg].items():
                 cells[cell] += pairs
         out += [*service_metrics(cells, self.plan), throughput_metric(cells, self.plan)]
-        out += [self._cpu(legs), self._memory(legs)]
+        out += [self._cpu(legs), self._memory(legs), self._memory_slope(legs)]
         out += [self._uptime(connection, legs) for connection in self.plan.connections]
         if "main" in legs:
             for connection in self.plan.connections:
@@ -154,6 +155,20 @@ class Collected:
                 "memory.level", "bytes", None, None, declared=True, weight="pooled", blocks_declared=len(legs)
             )
         return _hull(weighed)
+
+    def _memory_slope(self, legs: Sequence[str]) -> Measured:
+        """Of the longest leg: a slope needs time, and a restart begins anew."""
+        found = Measured(MEMORY_SLOPE, "bytes/h", None, None, weight="pooled")
+        longest = 0
+        for leg in legs:
+            phases = [phase for phase in self.timeline.phases if phase.leg == leg]
+            first = self.timeline.phase(leg, "paired")
+            if first is None or (end := max(phase.end for phase in phases)) - first.begin <= longest:
+                continue
+            longest = end - first.begin
+            sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
+            found = slope_metric(sides, self.diffs[leg].roles, first.begin, end, self.limits.memory)
+        return found
 
     def _uptime(self, connection: str, legs: Sequence[str]) -> Measured:
         sides: list[Downtime | None] = [None, None]

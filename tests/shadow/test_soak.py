@@ -77,6 +77,16 @@ def test_the_new_stack_holds_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert soaked["held"]
 
 
+def test_events_that_are_only_counted_are_all_counted_and_cost_less(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["soak", "--rate", "600", "--duration", "2.5s", "--json"]
+    assert main(words) == 0
+    (written,) = json.loads(capsys.readouterr().out)
+    assert main([*words, "--count-only"]) == 0
+    (counted,) = json.loads(capsys.readouterr().out)
+    assert counted["received"] == counted["sent"] == written["sent"]
+    assert counted["cpu_us_per_frame"] < written["cpu_us_per_frame"]
+
+
 @pytest.mark.long
 @pytest.mark.checklist("5.2.11", "5.2.14", "5.3.5", "5.3.6", "5.3.7")
 def test_ten_thousand_a_second_for_five_minutes_at_less_than_legacy_costs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def sync(handler: Any, frames: list[bytes]) -> None:
         return
     name = handler.symbol_name(from_gateio(SYMBOL))
     handler._books._books[name] = LocalBook(name)
-    handler._books.apply(BookUpdate(name, [], [], 0, versions - 1, is_snapshot=True))
+    handler._books.apply(BookUpdate(0, name, None, versions - 1, [], [], is_snapshot=True))
 
 
 def first_version(frame: bytes) -> int | None:

@@ -30,12 +30,12 @@ Level = tuple[float, float]
 class BookUpdate(msgspec.Struct, gc=False):
     """Versions `first`..`last` of a book; with `is_snapshot` the whole rebuilt book at version `last`, best first."""
 
+    timestamp: int
     symbol: str
+    first: int | None
+    last: int | None
     bids: list[Level]
     asks: list[Level]
-    timestamp: int
-    last: int | None
-    first: int | None = None
     is_snapshot: bool = False
 
 

@@ -7,6 +7,7 @@ event. Numbers come as text and are read as the nearest float64.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import trunc
 from typing import Any, ClassVar
 
 import msgspec
@@ -39,23 +40,23 @@ class _Book(
     BookUpdate,
     gc=False,
     rename={
+        "timestamp": "t",
         "symbol": "s",
+        "first": "U",
+        "last": "u",
         "bids": "b",
         "asks": "a",
-        "timestamp": "t",
-        "last": "u",
-        "first": "U",
         "is_snapshot": "full",
     },
 ):
     """`spot.order_book_update`'s result. The fields are repeated because a rename holds for a struct's own only."""
 
+    timestamp: int
     symbol: str
+    first: int
+    last: int
     bids: list[Level]
     asks: list[Level]
-    timestamp: int
-    last: int
-    first: int
     is_snapshot: bool = False
 
 
@@ -175,7 +176,7 @@ def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], 
         trade = payload.result
         number, symbol, time_ms = trade.id, trade.currency_pair, trade.create_time_ms
         try:
-            timestamp = int(time_ms)
+            timestamp = trunc(time_ms)
         except (ValueError, OverflowError) as error:
             raise InexactFrame(f"a trade at {time_ms} ms") from error
         # Whole, it may have been rounded up; not whole, it lies within its millisecond.

@@ -129,7 +129,7 @@ def read_book(payload: BookFrame) -> BookUpdate:
     book = payload.result
     bids: list[Level] = [(row.p, row.s) for row in book.b]
     asks: list[Level] = [(row.p, row.s) for row in book.a]
-    return BookUpdate(book.s, bids, asks, book.t, book.u, book.U, book.full)
+    return BookUpdate(book.t, book.s, book.U, book.u, bids, asks, book.full)
 
 
 def read_trades(payload: TradeFrame) -> list[TradeEvent]:

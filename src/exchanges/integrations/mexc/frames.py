@@ -83,12 +83,12 @@ def read_book(payload: Push) -> BookUpdate | None:
             return None
         first = body.fromVersion
         return BookUpdate(
+            wrapper.sendTime,
             name,
+            int(first) if first else None,
+            int(last),
             [(float(item.price), float(item.quantity)) for item in body.bids],
             [(float(item.price), float(item.quantity)) for item in body.asks],
-            wrapper.sendTime,
-            int(last),
-            int(first) if first else None,
         )
     except (ValueError, ProtobufError) as error:
         raise _unreadable("book update", payload, error) from error

@@ -154,4 +154,4 @@ def _name(symbol: Symbol) -> str:
 
 def _update_of(book: OrderBook) -> BookUpdate:
     bids, asks = ([(level.price, level.size) for level in side] for side in (book.bids, book.asks))
-    return BookUpdate(_name(book.symbol), bids, asks, book.timestamp, book.last_update_id, book.first_update_id)
+    return BookUpdate(book.timestamp, _name(book.symbol), book.first_update_id, book.last_update_id, bids, asks)

@@ -45,14 +45,14 @@ class BookKeeper:
     """Applies updates and heals holes: at most one fetch in flight per symbol, never in the reader's way.
 
     `deliver` gets a book that was rebuilt when its snapshot arrived; one that an update completed is returned by
-    `apply`. Without `fetch` no books are kept. `advances` holds, by symbol, what brings a synced book forward: whoever
-    takes updates may ask it first, and `apply` where it has nothing or says False, or the update is a snapshot.
+    `apply`. Without `fetch` no books are kept. `synced` holds the synced books by symbol; who takes updates may bring
+    one forward itself, and `apply` where it has none, the update does not begin at its `expected`, or is a snapshot.
     """
 
     def __init__(self, logger: logging.Logger, fetch: FetchBook | None, deliver: Callable[[BookUpdate], None]) -> None:
         self.gaps = 0
         self.rebuilds = 0
-        self.advances: dict[str, Callable[[BookUpdate], bool]] = {}
+        self.synced: dict[str, LocalBook] = {}
         self._logger = logger
         self._fetch = fetch
         self._deliver = deliver
@@ -72,7 +72,7 @@ class BookKeeper:
         """Keep them no longer."""
         for name in names:
             self._books.pop(name, None)
-            self.advances.pop(name, None)
+            self.synced.pop(name, None)
             self._cancel(name)
 
     def apply(self, update: BookUpdate) -> BookUpdate | None:
@@ -126,14 +126,14 @@ class BookKeeper:
 
     def _on_gap(self, book: LocalBook, update: BookUpdate) -> None:
         self.gaps += 1
-        del self.advances[book.symbol]
+        del self.synced[book.symbol]
         book.reset()
         book.hold(update)
         self._request(book.symbol)
 
     def _note_synced(self, book: LocalBook) -> None:
         self.rebuilds += 1
-        self.advances[book.symbol] = book.advance
+        self.synced[book.symbol] = book
 
     def _request(self, name: str) -> None:
         if self._fetch is not None and name not in self._tasks:

@@ -20,7 +20,7 @@ def updates_of(deltas: list[tuple[list[Level], list[Level], int]], start: int = 
     """Contiguous updates behind version `start`."""
     updates, version = [], start
     for bids, asks, width in deltas:
-        updates.append(BookUpdate("X", bids, asks, version, version + width, version + 1))
+        updates.append(BookUpdate(version, "X", version + 1, version + width, bids, asks))
         version += width
     return updates
 
@@ -37,7 +37,7 @@ def plain(updates: list[BookUpdate]) -> Book:
 
 def synced(version: int = 0) -> LocalBook:
     book = LocalBook("X")
-    book.replace(BookUpdate("X", [], [], 0, version))
+    book.replace(BookUpdate(0, "X", None, version, [], []))
     return book
 
 
@@ -54,6 +54,15 @@ def test_applied_in_order_it_equals_the_plain_book(deltas: list[tuple[list[Level
     assert whole.last == book.version
     assert whole.bids == sorted(whole.bids, reverse=True)
     assert whole.asks == sorted(whole.asks)
+
+
+def test_removed_levels_are_forgotten_before_they_fill_the_memory() -> None:
+    book = synced()
+    for version in range(1, 4 * LocalBook.TIDY_EVERY):
+        book.apply(BookUpdate(0, "X", version, version, [(float(version), float(version % 4 == 0))], []))
+    there = LocalBook.TIDY_EVERY - 1
+    assert len(book.bids) == there
+    assert len(book.bid_sizes) <= there + LocalBook.TIDY_EVERY
 
 
 @given(DELTAS, st.data())
@@ -94,19 +103,19 @@ def test_a_hole_is_found_where_it_is(deltas: list[tuple[list[Level], list[Level]
 
 def test_what_is_contained_already_is_ignored_and_an_overlap_is_applied() -> None:
     book = synced(10)
-    book.apply(BookUpdate("X", [(1.0, 5.0)], [], 1, 10, 8))
+    book.apply(BookUpdate(1, "X", 8, 10, [(1.0, 5.0)], []))
     assert book.bids == {}
-    book.apply(BookUpdate("X", [(1.0, 5.0)], [], 1, 12, 9))
+    book.apply(BookUpdate(1, "X", 9, 12, [(1.0, 5.0)], []))
     assert book.bids == {1.0: 5.0}
     assert book.version == 12
 
 
 def test_an_update_without_versions_moves_the_id() -> None:
     book = synced(10)
-    book.apply(BookUpdate("X", [], [], 1, 11, 11))
+    book.apply(BookUpdate(1, "X", 11, 11, [], []))
     assert book.version == 11
     with pytest.raises(SequenceGap):
-        book.apply(BookUpdate("X", [], [], 1, 13, None))
+        book.apply(BookUpdate(1, "X", None, 13, [], []))
 
 
 def test_a_stale_snapshot_is_refused_and_the_updates_kept() -> None:

@@ -22,7 +22,7 @@ def book_route(
     parse: Callable[[Any], BookUpdate | None], books: BookKeeper, call_back: Callable[[BookUpdate], None]
 ) -> Route:
     """Books: the update as it came, and behind it the whole book where the update completed one."""
-    advances, apply = books.advances, books.apply
+    synced, apply = books.synced, books.apply
 
     def take_otherwise(update: BookUpdate) -> None:
         rebuilt = apply(update)
@@ -38,13 +38,22 @@ def book_route(
     def take_result(payload: Any) -> None:
         update = payload.result
         try:
-            advance = advances[update.symbol]
+            book = synced[update.symbol]
         except KeyError:
             take_otherwise(update)
             return
-        if update.is_snapshot or not advance(update):
+        if update.first != book.expected or update.is_snapshot:
             take_otherwise(update)
             return
+        bids, asks, last = book.bid_sizes, book.ask_sizes, update.last
+        for price, size in update.bids:
+            bids[price] = size
+        for price, size in update.asks:
+            asks[price] = size
+        book.expected = last + 1
+        book.timestamp = update.timestamp
+        if last >= book.tidy_at:
+            book.tidy()
         call_back(update)
 
     return take_result if parse is read_result else take

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from time import perf_counter_ns
 from typing import Any
 
 from exchanges.structs.errors import UNREADABLE, InexactFrame
@@ -42,7 +41,9 @@ class TaggedFramesMixin(BaseMessageHandler):
         def handle(raw_message: Any) -> None:
             nonlocal left
             left -= 1
-            started = 0 if left else perf_counter_ns()
+            if not left:
+                left = self._take_timed(raw_message)
+                return
             kind = CONTROL
             try:
                 frame = decode(raw_message)
@@ -51,8 +52,6 @@ class TaggedFramesMixin(BaseMessageHandler):
             except Exception as error:  # noqa: BLE001 - one frame's error is counted, reported, and ends with it
                 self._on_unrouted(error, raw_message, kind)
             counts[kind] += 1
-            if started:
-                left = self._note_time(kind, perf_counter_ns() - started)
 
         return handle
 

@@ -100,7 +100,7 @@ def test_a_book_update() -> None:
         "toVersion": "74891313265",
     }
     assert read_book((wrapper(publicAggreDepths=depths), "S")) == BookUpdate(
-        "S", [(84270.0, 0.0), (84269.0, 1.5)], [(84271.0, 2.0)], 9, 74891313265, 74891313263
+        9, "S", 74891313263, 74891313265, [(84270.0, 0.0), (84269.0, 1.5)], [(84271.0, 2.0)]
     )
     del depths["fromVersion"]
     update = read_book((wrapper(publicAggreDepths=depths), "S"))

@@ -54,7 +54,7 @@ def play(scene: Scene) -> None:
 
 
 def update(first: int, last: int | None = None) -> BookUpdate:
-    return BookUpdate("X", [(float(first), 1.0)], [], 5, last or first, first)
+    return BookUpdate(5, "X", first, last or first, [(float(first), 1.0)], [])
 
 
 def test_a_book_is_fetched_at_the_confirmation_and_built_by_the_first_update() -> None:
@@ -65,7 +65,7 @@ def test_a_book_is_fetched_at_the_confirmation_and_built_by_the_first_update() -
         assert keeper.view("X") is None
         assert keeper.apply(update(9)) is None
         whole = keeper.apply(update(10, 11))
-        assert whole == BookUpdate("X", [(10.0, 1.0), (1.0, 10.0)], [(2.0, 1.0)], 5, 11, None, True)
+        assert whole == BookUpdate(5, "X", None, 11, [(10.0, 1.0), (1.0, 10.0)], [(2.0, 1.0)], True)
         assert rebuilt == []
         assert keeper.apply(update(12)) is None
         view = keeper.view("X")
@@ -76,36 +76,36 @@ def test_a_book_is_fetched_at_the_confirmation_and_built_by_the_first_update() -
     play(scene)
 
 
-def test_advances_hold_exactly_the_synced_books() -> None:
+def test_exactly_the_synced_books_are_to_be_brought_forward() -> None:
     async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
         rest.answers = [10, 20, 40]
         keeper.start(["X"])
-        assert list(keeper.advances) == []
+        assert list(keeper.synced) == []
         await asyncio.sleep(0.05)
         keeper.apply(update(11))
-        assert list(keeper.advances) == ["X"]
-        assert keeper.advances["X"](update(12))
-        assert not keeper.advances["X"](update(14))
+        assert list(keeper.synced) == ["X"]
+        assert keeper.synced["X"].advance(update(12))
+        assert not keeper.synced["X"].advance(update(14))
         keeper.apply(update(14))
-        assert (list(keeper.advances), keeper.gaps) == ([], 1)
+        assert (list(keeper.synced), keeper.gaps) == ([], 1)
         keeper.apply(update(15, 20))
         await asyncio.sleep(0.05)
         keeper.apply(update(21))
-        assert list(keeper.advances) == ["X"]
+        assert list(keeper.synced) == ["X"]
         keeper.stop(["X"])
-        assert list(keeper.advances) == []
+        assert list(keeper.synced) == []
         keeper.start(["X"])
-        keeper.apply(BookUpdate("X", [(1.0, 1.0)], [], 5, 30, None, True))
-        assert list(keeper.advances) == ["X"]
-        assert keeper.advances["X"](update(31))
+        keeper.apply(BookUpdate(5, "X", None, 30, [(1.0, 1.0)], [], True))
+        assert list(keeper.synced) == ["X"]
+        assert keeper.synced["X"].advance(update(31))
         keeper.reset()
-        assert list(keeper.advances) == []
+        assert list(keeper.synced) == []
         keeper.start(["X"])
         for number in (40, 41):
             keeper.apply(update(number))
         await asyncio.sleep(0.05)
         assert [book.last for book in rebuilt] == [41]
-        assert list(keeper.advances) == ["X"]
+        assert list(keeper.synced) == ["X"]
 
     play(scene)
 
@@ -193,7 +193,7 @@ def test_full_updates_replace_the_book() -> None:
     async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
         rest.answers = [10]
         keeper.start(["X"])
-        full = BookUpdate("X", [(7.0, 1.0), (8.0, 0.0)], [], 5, 40, 40, True)
+        full = BookUpdate(5, "X", 40, 40, [(7.0, 1.0), (8.0, 0.0)], [], True)
         assert keeper.apply(full) is None
         view = keeper.view("X")
         assert view is not None

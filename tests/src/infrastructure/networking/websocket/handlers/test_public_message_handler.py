@@ -41,7 +41,7 @@ from infrastructure.networking.websocket.testing import FakeServer, run_virtual,
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 Channel = PublicWebsocketChannelType
-BOOK = BookUpdate("BTCUSDT", [(1.0, 2.0)], [], 5, 11, 11)
+BOOK = BookUpdate(5, "BTCUSDT", 11, 11, [(1.0, 2.0)], [])
 TRADE = TradeEvent("BTCUSDT", 1.0, 2.0, "buy", 5, "7")
 BEST = BookTickerEvent("BTCUSDT", 1.0, 2.0, 3.0, 4.0, 5, 6)
 TICKER = TickerEvent("BTCUSDT", 1.0, None, None, 2.0, 3.0, 4.0, 5.0, 6)
@@ -225,14 +225,14 @@ def test_pings_subscriptions_and_errors_are_handled() -> None:
 
 def test_updates_come_as_they_are_and_a_rebuilt_book_comes_once() -> None:
     async def scene(server: FakeServer, listener: Listener, handler: Handler) -> None:
-        first = BookUpdate("BTCUSDT", [], [], 5, 10, 10)
+        first = BookUpdate(5, "BTCUSDT", 10, 10, [], [])
         handler._on_raw_message((1, first))  # type: ignore[arg-type]  # its detection takes pairs
         server.socket.feed("ok 1")
         await settle()
         assert handler.book(BTC) is None
         handler._on_raw_message((1, BOOK))  # type: ignore[arg-type]  # its detection takes pairs
         books = [event for event in listener.events if isinstance(event, BookUpdate)]
-        rebuilt = BookUpdate("BTCUSDT", [(1.0, 2.0)], [(2.0, 1.0)], 5, 11, None, True)
+        rebuilt = BookUpdate(5, "BTCUSDT", None, 11, [(1.0, 2.0)], [(2.0, 1.0)], True)
         assert books == [first, BOOK, rebuilt]
         assert handler.book(BTC) == rebuilt
         server.socket.end()

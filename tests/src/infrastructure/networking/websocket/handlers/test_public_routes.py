@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchanges.structs.book import LocalBook
 from exchanges.structs.events import BookUpdate
 from infrastructure.networking.websocket.book_keeper import BookKeeper, BookSnapshot
 from infrastructure.networking.websocket.handlers.public_routes import book_route, plain_route, read_result
@@ -45,13 +46,36 @@ async def deliveries(parser: Any, steps: list[tuple[int, bool, bool]]) -> list[A
     keeper.start(["X"])
     for skipped, is_snapshot, waits in steps:
         version += 1 + skipped
-        route(Frame(BookUpdate("X", [(float(version), 1.0)], [], 5, version, version, is_snapshot and waits)))
-        route(Frame(BookUpdate("Y", [], [], 5, version, version)))
+        route(Frame(BookUpdate(5, "X", version, version, [(float(version), 1.0)], [], is_snapshot and waits)))
+        route(Frame(BookUpdate(5, "Y", version, version, [], [])))
         got += [keeper.metrics(), keeper.view("X")]
         if waits:
             await asyncio.sleep(0.2)
     await keeper.close()
     return got
+
+
+def test_a_ready_book_update_tidies_the_book_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalBook, "TIDY_EVERY", 4)
+
+    async def main() -> None:
+        keeper = BookKeeper(logging.getLogger("books"), no_snapshot, lambda _: None)
+        route = book_route(read_result, keeper, lambda _: None)
+        keeper.start(["X"])
+        route(Frame(BookUpdate(5, "X", None, 10, [], [], True)))
+        for version in range(11, 40):
+            route(Frame(BookUpdate(5, "X", version, version, [(float(version), 0.0)], [(1.0, 1.0)])))
+            assert len(keeper.synced["X"].bid_sizes) <= 5
+        view = keeper.view("X")
+        assert view is not None
+        assert (view.bids, view.asks, view.last) == ([], [(1.0, 1.0)], 39)
+        await keeper.close()
+
+    run_virtual(main())
+
+
+async def no_snapshot(_: str) -> BookSnapshot:
+    raise TimeoutError
 
 
 @given(STEPS)

@@ -14,7 +14,7 @@ BTC = Symbol("BTC", "USDT")
 
 
 def book(last: int, first: int | None = None, symbol: str = "BTCUSDT", *, whole: bool = False) -> BookUpdate:
-    return BookUpdate(symbol, [(1.0, float(last))], [], last, last, first or last, whole)
+    return BookUpdate(last, symbol, first or last, last, [(1.0, float(last))], [], whole)
 
 
 def best(version: int | None, time: int = 0, bid: float = 1.0) -> BookTickerEvent:
