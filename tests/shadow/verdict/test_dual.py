@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from shadow.diff.codes import Dual, Rate
+from shadow.diff.codes import Difference, Dual, Rate
 from shadow.verdict.assess import assess
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.dual import dual_metrics, dual_view
 from shadow.verdict.evidence import Evidence
+from shadow.verdict.facts import failure_facts, is_shared_refusal, without_shared_refusal
+from shadow.verdict.timeline import Failure, Timeline, read_marks
 
 SPOT, ACCOUNT = "gateio.spot.public", "gateio.spot.private"
 LIMITS = load_checklist()
@@ -56,6 +60,31 @@ def test_nothing_compared_passes_nothing() -> None:
     assert all(metric.census is None for metric in metrics)
     found = assess(Evidence("quick", "x", False, metrics, frames_sent=1, frames_accounted=1), LIMITS)
     assert {metric.verdict for metric in found.metrics} == {"HOLD"}
+
+
+def test_where_no_side_was_served_new_is_not_blamed_for_that() -> None:
+    timeline = Timeline(failures=[Failure("main", role, "no-subscription", SPOT) for role in ("legacy", "new")])
+    refused = Difference("EXC", "both", "critical", "", "", "", "no-subscription", 1)
+    raised = Difference("EXC", "new", "critical", SPOT, "", "", "callback", 1)
+    assert is_shared_refusal(timeline)
+    assert without_shared_refusal(failure_facts(timeline), [refused, raised]) == ([], [raised])
+    alone = Timeline(failures=timeline.failures[1:])
+    assert not is_shared_refusal(alone)
+    assert [fact.worst for fact in failure_facts(alone)] == ["subject.no-subscription"]
+
+
+def test_what_was_done_at_the_exchanges_and_what_was_held_back() -> None:
+    used = {"gateio": {"opened": 3, "refused": 0}, "mexc": {"opened": 0, "refused": 0}}
+    marks = [
+        ("order-refused", "new", {"connection": SPOT, "what": "spot.order_place"}),
+        ("budget", "new", {"connection": SPOT, "says": "spent", "waits": True}),
+        ("budget", "legacy", {"connection": "mexc.spot.public", "says": "spent", "waits": False}),
+        ("upstream-budget", "", {"used": used}),
+    ]
+    rows = [{"t": n, "leg": "main", "role": r, "name": m, "detail": json.dumps(d)} for n, (m, r, d) in enumerate(marks)]
+    timeline = read_marks(rows)
+    assert timeline.budget == [{"exchange": "gateio", "opened": 3, "refused": 0}]
+    assert timeline.held_back == {("gateio", "new"): 2, ("mexc", "legacy"): 1}
 
 
 def test_the_view_holds_every_count() -> None:
