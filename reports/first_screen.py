@@ -208,7 +208,9 @@ def _not_tested(data: ReportInput, left_out: list[str]) -> list[str]:
         return [NO_DATA]
     gaps = (
         []
-        if data.session.feed.startswith("live")
+        if data.session.feed.startswith("live") and not data.session.own_upstream
+        else ["never against the real exchange (an upstream of its own, named by a file)"]
+        if data.session.own_upstream
         else ["never against the real exchange (loopback venue, no TLS, no network delay)"]
     )
     unjudged = sum(metric.verdict == "NOT_JUDGED" for metric in data.verdict.metrics) if data.verdict else 0

@@ -169,6 +169,7 @@ class Session(msgspec.Struct):
     run: str | None = None
     grade: str | None = None
     feed: str | None = None
+    own_upstream: bool | None = None
     connections: list[str] = []
     symbols: list[str] = []
     channels: dict[str, list[str] | None] | None = None

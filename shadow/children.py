@@ -15,6 +15,8 @@ from typing import Any, Self
 import orjson
 
 from shadow.errors import ShadowError
+from shadow.network.credentials import CREDENTIALS_VARIABLE
+from shadow.upstream import UPSTREAM_VARIABLE
 
 __all__ = ["Child", "ChildDied", "end_group", "same_layout", "subject_environment"]
 
@@ -26,6 +28,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 # by chance and for as long as its heap keeps its shape, on a threshold that costs it two page faults a message: half of
 # its CPU time again. Bounds well above keep every process in the cheap state.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(16 << 20)}
+WITHHELD = (CREDENTIALS_VARIABLE, UPSTREAM_VARIABLE)
 # Looked up before any fork: a child may not import.
 _libc = ctypes.CDLL(None)
 
@@ -159,11 +162,12 @@ def subject_environment() -> dict[str, str]:
 
     The hash seed is the same for all: together with the address layout it moves the cost of one and the same program
     by several per cent from process to process, for as long as the process lives. So are the allocator's thresholds,
-    unless the caller's environment sets its own.
+    unless the caller's environment sets its own. Where the account's credentials lie is nothing that it is told.
     """
     own = str(Path(sys.executable).parent)
     path = own + os.pathsep + os.environ.get("PATH", "")
-    return {**ALLOCATOR, **os.environ, "PATH": path, "PYTHONHASHSEED": "0"}
+    ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    return {**ALLOCATOR, **ours, "PATH": path, "PYTHONHASHSEED": "0"}
 
 
 def same_layout() -> None:

@@ -16,7 +16,9 @@ import msgspec
 
 from shadow.children import subject_environment
 from shadow.errors import UsageError
+from shadow.network.credentials import read_credentials
 from shadow.plan import Plan, capacity_plan, direct_plan, live_plan, make_plan, replay_plan
+from shadow.upstream import read_upstream
 
 __all__ = [
     "CHANNELS",
@@ -90,9 +92,7 @@ def check_symbols(symbols: tuple[str, ...]) -> None:
 
 def check_live(connections: tuple[str, ...], symbols: tuple[str, ...], faults: tuple[str, ...] = ()) -> None:
     """UsageError for what the live feed does not have."""
-    for connection in connections:
-        if not connection.endswith(".public"):
-            raise UsageError(f"--feed live serves public connections; leave out {connection} with --connections")
+    read_credentials(read_upstream(), connections)
     for symbol in symbols:
         if not re.fullmatch(r"[^_\W]+_[^_\W]+", symbol):
             raise UsageError(f"symbol {symbol!r} is not spelt like BTC_USDT")

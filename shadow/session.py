@@ -19,11 +19,12 @@ from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
+from shadow.network.credentials import read_credentials
 from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.subjects.protocol import ConnectionSpec
-from shadow.upstream import read_upstream
+from shadow.upstream import UPSTREAM_VARIABLE, read_upstream
 from shadow.venue.credentials import make_credentials, secrets_of
 
 __all__ = ["Session", "run_session"]
@@ -52,8 +53,8 @@ class Session:
         self._leg: LegRun | None = None
         self._lanes: Message = {}
         self._spelt: Message = {}
-        self._upstream = read_upstream() if config.direct else None
-        self._credentials = make_credentials() if self._upstream is None else self._upstream.credentials
+        self._credentials = make_credentials()
+        self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -103,7 +104,7 @@ class Session:
                 "dir": str(self.folder),
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
-                "secrets": secrets_of(self._credentials),
+                "secrets": [*secrets_of(self._credentials), *secrets_of(self._account)],
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
@@ -164,7 +165,7 @@ class Session:
                 "roles": list(self.plan.legs[0].roles),
                 "channels": {one: list(channels_of(one, config.channels)) for one in config.connections},
                 "symbols": list(config.symbols),
-                "upstream": msgspec.to_builtins(self._upstream),
+                "upstream": msgspec.to_builtins(msgspec.structs.replace(read_upstream(), credentials={})),
                 "ledger_fd": self._ledger_write,
                 "faults": list(config.faults),
             },
@@ -228,6 +229,7 @@ class Session:
 
     def _specs(self, role: str) -> list[ConnectionSpec]:
         lane = self._lanes[role]
+        account = self._account if self.config.direct else self._credentials
         return [
             ConnectionSpec(
                 id=connection,
@@ -238,7 +240,7 @@ class Session:
                 rest_url=lane["rest"][parts[0]],
                 symbols=tuple(self._spelt[connection]),
                 channels=channels_of(connection, self.config.channels),
-                credentials=self._credentials[parts[0]] if parts[2] == "private" else None,
+                credentials=account[parts[0]] if parts[2] == "private" else None,
             )
             for connection in self.config.connections
         ]
@@ -304,6 +306,7 @@ class Session:
             "mix": MIX,
             "plan": self.plan.as_json(),
             "options": config.options,
+            "own_upstream": config.is_live and bool(os.environ.get(UPSTREAM_VARIABLE)),
             "cores": self._placement.name,
             "known": config.known,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},

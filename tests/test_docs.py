@@ -55,6 +55,8 @@ ACCEPTED = (
     "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
     "shadow run --feed live --direct --connections gateio.spot.public,mexc.spot.public",
     'shadow run --legacy "python my_old_stack.py" --new "python my_new_stack.py"',
+    "shadow run --feed live --connections gateio.spot.public --duration 30s",
+    "shadow run --feed live --duration 10m",
 )
 """Sessions whose settings are checked, but which are not run."""
 TRIED = SUBJECT + " --duration 2s --no-calibration"
@@ -72,6 +74,8 @@ VENUES = (
     " --fault stall@gateio.spot.public:at=20s,for=3s",
     "shadow venue > venue.json",
 )
+LIVE_VENUE = "shadow venue --feed live"
+TAPES = "shadow record tapes --symbols BTC_USDT,ETH_USDT --duration 40m --max-disk 5GB"
 RECORDER, VENUE_REST = "python docs/examples/record_capture.py", "http://127.0.0.1:8091"
 RECORDINGS = {
     f"{RECORDER} gateio.spot.public 200 ws://127.0.0.1:8090/ws/v4/"
@@ -106,7 +110,7 @@ ACCOUNT_LINES = (
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
     *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG),
-    *(*RECORDINGS, *IMPORTED, *DOCTORS, LIVE_DOCTOR),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS, LIVE_DOCTOR, LIVE_VENUE, TAPES),
 }
 
 
@@ -275,6 +279,37 @@ def test_a_documented_recording_is_imported_and_accepted_as_a_feed(
     assert answer.returncode == 0, answer.stderr
     assert "order books: BTC_USDT at " in answer.stderr
     accept_session(replay, desk, monkeypatch)
+
+
+@pytest.fixture
+def upstream(venue: dict[str, Any], desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documented venue plays the exchange, as docs/live.md says."""
+    (desk / "venue.json").write_text(json.dumps(venue) + "\n")
+    monkeypatch.setenv("WS_SHADOW_UPSTREAM", "venue.json")
+
+
+@pytest.mark.usefixtures("upstream")
+def test_the_documented_recording_of_the_live_feed_can_be_played(desk: Path) -> None:
+    from shadow.venue.sources.capture import load_capture
+
+    answer = shadow(shlex.split(TAPES.replace("40m", "1s"))[1:], desk)
+    assert answer.returncode == 0, answer.stderr
+    played = [load_capture(path) for path in (desk / "tapes").iterdir()]
+    assert sorted(one.connections[0] for one in played) == [
+        "gateio.futures.public",
+        "gateio.spot.public",
+        "mexc.spot.public",
+    ]
+    assert {one.symbols for one in played} <= {("BTC_USDT", "ETH_USDT"), ("ETH_USDT", "BTC_USDT")}
+
+
+@pytest.mark.usefixtures("upstream")
+def test_the_documented_live_venue_serves_what_it_is_sent(venue: dict[str, Any], desk: Path) -> None:
+    with serving(shlex.split(LIVE_VENUE)[1:], desk) as ready:
+        assert set(ready["ws"]) == {"gateio.spot", "gateio.futures", "mexc.spot"}
+        words = [sys.executable, *here(CLIENT, ready)[1:]]
+        answer = subprocess.run(words, capture_output=True, text=True, cwd=desk, timeout=20, check=True)
+        assert re.fullmatch(r"(\d+(\.\d+)? (buy|sell)\n){5}", answer.stdout)
 
 
 def test_the_samples_of_a_log_are_lines_of_one(tmp_path: Path) -> None:

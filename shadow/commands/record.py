@@ -41,6 +41,9 @@ def execute(options: argparse.Namespace) -> int:
     connections = options.connections if options.connections is not None else LIVE_CONNECTIONS
     symbols = options.symbols if options.symbols is not None else DEFAULT_SYMBOLS
     check_connections(connections)
+    for connection in connections:
+        if connection not in LIVE_CONNECTIONS:
+            raise UsageError(f"accounts are not recorded; leave out {connection} with --connections")
     check_live(connections, symbols)
     if not connections or not symbols:
         raise UsageError("an empty list of connections or symbols leaves nothing to record")

@@ -78,7 +78,11 @@ class Direct:
         before, end = self.ledger.frames, loop.time() + seconds
         self.ledger.mark("phase-begin", detail={"phase": phase})
         if phase != "warm-up":
-            self._timers += [loop.call_later(fault.at_s, self._disturb, fault) for fault in self._faults]
+            self._timers += [
+                loop.call_later(fault.at_s + n * fault.every_s, self._disturb, fault)
+                for fault in self._faults
+                for n in range(fault.count or 1)
+            ]
         while (left := end - loop.time()) > 0:
             told = self.ledger.frames
             await asyncio.sleep(min(left, PROGRESS_S))
@@ -104,8 +108,9 @@ class Direct:
             await relay.close()
         for rest in self.rests.values():
             await rest.close()
-        used = {name: msgspec.to_builtins(one) for name, one in self.budget.used().items()}
-        self.ledger.mark("upstream-budget", detail={"used": used})
+        for exchange in self._exchanges():
+            used = msgspec.to_builtins(self.budget.at(exchange).used)
+            self.ledger.mark("budget-used", detail={"exchange": exchange, **used})
         self.ledger.close()
 
     async def _reach(self, route: Route) -> None:

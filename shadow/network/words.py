@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shadow.errors import UsageError
+from shadow.network.credentials import read_credentials
 from shadow.network.direct import DIRECT_FAULTS
-from shadow.upstream import UPSTREAM_VARIABLE, read_upstream
+from shadow.upstream import read_upstream
 from shadow.venue.faults import parse_fault
 
 if TYPE_CHECKING:
@@ -29,16 +30,6 @@ def check_direct(config: SessionConfig) -> None:
 
 
 def _check_accounts(config: SessionConfig) -> None:
-    private = [one for one in config.connections if one.endswith(".private")]
-    if not private:
-        return
-    known = read_upstream().credentials
-    missing = [one for one in private if one.partition(".")[0] not in known]
-    public = ",".join(one for one in config.connections if one not in private) or "gateio.spot.public"
-    if missing:
-        raise UsageError(
-            f"{missing[0]} needs credentials, in the file that ${UPSTREAM_VARIABLE} names;"
-            f" or give --connections {public}"
-        )
-    if config.legacy or config.new:
-        raise UsageError(f"--direct gives no credentials to a foreign command; give --connections {public}")
+    read_credentials(read_upstream(), config.connections)
+    if any(one.endswith(".private") for one in config.connections) and (config.legacy or config.new):
+        raise UsageError("--direct gives no credentials to a foreign command; leave the private connections out")

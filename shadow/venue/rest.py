@@ -80,6 +80,6 @@ class RestDesk:
 async def _ask(persona: PersonaBase, request: web.BaseRequest, body: bytes) -> RestAnswer | None:
     """The persona's own answer, or the exchange's where it relays."""
     method, path, query, headers = request.method, request.path, request.query, request.headers
-    if isinstance(persona, RelayedPersona):
+    if isinstance(persona, RelayedPersona) and not persona.is_private:
         return await persona.relay(method, path, query, headers)
     return persona.rest(method, path, query, headers, body, time.time())

@@ -140,9 +140,9 @@ class Venue:
 
     def _live_feed(self) -> tuple[list[PersonaBase], SyntheticSource]:
         options = self.options
-        self.live = LiveSource(read_upstream(), options.connections, options.symbols)
+        self.live = LiveSource(read_upstream(), options.connections, options.symbols, made=options.credentials)
         for connection in options.connections:
-            self._want_public(connection)
+            (self._want_private if connection in PRIVATE else self._want_public)(connection)
         return list(self.live.personas), SyntheticSource([])
 
     def _want_public(self, connection: str) -> list[str]:
@@ -190,20 +190,25 @@ class Venue:
         persona = PERSONAS[connection](market, options.time_scale)
         return persona, Stream(persona, market, options.symbols, channels, options.seed)
 
-    def _private(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
-        """The account and its frames; the market goes along where no public connection moves it."""
+    def _want_private(self, connection: str) -> list[str]:
+        """As `_want_public`, of an account."""
         options = self.options
         if connection not in PRIVATE:
             raise UsageError(f"connection {connection!r} is not built; built are {', '.join((*PERSONAS, *PRIVATE))}")
-        exchange, kind, _ = connection.split(".")
-        channels = [name for name in CHANNELS if name != "position" or kind == "futures"]
+        channels = [name for name in CHANNELS if name != "position" or ".futures." in connection]
         channels = [name for name in channels if options.channels is None or name in options.channels]
         if not channels:
             raise UsageError(f"{connection} needs channels out of {', '.join(CHANNELS)}")
+        self._wanted[connection] = {(channel, "") for channel in channels}
+        return channels
+
+    def _private(self, connection: str, market: Any, start_ms: int) -> tuple[PersonaBase, Feed]:
+        """The account and its frames; the market goes along where no public connection moves it."""
+        options, channels = self.options, self._want_private(connection)
+        exchange, kind, _ = connection.split(".")
         persona = PRIVATE[connection](market, options.time_scale, options.credentials.get(exchange))
         first = first_order_id(kind) if exchange == "gateio" else 1
         account = Account(market, kind, options.symbols, options.seed, start_ms, first)
-        self._wanted[connection] = {(channel, "") for channel in channels}
         is_alone = f"{exchange}.{kind}.public" not in options.connections
         return persona, AccountStream(persona, account, channels, market if is_alone else None)
 

@@ -129,11 +129,8 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
             line.bound.append(t)
         case "harness-drops":
             line.drops += int(detail.get("count", 1))
-        case "upstream-budget":
-            used = detail.get("used") or {}
-            line.budget = [
-                {"exchange": name, **counts} for name, counts in sorted(used.items()) if any(counts.values())
-            ]
+        case "budget-used":
+            line.budget.append(detail)
         case "budget" | "order-refused":
             place = str(detail.get("connection", "")).partition(".")[0], role
             line.held_back[place] = line.held_back.get(place, 0) + 1

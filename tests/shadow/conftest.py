@@ -87,8 +87,9 @@ class TlsFront:
 class SecondVenue:
     """The upstream's file and the fronts of its two ports."""
 
-    def __init__(self, file: Path, ws: TlsFront, rest: TlsFront) -> None:
+    def __init__(self, file: Path, credentials: dict[str, dict[str, str]], ws: TlsFront, rest: TlsFront) -> None:
         self.file = file
+        self.credentials = credentials
         self.ws = ws
         self.rest = rest
 
@@ -121,7 +122,7 @@ async def second_venue(folder: Path, **options: Any) -> AsyncIterator[SecondVenu
     file = folder / "upstream.json"
     file.write_text(json.dumps({**ready, "ca": str(folder / "authority.pem")}))
     try:
-        yield SecondVenue(file, ws, rest)
+        yield SecondVenue(file, ready["credentials"], ws, rest)
     finally:
         await ws.close()
         await rest.close()

@@ -11,13 +11,15 @@ import orjson
 from shadow.venue.personas.gateio_futures_frames import DECIMAL
 from shadow.venue.relay.dialect import Answer, Data
 
-__all__ = ["GateioDialect"]
+__all__ = ["Frame", "GateioDialect"]
 
 _NAMES: Final = ("s", "currency_pair", "contract")
 _BOOKS: Final = ("order_book_update", "obu", "order_book")
 
 
-class _Frame(msgspec.Struct):
+class Frame(msgspec.Struct):
+    """What the relay reads of a server's frame."""
+
     channel: str = ""
     event: str = ""
     id: int | None = None
@@ -25,7 +27,7 @@ class _Frame(msgspec.Struct):
     result: Any = None
 
 
-_decode: Final = msgspec.json.Decoder(_Frame).decode
+_decode: Final = msgspec.json.Decoder(Frame).decode
 
 
 class GateioDialect:
@@ -64,7 +66,7 @@ class GateioDialect:
         if frame.event in ("subscribe", "unsubscribe"):
             payload = data.encode() if isinstance(data, str) else data
             return Answer(frame.id or 0, not frame.error, payload)
-        return _data(frame) if frame.event in ("update", "all") else None
+        return self._data(frame) if frame.event in ("update", "all") else None
 
     def refusal(self, payload: bytes, asked: bytes) -> bytes:
         """The refusal with the id and payload of the client's own request."""
@@ -76,6 +78,9 @@ class GateioDialect:
                 told.pop(name, None)
         return orjson.dumps(told)
 
+    def _data(self, frame: Frame) -> Data | None:
+        return _data(frame)
+
     def _request(self, request_id: int, key: str, event: str) -> str:
         channel, *payload = key.split("|")
         if payload[-1] == DECIMAL:
@@ -84,7 +89,7 @@ class GateioDialect:
         return orjson.dumps(asked).decode()
 
 
-def _data(frame: _Frame) -> Data | None:
+def _data(frame: Frame) -> Data | None:
     items = frame.result
     while isinstance(items, list) and items and isinstance(items[0], list):
         items = items[0]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final, Protocol
 
@@ -54,7 +54,10 @@ class Owner(Protocol):
 
 
 class Line:
-    """One upstream connection of `<exchange>.<market>.<scope>`; `headers` go into the handshake."""
+    """One upstream connection of `<exchange>.<market>.<scope>`; `headers` go into the handshake.
+
+    `signed` makes the address that this account connects to, each time anew.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Line:
         tls: ssl.SSLContext | None = None,
         headers: dict[str, str] | None = None,
         settings: LineSettings | None = None,
+        signed: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         self.connection = connection
         self.headers = headers or {}
@@ -78,6 +82,7 @@ class Line:
         self._owner = owner
         self._tls = tls if url.startswith("wss:") else None
         self._settings = settings or LineSettings()
+        self._signed = signed
         self._by_address: dict[tuple[str, str], str] = {}
         self._waiting: dict[str, list[Heard]] = {}
         self._asked: dict[int, str] = {}
@@ -165,12 +170,13 @@ class Line:
             return
         try:
             self._socket = await self._connect()
-        except GIVE_UP:
+        except (*GIVE_UP, BudgetSpent):
             self._spend.close()
 
     async def _connect(self) -> ClientConnection:
+        url = self._url if self._signed is None else await self._signed(self._url)
         return await connect(
-            self._url,
+            url,
             ssl=self._tls,
             additional_headers=self.headers,
             compression=None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from shadow.venue.relay.rest import RestRelay
@@ -62,6 +62,7 @@ class RelayedPersona:
         self.spell = inner.spell
         self.variant = inner.variant
         self.default_variant = inner.default_variant
+        self.is_private = inner.id.endswith(".private")
         self._inner = inner
         self._exchange = exchange
         self._rest = rest
@@ -73,8 +74,8 @@ class RelayedPersona:
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
-        """Nothing of our own."""
-        return None
+        """Of an account, as the persona; nothing of our own of a market."""
+        return self._inner.rest(method, path, query, headers, body, now_s) if self.is_private else None
 
     async def relay(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
@@ -140,6 +141,17 @@ class RelayedSession:
     def refuse(self, data: str | bytes, now_s: float) -> list[Reply]:
         """Refuse a subscription (fault refuse-subscribe); the exchange is not asked."""
         return self._inner.refuse(data, now_s)
+
+    def deny(self, data: str | bytes, now_s: float) -> list[Reply] | None:
+        """What a client hears whose proof is not accepted (fault refuse-auth); None when the frame proves nothing."""
+        deny: Callable[[str | bytes, float], list[Reply] | None] | None = getattr(self._inner, "deny", None)
+        return None if deny is None else deny(data, now_s)
+
+    def expire(self) -> None:
+        """What lets this connection in is over (fault expire-key)."""
+        expire: Callable[[], None] | None = getattr(self._inner, "expire", None)
+        if expire is not None:
+            expire()
 
     def opening(self, variant: str) -> list[Push]:
         """The whole book that a late client has missed."""

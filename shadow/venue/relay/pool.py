@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from shadow.errors import UsageError
@@ -14,13 +14,14 @@ from shadow.venue.relay.dialect import Dialect
 from shadow.venue.relay.gateio import GateioDialect
 from shadow.venue.relay.line import Line, LineSettings, Owner, Unreachable
 from shadow.venue.relay.mexc import MexcDialect
+from shadow.venue.relay.private import GateioPrivateDialect, ListenKey
 from shadow.venue.relay.rest import RestRelay
 
 __all__ = ["LinePool", "dialect_of", "tls_of"]
 
 
 class LinePool:
-    """Lines and REST of the connections `<exchange>.<market>.public`; `owner` hears what they say.
+    """Lines and REST of connections; `owner` hears what they say, `credentials` are the account's own.
 
     UsageError where the upstream names no address of one.
     """
@@ -32,12 +33,19 @@ class LinePool:
         owner: Owner,
         budget: Budget,
         settings: LineSettings | None = None,
+        credentials: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         tls = tls_of(upstream)
-        self.dialects = {connection: dialect_of(connection) for connection in connections}
+        known = credentials or {}
+        self.dialects = {connection: dialect_of(connection, known) for connection in connections}
         exchanges = dict.fromkeys(connection.partition(".")[0] for connection in connections)
         self.rest = {one: RestRelay(one, _address(upstream.rest, one), budget.at(one), tls) for one in exchanges}
-        self._urls = {one: _address(upstream.ws, one.removesuffix(".public")) for one in connections}
+        self._urls = {one: _ws_address(upstream.ws, one) for one in connections}
+        self._keys = {
+            one: ListenKey(_address(upstream.rest, "mexc"), known["mexc"], budget.at("mexc"), tls)
+            for one in connections
+            if one == "mexc.spot.private"
+        }
         self._lines: dict[str, list[Line]] = {connection: [] for connection in connections}
         self._owner = owner
         self._budget = budget
@@ -63,6 +71,7 @@ class LinePool:
     async def close(self) -> None:
         """End every connection."""
         await asyncio.gather(*(line.close() for line in self))
+        await asyncio.gather(*(key.close() for key in self._keys.values()))
         await asyncio.gather(*(rest.close() for rest in self.rest.values()))
 
     def line_for(self, connection: str, key: str) -> Line:
@@ -85,6 +94,7 @@ class LinePool:
             tls=self._tls,
             headers=headers,
             settings=self._settings,
+            signed=self._keys[connection].url if connection in self._keys else None,
         )
         self._lines[connection].append(line)
         return line
@@ -97,10 +107,12 @@ class LinePool:
         return UsageError(f"cannot reach {host} for {connection}: {outcome}; check the network, or use --feed sim")
 
 
-def dialect_of(connection: str) -> Dialect:
-    """How a public connection is spoken on."""
-    exchange, market, _ = connection.split(".")
-    return MexcDialect() if exchange == "mexc" else GateioDialect(market)
+def dialect_of(connection: str, credentials: Mapping[str, Mapping[str, str]] | None = None) -> Dialect:
+    """How a connection is spoken on; private ones of Gate.io with the account's credentials."""
+    exchange, market, scope = connection.split(".")
+    if exchange == "mexc":
+        return MexcDialect()
+    return GateioPrivateDialect(market, (credentials or {})[exchange]) if scope == "private" else GateioDialect(market)
 
 
 def tls_of(upstream: Upstream) -> ssl.SSLContext | None:
@@ -114,6 +126,11 @@ def tls_of(upstream: Upstream) -> ssl.SSLContext | None:
         except (OSError, ssl.SSLError) as error:
             raise UsageError(f"the upstream's ca {upstream.ca} cannot be read: {error.strerror or error}") from None
     return context
+
+
+def _ws_address(known: dict[str, str], connection: str) -> str:
+    """A venue has addresses for private connections; at the exchanges they share the public one."""
+    return known.get(connection) or _address(known, connection.rpartition(".")[0])
 
 
 def _address(known: dict[str, str], name: str) -> str:

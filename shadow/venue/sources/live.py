@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from shadow.network.budget import Budget
+from shadow.network.credentials import read_credentials
 from shadow.upstream import Upstream
 from shadow.venue.client_link import ClientLink
 from shadow.venue.outgoing import Frame
-from shadow.venue.personas.registry import PERSONAS
+from shadow.venue.personas.registry import PERSONAS, PRIVATE
 from shadow.venue.relay.dialect import Answer, Data
 from shadow.venue.relay.line import Line, LineSettings
 from shadow.venue.relay.persona import LiveMarket, RelayedPersona, RelayedSession
 from shadow.venue.relay.pool import LinePool
 from shadow.venue.relay.whole_books import WholeBook, comes_whole
 from shadow.venue.stage import Stage
-from shadow.venue.wire import Push, Reply
+from shadow.venue.wire import PersonaBase, Push, Reply
 
 __all__ = ["LiveSource"]
 
@@ -38,7 +40,10 @@ SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 101
 
 
 class LiveSource:
-    """The upstream side of a venue; `attach` gives it the stage that it feeds."""
+    """The upstream side of a venue; `attach` gives it the stage that it feeds.
+
+    `made` are the credentials that clients sign with; the account's own stay here.
+    """
 
     def __init__(
         self,
@@ -47,12 +52,14 @@ class LiveSource:
         symbols: list[str],
         budget: Budget | None = None,
         settings: LineSettings | None = None,
+        made: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.budget = budget or Budget()
         self.frames = 0
         self.is_flowing = False
         self._stage: Stage | None = None
-        self._pool = LinePool(upstream, connections, self, self.budget, settings)
+        credentials = read_credentials(upstream, connections)
+        self._pool = LinePool(upstream, connections, self, self.budget, settings, credentials)
         self._books: dict[tuple[str, str], WholeBook] = {}
         self._resting: dict[str, list[tuple[Frame, str]]] = {}
         self._refused: dict[tuple[str, str], tuple[float, Answer, set[str]]] = {}
@@ -61,7 +68,8 @@ class LiveSource:
         self._tasks: set[asyncio.Task[Any]] = set()
         market = LiveMarket(symbols)
         self.personas = [
-            RelayedPersona(PERSONAS[one](market), self, self._pool.rest[one.partition(".")[0]]) for one in connections
+            RelayedPersona(_inner(one, market, made or {}), self, self._pool.rest[one.partition(".")[0]])
+            for one in connections
         ]
         self._persona = {persona.id: persona for persona in self.personas}
 
@@ -103,8 +111,9 @@ class LiveSource:
 
     def note_budget(self) -> None:
         """Write down what was done at the exchanges."""
-        used = {name: msgspec.to_builtins(one) for name, one in self.budget.used().items()}
-        self._the_stage.ledger.mark("upstream-budget", detail={"used": used})
+        for exchange in self._pool.rest:
+            used = msgspec.to_builtins(self.budget.at(exchange).used)
+            self._the_stage.ledger.mark("budget-used", detail={"exchange": exchange, **used})
 
     def tick(self) -> None:
         """Give back what nobody has wanted for a while."""
@@ -277,3 +286,10 @@ class LiveSource:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _inner(connection: str, market: LiveMarket, made: Mapping[str, Mapping[str, str]]) -> PersonaBase:
+    """The persona that reads what clients say on a connection."""
+    if connection in PERSONAS:
+        return PERSONAS[connection](market)
+    return PRIVATE[connection](market, 1.0, made.get(connection.partition(".")[0]))

@@ -16,6 +16,7 @@ from shadow.cli import main
 HERE = Path(__file__).parent
 SPOT, ACCOUNT = "gateio.spot.public", "gateio.spot.private"
 LIVE = ("--feed", "live", "--direct")
+RESETS = f"reset@{SPOT}/new:at=2s,count=5,every=200ms"
 pytestmark = pytest.mark.timeout(110)
 
 
@@ -32,10 +33,11 @@ def rates(run: Path) -> dict[tuple[str, str], list[int]]:
 async def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_rate(
     upstream: Any, run_session: Any, tmp_path: Path
 ) -> None:
-    """New's own connection is reset once; legacy's account stream stays as it is; nothing of it is a fact."""
+    """New's own connection is reset five times within a second, which is one incident; nothing of it is a fact, and
+    legacy's connections stay as they are."""
     drops = [f"drop@{SPOT}:at={at}s,count=1,type=book" for at in range(3, 14)]
-    await upstream(connections=[SPOT, ACCOUNT], rate=300, faults=drops)
-    words = (*LIVE, "--connections", f"{SPOT},{ACCOUNT}", "--duration", "6s", "--fault", f"reset@{SPOT}/new:at=3s")
+    await upstream(connections=[SPOT, ACCOUNT], rate=600, faults=drops)
+    words = (*LIVE, "--connections", f"{SPOT},{ACCOUNT}", "--duration", "6s", "--fault", RESETS)
     run = tmp_path / "run"
     code, verdict, said = await asyncio.to_thread(run_session, run, *words)
     assert (code, verdict["verdict"]) == (11, "HOLD"), (verdict["reason"], said)
@@ -52,7 +54,8 @@ async def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_ra
     closes = {(c["subject"], c["connection"], c["cause"]) for c in rows(run, "connections") if c["event"] == "close"}
     assert {close for close in closes if close[2] not in ("client", "stop")} == {("new", SPOT, "fault:reset")}
     opened = [c["subject"] for c in rows(run, "connections") if (c["event"], c["connection"]) == ("open", SPOT)]
-    assert sorted(opened) == ["legacy", "legacy2", "new", "new"]
+    assert (opened.count("legacy"), opened.count("legacy2")) == (1, 1)
+    assert opened.count("new") > 1
     assert not [m for m in rows(run, "marks") if m["name"] in ("order-refused", "budget")]
     page = (run / "report.html").read_text()
     assert "Own connections: incidents" in page
@@ -81,8 +84,7 @@ async def test_a_stack_that_damages_and_sends_an_order_is_rolled_back(
         (("--direct",), "add --feed live"),
         ((*LIVE, "--rate", "max"), "leave --rate max"),
         ((*LIVE, "--fault", f"drop@{SPOT}:at=1s"), "only do close and reset"),
-        ((*LIVE, "--connections", f"{SPOT},{ACCOUNT}"), f"or give --connections {SPOT}"),
-        ((*LIVE, "--connections", ACCOUNT), "needs credentials"),
+        ((*LIVE, "--connections", f"{SPOT},{ACCOUNT}"), "take its key, secret, uid"),
     ],
 )
 def test_mistakes_are_one_line_with_the_way_out(

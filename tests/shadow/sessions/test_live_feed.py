@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.cli import main
+from shadow.config import CONNECTIONS
+from shadow.venue.credentials import listen_key_stem
 
 GATEIO = "gateio.spot.public"
 ARGS = ("--no-calibration", "--duration", "2s", "--seed", "5")
@@ -30,9 +32,17 @@ def differences(verdict: dict[str, Any]) -> Counter[tuple[str, str]]:
     )
 
 
+def everything_in(folder: Path) -> bytes:
+    """Every file's bytes, of tables their cells."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    plain = [path.read_bytes() for path in files]
+    tables = [repr(pq.read_table(path).to_pydict()).encode() for path in files if path.suffix == ".parquet"]
+    return b"\n".join([*plain, *tables])
+
+
 async def test_the_verdict_is_that_of_a_direct_session(upstream: Any, run_session: Any, tmp_path: Path) -> None:
-    connections = f"{GATEIO},gateio.futures.public,mexc.spot.public"
-    await upstream(connections=connections.split(","), rate=300, seed=5)
+    connections = ",".join(CONNECTIONS)
+    exchange = await upstream(connections=list(CONNECTIONS), rate=300, seed=5)
     words = ("--connections", connections, *ARGS, "--fault", f"close@{GATEIO}/new:at=0.5s,code=1006")
     (code, live), (direct_code, direct) = await asyncio.gather(
         session(run_session, tmp_path / "live", "--feed", "live", *words),
@@ -47,6 +57,19 @@ async def test_the_verdict_is_that_of_a_direct_session(upstream: Any, run_sessio
     assert live["coverage"]["matched"] > 300
     assert (live["coverage"]["share"], live["coverage"]["harness_drops"]) == (1.0, 0)
     assert live["conservation"]["ok"]
+    frames = pq.read_table(tmp_path / "live" / "frames.parquet", columns=["connection", "kind"]).to_pylist()
+    assert {row["connection"] for row in frames if row["kind"] == "ws"} == set(CONNECTIONS)
+    marks = pq.read_table(tmp_path / "live" / "marks.parquet").to_pylist()
+    spent = [json.loads(row["detail"]) for row in marks if row["name"] == "budget-used"]
+    assert {one["exchange"]: (one["most_connections"], one["listen_keys"], one["refused"]) for one in spent} == {
+        "gateio": (4, 0, 0),
+        "mexc": (2, 1, 0),
+    }
+    written = everything_in(tmp_path / "live")
+    for account in exchange.credentials.values():
+        for secret in (account["key"], account["secret"], listen_key_stem(account["secret"])):
+            assert secret.encode() not in written
+    assert "an upstream of its own, named by a file" in (tmp_path / "live" / "report.md").read_text()
 
 
 async def test_an_upstream_that_dies_blames_nobody(upstream: Any, run_session: Any, tmp_path: Path) -> None:

@@ -74,12 +74,11 @@ def test_where_no_side_was_served_new_is_not_blamed_for_that() -> None:
 
 
 def test_what_was_done_at_the_exchanges_and_what_was_held_back() -> None:
-    used = {"gateio": {"opened": 3, "refused": 0}, "mexc": {"opened": 0, "refused": 0}}
     marks = [
         ("order-refused", "new", {"connection": SPOT, "what": "spot.order_place"}),
         ("budget", "new", {"connection": SPOT, "says": "spent", "waits": True}),
         ("budget", "legacy", {"connection": "mexc.spot.public", "says": "spent", "waits": False}),
-        ("upstream-budget", "", {"used": used}),
+        ("budget-used", "", {"exchange": "gateio", "opened": 3, "refused": 0}),
     ]
     rows = [{"t": n, "leg": "main", "role": r, "name": m, "detail": json.dumps(d)} for n, (m, r, d) in enumerate(marks)]
     timeline = read_marks(rows)
