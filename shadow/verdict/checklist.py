@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from shadow.stats.burn_rate import BurnRule
+
 __all__ = ["Checklist", "Target", "Trigger", "load_checklist"]
 
 
@@ -39,6 +41,7 @@ class Uptime(msgspec.Struct, frozen=True):
     over_legacy_ms: float
     free_ms: float
     incident_alpha: float
+    burn: tuple[BurnRule, ...]
 
 
 class Memory(msgspec.Struct, frozen=True):

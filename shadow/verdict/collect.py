@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from shadow.stats.burn_rate import first_warning
 from shadow.stats.intervals import Estimate
 from shadow.verdict.capacity import capacity_metric, steps_of
 from shadow.verdict.checklist import Checklist
@@ -185,7 +186,10 @@ class Collected:
         if not phases:
             return None
         begin, end = phases[0].begin, max(phase.end for phase in phases)
-        return downtime(self._rows(leg, role, connection), begin, end, int(self.limits.uptime.free_ms * 1e6))
+        limits = self.limits.uptime
+        found = downtime(self._rows(leg, role, connection), begin, end, int(limits.free_ms * 1e6))
+        warning = first_warning(found.stretches, begin, end, limits.own_downtime_share, limits.burn)
+        return replace(found, warning=warning)
 
     def _rows(self, leg: str, role: str, connection: str) -> list[dict[str, Any]]:
         return [
@@ -221,7 +225,8 @@ def _sum(a: Downtime | None, b: Downtime | None) -> Downtime | None:
     if a is None or b is None:
         return a or b
     return Downtime(
-        a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes, a.incidents + b.incidents
+        a.window + b.window, a.down + b.down, a.own + b.own, a.closes + b.closes, a.incidents + b.incidents,
+        a.stretches + b.stretches, a.warning or b.warning,
     )  # fmt: skip
 
 

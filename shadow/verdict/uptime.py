@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from shadow.stats.burn_rate import BurnWarning
 from shadow.stats.counts import incidents_p_value
 from shadow.stats.intervals import estimate_mean
 from shadow.verdict.checklist import Uptime
@@ -27,8 +28,9 @@ VENUE_CAUSES = ("venue", "planned", "connect-leg", "upstream")
 class Downtime:
     """Of one side's connection in a window (ns): all of it without a confirmed subscription, and what it caused.
 
-    `closes` counts all closes, `incidents` those that the side caused itself (by the client, or idle) and that left
-    something unsubscribed: who has a second socket with everything on it may close the first.
+    `stretches` (ns) are those that it caused, `warning` the first early warning about them. `closes` counts all closes,
+    `incidents` those that the side caused itself (by the client, or idle) and that left something unsubscribed: who has
+    a second socket with everything on it may close the first.
     """
 
     window: int
@@ -36,6 +38,8 @@ class Downtime:
     own: int
     closes: int
     incidents: int = 0
+    stretches: tuple[tuple[int, int], ...] = ()
+    warning: BurnWarning | None = None
 
     @property
     def share_up(self) -> float:
@@ -82,8 +86,8 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
         changes.append((row["t"], is_up))
     free += [(since, end) for since in lost]
     down = _down(changes, begin, end)
-    own = sum(b - a for a, b in _minus(down, free))
-    return Downtime(end - begin, sum(b - a for a, b in down), own, closes, incidents)
+    own = tuple(_minus(down, free))
+    return Downtime(end - begin, sum(b - a for a, b in down), sum(b - a for a, b in own), closes, incidents, own)
 
 
 def _by_venue(cause: str) -> bool:
@@ -124,10 +128,20 @@ def uptime_metric(connection: str, legacy: Downtime | None, new: Downtime | None
     note = f"own-caused downtime {new.own / 1e6:.6g} ms, legacy {legacy.own / 1e6:.6g} ms; {new.closes} closes"
     if new.incidents or legacy.incidents:
         note += f", {new.incidents} of its own, legacy {legacy.incidents}"
+    if new.warning is not None:
+        note += f"; {_words(new.warning, limits)}"
     census = Census(Range(ratio, ratio, ratio), "REGRESSION" if broken else "PASS", note, fact=True)
     return Measured(
         name, "share", legacy.share_up, new.share_up, None, new.closes, 1, 1, True, "pooled", True, census
     )  # fmt: skip
+
+
+def _words(warning: BurnWarning, limits: Uptime) -> str:
+    rule = warning.rule
+    return (
+        f"early warning: {warning.rate:.3g} times the allowed {limits.own_downtime_share:.0%} over {rule.long_s:g} s "
+        f"and at least {rule.factor:g} times over {rule.short_s:g} s"
+    )
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from shadow.stats.burn_rate import BurnRule, BurnWarning
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.timeline import Close
 from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
@@ -144,3 +146,15 @@ def test_connect_metrics_pair_the_closes_and_name_what_never_came_back() -> None
     assert (connect.id, connect.legacy, connect.new, connect.n) == ("connect.time.c", 10, 20, 4)
     assert (subscribe.new, gap.id, gap.new) == (5, "stability.reconnect_gap.c", 25)
     assert gap.note == "1 of 5 closes without a recovery"
+
+
+def test_own_downtime_that_burns_its_allowance_warns_before_it_is_used_up() -> None:
+    legacy, new = (Downtime(3_600_000 * MS, down * MS, down * MS, 1) for down in (0, 90))
+    quiet = uptime_metric("c", legacy, new, LIMITS)
+    warning = BurnWarning(106 * 1000 * MS, BurnRule(60.0, 5.0, 10.0), 10.5)
+    warned = uptime_metric("c", legacy, replace(new, warning=warning), LIMITS)
+    assert quiet.census is not None
+    assert warned.census is not None
+    assert "early warning" not in quiet.census.note
+    assert "early warning: 10.5 times the allowed 1% over 60 s and at least 10 times over 5 s" in warned.census.note
+    assert warned.census.verdict == quiet.census.verdict == "PASS"
