@@ -98,14 +98,17 @@ class Relay:
             link.drop(code, cause)
         return len(mine)
 
-    def open_links(self, connection: str) -> int:
-        """How many connections of a kind are open."""
-        return sum(link.connection == connection and not link.ended.is_set() for link in self._links)
+    async def ended(self, connection: str) -> None:
+        """Return when no connection of a kind is left, at the exchange neither."""
+        for link in [link for link in self._links if link.connection == connection]:
+            await link.gone.wait()
 
     async def close(self) -> None:
         """End all connections and stop listening."""
         for link in tuple(self._links):
             link.drop(1006, "stop")
+        for connection in self._routes:
+            await self.ended(connection)
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()

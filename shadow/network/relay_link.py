@@ -45,6 +45,7 @@ class RelayLink:
         self.connection = connection
         self.granted: set[Topic] = set()
         self.ended = asyncio.Event()
+        self.gone = asyncio.Event()
         self._role = role
         self._exchange_name = connection.partition(".")[0]
         self._conn_no = conn_no
@@ -242,6 +243,7 @@ class RelayLink:
         elif code is None or code == ABNORMAL:
             exchange.transport.abort()
         else:
+            exchange.transport.resume_reading()  # or its answer to the close would never be read
             self._closing = asyncio.create_task(exchange.close(1000 if code in UNSENDABLE else code))
 
     async def finish(self) -> None:
@@ -251,6 +253,7 @@ class RelayLink:
             await asyncio.gather(self._pumping, return_exceptions=True)
         if self._closing is not None:
             await self._closing
+        self.gone.set()
 
     def _end(self, code: int | None, cause: str, reason: str) -> None:
         self.ended.set()

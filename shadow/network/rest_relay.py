@@ -107,8 +107,6 @@ class RestRelay:
     async def _room(self, exchange: str, is_new_key: bool) -> None:
         """The budget's leave for a call; waits a little where that helps. Raises BudgetSpent."""
         budget = self._budget.at(exchange)
-        if is_new_key:
-            budget.take_listen_key()
         try:
             budget.rest()
         except BudgetSpent as spent:
@@ -117,6 +115,8 @@ class RestRelay:
                 raise
             await asyncio.sleep(spent.wait_s)
             budget.rest()
+        if is_new_key:
+            budget.take_listen_key()
 
     async def _ask(self, request: web.BaseRequest, exchange: str, target: str, body: bytes) -> web.StreamResponse:
         assert self._session is not None
@@ -126,6 +126,7 @@ class RestRelay:
             async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
                 content, status, kind = await answer.read(), answer.status, answer.content_type
         except (ClientError, TimeoutError) as error:
+            self._keep_key(request.method, target, b"", exchange)
             return refusal(502, f"the exchange cannot be reached: {type(error).__name__}")
         self._keep_key(request.method, target, content, exchange)
         self._note_book(target, content)
@@ -141,7 +142,7 @@ class RestRelay:
                 self._own_keys.add(str(msgspec.json.decode(content)["listenKey"]))
             except (msgspec.DecodeError, LookupError, TypeError):
                 self._budget.at(exchange).give_back_listen_key()
-        elif method == "DELETE":
+        elif method == "DELETE" and content:
             self._own_keys.difference_update(parse_qs(query).get("listenKey", []))
             self._budget.at(exchange).give_back_listen_key()
 

@@ -192,6 +192,17 @@ async def test_a_subject_that_leaves_leaves_nothing_open_at_the_exchange(bench: 
     assert [row["cause"] for row in bench.of("connections", event="close")] == ["client"]
 
 
+async def test_a_subject_that_leaves_a_held_relay_is_let_go_at_once(bench: Bench) -> None:
+    client = await subscribed((await bench.relay())[PUBLIC])
+    bench.relays[0].hold()
+    await bench.exchange.sockets[0].send(TRADE, text=True)
+    await client.close()
+    async with asyncio.timeout(1.5):  # less than the relay waits for an answer to its close
+        await bench.relays[0].ended(PUBLIC)
+    assert bench.exchange.sockets[0].close_code == 1000
+    assert TRADE not in [row["payload"] for row in bench.of("frames")]
+
+
 async def test_a_refused_handshake_is_refused_with_the_same_status(bench: Bench) -> None:
     urls = await bench.relay()
     bench.exchange.refuse = HTTPStatus.FORBIDDEN
@@ -314,6 +325,17 @@ async def test_a_call_that_could_trade_goes_no_further(
         assert answer.status == status
     assert asked == []
     assert [row["name"] for row in rows.tables["marks"]] == (["order-refused"] if status == 403 else [])
+
+
+async def test_a_listen_key_that_did_not_come_is_given_back(unused_tcp_port: int) -> None:
+    budget = Budget()
+    relay = RestRelay("new", {"mexc": f"http://127.0.0.1:{unused_tcp_port}"}, Ledger(Rows()), budget)
+    base = (await relay.open())["mexc"]
+    async with ClientSession() as session, session.post(f"{base}/api/v3/userDataStream") as answer:
+        assert answer.status == 502
+    assert budget.at("mexc").used.listen_keys == 0
+    assert budget.at("mexc").used.rest_calls == 1
+    await relay.close()
 
 
 async def test_a_side_keeps_and_ends_its_own_listen_key(rest: tuple[str, list[str], Rows]) -> None:
