@@ -185,6 +185,39 @@ class Totals(msgspec.Struct):
     events: dict[str, float | None] | None = None
 
 
+class DualRate(msgspec.Struct):
+    """One class of a direct session; `incidents` and `events` of new, legacy and the second legacy, `p` its chance."""
+
+    code: str
+    connection: str
+    incidents: list[float | None] = []
+    events: list[float | None] = []
+    p: float | None = None
+
+
+class Dual(msgspec.Struct):
+    """A direct session's sides against each other; counts by connection."""
+
+    rates: list[DualRate] = []
+    compared: dict[str, float | None] = {}
+    versions: dict[str, float | None] = {}
+    shared: dict[str, float | None] = {}
+
+
+class Upstream(msgspec.Struct):
+    """What a live session did at one exchange; `held_back` by role what its relay refused or made wait."""
+
+    exchange: str
+    opened: float | None = None
+    most_connections: float | None = None
+    subscribed: float | None = None
+    messages: float | None = None
+    listen_keys: float | None = None
+    rest_weight: float | None = None
+    refused: float | None = None
+    held_back: dict[str, float | None] = {}
+
+
 class Analysis(msgspec.Struct):
     """`analysis.json`, schema 1."""
 
@@ -204,3 +237,5 @@ class Analysis(msgspec.Struct):
     by_load: list[LoadClass] = []
     symbols: list[SymbolFigures] = []
     top_of_book: list[TopOfBook] = []
+    dual: Dual | None = None
+    upstream: list[Upstream] = []

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reports import first_screen, junit, markdown, tables, views
+from reports import dual, first_screen, junit, markdown, tables, views
 from reports.run_data import ReportInput, load
 from reports.share import shareable
 from reports.targets import HEAD, missed, summary, target_rows
@@ -84,6 +84,8 @@ def _html(
         by_load=views.by_load(data),
         symbols=views.worst_symbols(data),
         top=views.top_of_book(data),
+        dual=dual.rates(data),
+        upstream=dual.upstream(data),
         conservation=tables.conservation(data),
         load=tables.load(data),
         setup=tables.connections(data),

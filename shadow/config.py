@@ -17,7 +17,7 @@ import msgspec
 from shadow.children import subject_environment
 from shadow.errors import UsageError
 from shadow.network.credentials import read_credentials
-from shadow.plan import MAIN_ROLES, Plan, capacity_plan, live_plan, make_plan, replay_plan
+from shadow.plan import MAIN_ROLES, Plan, capacity_plan, direct_plan, live_plan, make_plan, replay_plan
 from shadow.release_plan import first_plan, release_plan
 from shadow.upstream import read_upstream
 
@@ -116,6 +116,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     channels: tuple[str, ...] = CHANNELS
     feed: str = "sim"
+    direct: bool = False
     profile: str = "default"
     duration_s: float = QUICK_S
     is_sized_by_noise: bool = False
@@ -163,6 +164,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """The legs and phases of this session."""
         if self.is_replay:
             return replay_plan()
+        if self.direct:
+            return direct_plan(self.duration_s)
         if self.is_sized_by_noise:
             return first_plan()
         if self.is_live:
@@ -203,6 +206,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         return path
 
     def _check_feed(self) -> None:
+        if self.direct:
+            from shadow.network.words import check_direct
+
+            check_direct(self)
+            return
         if self.is_replay:
             self._adopt_capture()
         elif self.is_live:

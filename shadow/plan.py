@@ -24,6 +24,7 @@ __all__ = [
     "Phase",
     "Plan",
     "capacity_plan",
+    "direct_plan",
     "live_plan",
     "make_plan",
     "replay_plan",
@@ -69,13 +70,13 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Leg(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One stretch with freshly started subjects; roles are baseline and candidate.
+    """One stretch with freshly started subjects; roles are baseline, candidate and, in direct mode, the third leg.
 
     `exchanged`: the candidate is started first and stands first in the order of frames and bursts.
     """
 
     leg: str
-    roles: tuple[str, str]
+    roles: tuple[str, ...]
     phases: tuple[Phase, ...]
     exchanged: bool = False
 
@@ -85,9 +86,9 @@ class Leg(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(phase.seconds for phase in self.phases)
 
     @property
-    def order(self) -> tuple[str, str]:
+    def order(self) -> tuple[str, ...]:
         """The roles in the order in which they are started and served."""
-        return (self.roles[1], self.roles[0]) if self.exchanged else self.roles
+        return (self.roles[1], self.roles[0], *self.roles[2:]) if self.exchanged else self.roles
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -135,6 +136,11 @@ def capacity_plan(duration_s: float) -> Plan:
     seconds = round(duration_s / len(CAPACITY_RATES), 3)
     steps = tuple(Phase(f"capacity-{rate}", seconds, rate) for rate in CAPACITY_RATES)
     return Plan((Leg("main", MAIN_ROLES, steps),))
+
+
+def direct_plan(duration_s: float) -> Plan:
+    """One leg of three subjects at once, each with its own connections: the second legacy gives the noise floor."""
+    return Plan((Leg("main", ("legacy", "new", "legacy2"), (Phase("paired", round(duration_s, 3)),)),))
 
 
 def live_plan(duration_s: float) -> Plan:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
+import msgspec
 import orjson
 
 from shadow.children import Child, ChildDied, Message
@@ -133,6 +134,9 @@ class Session:
             pipes[key] = (-1, fds[1], -1, fds[3])
 
     async def _start_venue(self) -> None:
+        if self.config.direct:
+            await self._start_relays()
+            return
         config = self.config
         self._venue = await Child.start(
             "venue",
@@ -158,6 +162,30 @@ class Session:
                 "unpaced": config.unpaced,
                 "time_scale": config.time_scale,
                 "credentials": self._credentials,
+            },
+            on_message=self._on_venue,
+            pass_fds=[self._ledger_write],
+        )
+        os.close(self._ledger_write)
+        answer = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
+        if answer["k"] == "failed":
+            raise UsageError(answer["text"])
+        self._lanes, self._spelt = answer["lanes"], answer["symbols"]
+
+    async def _start_relays(self) -> None:
+        """In direct mode: one relay for each role in the venue's place."""
+        config = self.config
+        self._venue = await Child.start(
+            "relay",
+            "shadow.network",
+            log=self.folder / "relay.log",
+            first={
+                "roles": list(self.plan.legs[0].roles),
+                "channels": {one: list(channels_of(one, config.channels)) for one in config.connections},
+                "symbols": list(config.symbols),
+                "upstream": msgspec.to_builtins(msgspec.structs.replace(read_upstream(), credentials={})),
+                "ledger_fd": self._ledger_write,
+                "faults": list(config.faults),
             },
             on_message=self._on_venue,
             pass_fds=[self._ledger_write],
@@ -219,6 +247,7 @@ class Session:
 
     def _specs(self, role: str) -> list[ConnectionSpec]:
         lane = self._lanes[role]
+        account = self._account if self.config.direct else self._credentials
         return [
             ConnectionSpec(
                 id=connection,
@@ -229,7 +258,7 @@ class Session:
                 rest_url=lane["rest"][parts[0]],
                 symbols=tuple(self._spelt[connection]),
                 channels=channels_of(connection, self.config.channels),
-                credentials=self._credentials[parts[0]] if parts[2] == "private" else None,
+                credentials=account[parts[0]] if parts[2] == "private" else None,
             )
             for connection in self.config.connections
         ]
@@ -280,6 +309,7 @@ class Session:
             "run": self.folder.name,
             "grade": config.grade,
             "feed": "capture" if config.is_replay else config.feed,
+            "direct": config.direct,
             "feed_name": Path(config.feed.partition(":")[2]).name if config.is_replay else "",
             "connections": list(config.connections),
             "symbols": list(config.symbols),

@@ -53,6 +53,7 @@ ACCEPTED = (
     SUBJECT,
     SUBJECT.replace("--new", "--legacy"),
     "shadow run --fault close@gateio.spot.public/new:at=5s,code=1006",
+    "shadow run --feed live --direct --connections gateio.spot.public,mexc.spot.public",
     'shadow run --legacy "python my_old_stack.py" --new "python my_new_stack.py"',
     'shadow run --new "python -m shadow.subjects.saboteur drop@gateio.spot.public:at=5s twice@mexc.spot.public:at=8s"',
     "shadow run --feed live --connections gateio.spot.public --duration 30s",
@@ -98,6 +99,7 @@ RECORDINGS = {
     ),
 }
 """Recording to its import and its replay."""
+LIVE_DOCTOR = "shadow doctor --live"
 DOCTORS = ("shadow doctor", "shadow doctor --duration 5m --rate 2000 --json")
 SHELL = ("touch websocket.kill", "rm websocket.kill")
 REPRODUCER = "python -m pytest --import-mode=importlib test_reproducer.py"
@@ -114,7 +116,7 @@ ACCOUNT_LINES = (
 IMPORTED = {command for after in RECORDINGS.values() for command in after}
 TABLE = {
     *(*SHORTENED, *ACCEPTED, TRIED, FAULTS, *VENUES, *WATCHERS, *BOOKS, CLIENT, *SHELL, REPRODUCER, ACTIVATE, LOG),
-    *(*RECORDINGS, *IMPORTED, *DOCTORS, *DRILLS, LIVE_VENUE, TAPES),
+    *(*RECORDINGS, *IMPORTED, *DOCTORS, *DRILLS, LIVE_DOCTOR, LIVE_VENUE, TAPES),
 }
 
 
@@ -367,6 +369,22 @@ def test_a_documented_doctor_answers_for_this_machine(command: str, desk: Path) 
     assert answer.returncode == max(codes[level] for level in levels)
     rows = re.findall(r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| check |")[2], re.MULTILINE)
     assert names == [name for row in rows for name in row.split(", ")]
+
+
+def test_the_documented_look_at_the_exchanges_is_taken_at_a_second_venue(
+    desk: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk / "upstream.json").write_text(json.dumps(venue))
+    monkeypatch.setenv("WS_SHADOW_UPSTREAM", str(desk / "upstream.json"))
+    answer = shadow([*shlex.split(LIVE_DOCTOR)[1:], "--json"], desk)
+    found = {one["check"]: one["level"] for one in json.loads(answer.stdout)["checks"]}
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    rows = re.findall(
+        r"^\| ([a-z, ]+) \| [^|]+ \|$", page.partition("| live check |")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    live = [name for row in rows for name in row.split(", ")]
+    assert list(found)[-len(live) :] == live
+    assert {name: found[name] for name in live} == {**dict.fromkeys(live, "ok"), "tls": "note"}
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ class _Phase(msgspec.Struct):
 
 class _Leg(msgspec.Struct):
     leg: str
-    roles: tuple[str, str]
+    roles: Annotated[list[str], msgspec.Meta(min_length=2, max_length=3)]
     phases: list[_Phase]
 
 

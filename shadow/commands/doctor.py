@@ -15,7 +15,9 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", default="65s", metavar="TIME", help="of the session that is meant, default 65s")
     parser.add_argument("--rate", type=int, default=600, metavar="N", help="its messages per second, default 600")
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="where it would write")
-    parser.add_argument("--live", action="store_true", help="not built yet")
+    parser.add_argument(
+        "--live", action="store_true", help="the exchanges as well: names, certificates, region, clock, limits"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 

@@ -39,7 +39,9 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
-    parser.add_argument("--direct", action="store_true", help="with live (not built yet)")
+    parser.add_argument(
+        "--direct", action="store_true", help="with live: each stack on connections of its own, through a relay"
+    )
     parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
     parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
@@ -58,6 +60,7 @@ def execute(options: argparse.Namespace) -> int:
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
         channels=options.channels if options.channels is not None else CHANNELS,
         feed=options.feed,
+        direct=options.direct,
         profile=options.profile,
         duration_s=seconds(options.duration) if options.duration else default_s,
         is_sized_by_noise=options.grade == "release" and not options.duration,
@@ -73,8 +76,6 @@ def execute(options: argparse.Namespace) -> int:
         known=options.known,
         out=options.out,
     )
-    if options.direct:
-        raise UsageError("--direct is not built yet; --feed live without it sends both sides the same bytes")
     config.validate()
     return _measure_and_judge(config, as_json=options.json)
 

@@ -18,11 +18,13 @@ __all__ = [
     "TYPES",
     "AccountEnd",
     "Difference",
+    "Dual",
     "Ends",
     "Finding",
     "FirstArrival",
     "LegDiff",
     "Matches",
+    "Rate",
     "severity_of",
 ]
 
@@ -132,11 +134,37 @@ class Ends(msgspec.Struct):
     accounts: dict[str, AccountEnd] = {}
 
 
+class Rate(msgspec.Struct):
+    """One class on one connection: incidents and events of the candidate, the baseline and the second baseline.
+
+    STATE is counted between pairs: the candidate against the baseline, and the second baseline against it.
+    """
+
+    code: str
+    connection: str
+    incidents: tuple[int, int, int] = (0, 0, 0)
+    events: tuple[int, int, int] = (0, 0, 0)
+
+
+class Dual(msgspec.Struct):
+    """`compared` events by connection that some side delivered in time; `shared` holes that all sides had alike.
+
+    `versions` at which two books could be compared; `roles` are candidate, baseline and second baseline.
+    """
+
+    roles: tuple[str, str, str]
+    rates: list[Rate]
+    compared: dict[str, int]
+    shared: dict[str, int]
+    versions: dict[str, int]
+
+
 class LegDiff(msgspec.Struct):
     """The judged leg: matches for the statistics, differences, samples, and totals that add up (`conserved`).
 
     `totals[role]` holds `input` and `expected` (event counts), `codes` (a matched pair counts once), `pairs`,
     `delivered_codes` (adds up to input), `expected_codes` (adds up to expected), `rounded`, `seeded`.
+    `dual` is what three sides with connections of their own say of each other.
     `ends[role]` tells which books and accounts are the venue's at the end.
     `frames_accounted` of `frames_sent` (sends of event frames to both sides) ended in a code other than UNJUDGED.
     """
@@ -155,3 +183,4 @@ class LegDiff(msgspec.Struct):
     frames_accounted: int
     requests: list[dict[str, Any]]
     ends: dict[str, Ends] = {}
+    dual: Dual | None = None

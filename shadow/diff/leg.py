@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -13,7 +14,8 @@ import numpy as np
 from shadow.capture.tables import COLUMNS
 from shadow.diff.allowance import side_rows
 from shadow.diff.arrow import columns_of
-from shadow.diff.codes import INCIDENT_CODES, Difference, Finding, FirstArrival, LegDiff
+from shadow.diff.codes import INCIDENT_CODES, Difference, Dual, Finding, FirstArrival, LegDiff
+from shadow.diff.dual import WINDOW_NS, compare_sides
 from shadow.diff.expected import SEND_COLUMNS, side_sends
 from shadow.diff.frames import FRAME_COLUMNS, FrameStore, rows_of
 from shadow.diff.incidents import never_sent
@@ -32,19 +34,62 @@ EVENT_CAP: Final = 4_000_000
 """Events of one side kept in memory; what goes beyond is UNJUDGED."""
 Lines = Iterable[tuple[int, bytes]]
 NEEDED: Final = {"frames": FRAME_COLUMNS, "sends": SEND_COLUMNS}
+THIRD: Final = "legacy2"
+"""The second baseline of a direct leg."""
 CUT_NS: Final = 300_000_000
 """How far before its last row an interrupted leg ends."""
 
 
 def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = ()) -> LegDiff:
     """Judge one leg of a run directory; roles are (baseline, candidate)."""
+    is_direct = bool(run.session.get("direct"))
     tables: dict[str, Any] = {
         name: table_of(run, name, leg) for name in ("frames", "sends", "connections", "marks", "requests")
     }
-    lines = {role: lines_of(run, leg, role) for role in roles}
+    lines = {role: lines_of(run, leg, role) for role in (*roles, *((THIRD,) if is_direct else ()))}
     if "leg-end" not in tables["marks"]["name"]:
         cut_short(tables, lines, leg)
-    return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known)
+    if not is_direct:
+        return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known)
+    pair = {role: lines[role] for role in roles}
+    judged = diff_streams(**tables, lines=pair, session=run.session, leg=leg, known=known, late_ns=WINDOW_NS, own=True)
+    judged.dual = dual_of(lines, **{name: tables[name] for name in ("frames", "sends", "marks")})
+    for connection, n in sorted(judged.dual.shared.items()):
+        judged.differences.append(Difference("SHARED", "both", "info", connection, "book", "", "versions", n))
+    return judged
+
+
+def dual_of(lines: Mapping[str, Lines], frames: Any, sends: Any, marks: Any) -> Dual:
+    """The three sides of a direct leg against each other, until the relays stopped.
+
+    A stack need not tell the first version of an update; its own frames do.
+    """
+    ends = {name: [row["t"] for row in rows_of(marks) if row["name"] == name] for name in ("phase-end", "leg-end")}
+    sides = {role: read_lines(side, EVENT_CAP).events for role, side in lines.items()}
+    firsts = first_versions(frames, sends)
+    for role, events in sides.items():
+        for event in events:
+            body = event.body
+            if event.type == "book" and body.get("first") is None and body.get("snapshot") is not True:
+                body["first"] = firsts.get((role, event.connection, event.symbol, str(body.get("last"))))
+    return compare_sides(sides, max(ends["phase-end"] or ends["leg-end"], default=0))
+
+
+def first_versions(frames: Any, sends: Any) -> dict[tuple[str, str, str, str], int]:
+    """First version by (role, connection, symbol, last version) of the books that each side was sent."""
+    columns, passed = columns_of(frames), columns_of(sends)
+    names = ("frame_no", "connection", "symbol", "first", "last")
+    books = {
+        no: (connection, symbol, first, last)
+        for no, connection, symbol, first, last in zip(*(columns[name] for name in names), strict=True)
+        if first is not None
+    }
+    found = {}
+    for role, no in zip(passed["subject"], passed["frame_no"], strict=True):
+        if no in books:
+            connection, symbol, first, last = books[no]
+            found[role, connection, symbol, str(last)] = first
+    return found
 
 
 def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -> None:
@@ -85,14 +130,16 @@ def diff_streams(
     known: Sequence[Known] = (),
     late_ns: int | None = None,
     cap: int = EVENT_CAP,
+    own: bool = False,
 ) -> LegDiff:
     """Judge one leg from its tables and its sides' lines.
 
     A table is a mapping of columns, a list of row dicts or a pyarrow Table, in the columns of the run directory.
-    `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE (dual mode).
+    `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
+    each side is judged by the frames that it was sent itself, and no other (both: dual mode).
     """
     with collector_off():
-        return judge_streams(frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap)
+        return judge_streams(frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own)
 
 
 @contextmanager
@@ -119,23 +166,33 @@ def judge_streams(
     known: Sequence[Known],
     late_ns: int | None,
     cap: int,
+    own: bool,
 ) -> LegDiff:
     """The work of diff_streams."""
     baseline, candidate = lines
-    store, rows, asking = FrameStore(frames), side_rows(connections, marks), rows_of(requests)
+    stores = stores_of(frames, sends, list(lines), own)
+    rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
     held = {role: held_fields(side.events) for role, side in spoken.items()}
     held[candidate] = either(held[candidate], held[baseline])
     sides = {
         role: judge_side(
-            role, side_sends(role, sends, store), spoken[role], store, rows, held=held[role], late_ns=late_ns, cap=cap
+            role,
+            side_sends(role, sends, stores[role]),
+            spoken[role],
+            stores[role],
+            rows,
+            held=held[role],
+            late_ns=late_ns,
+            cap=cap,
         )
         for role in lines
     }
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)
-    findings = gather(sides, compare_requests(control, excused), {role: refusals(role, rows, shared) for role in lines})
+    refused = {role: refusals(role, rows, shared) for role in lines}
+    findings = gather(sides, compare_requests(control, excused), refused, own)
     groups = merge(findings)
     strict = session.get("grade") == "release" and candidate == "new"
     differences = apply_known(differences_of(groups), list(known), started(session), strict=strict)
@@ -144,6 +201,7 @@ def judge_streams(
     names = sorted({stream[0] for side in sides.values() for stream in side.streams})
     symbols = sorted({stream[2] for side in sides.values() for stream in side.streams})
     sent = sum(len(send.frame.events) > 0 for side in sides.values() for send in side.sends)
+    unreadable = sum(store.unreadable for store in {id(store): store for store in stores.values()}.values())
     return LegDiff(
         leg=leg,
         roles=(baseline, candidate),
@@ -151,11 +209,11 @@ def judge_streams(
         connections=names,
         symbols=symbols,
         differences=differences,
-        samples=samples_of(groups, leg, store),
+        samples=samples_of(groups, leg, ChainMap(*(store.frames for store in stores.values()))),
         totals={role: side.totals for role, side in sides.items()},
         conserved=all(is_conserved(side.totals) for side in sides.values()),
         first_arrival=first_arrivals(sides[baseline], sides[candidate], names),
-        frames_sent=sent + store.unreadable,
+        frames_sent=sent + unreadable,
         frames_accounted=sent - sum(unjudged_frames(side) for side in sides.values()),
         requests=summary(control),
         ends={role: side.ends for role, side in sides.items()},
@@ -169,15 +227,35 @@ def either(
     return {key: ours.get(key, set()) | theirs.get(key, set()) for key in ours.keys() | theirs.keys()}
 
 
+def stores_of(frames: Any, sends: Any, roles: Sequence[str], own: bool) -> dict[str, FrameStore]:
+    """The frames by which each side is judged: all together, or with `own` those that were sent to it alone."""
+    if not own:
+        return dict.fromkeys(roles, FrameStore(frames))
+    columns, passed = columns_of(frames), columns_of(sends)
+    found = {}
+    for role in roles:
+        pairs = zip(passed["subject"], passed["frame_no"], strict=True)
+        mine = {no for subject, no in pairs if subject == role}
+        keep = [i for i, no in enumerate(columns["frame_no"]) if no in mine]
+        found[role] = FrameStore({name: [column[i] for i in keep] for name, column in columns.items()})
+    return found
+
+
 def gather(
-    sides: Mapping[str, SideJudgement], control: Mapping[str, list[Finding]], refused: Mapping[str, list[Finding]]
+    sides: Mapping[str, SideJudgement],
+    control: Mapping[str, list[Finding]],
+    refused: Mapping[str, list[Finding]],
+    own: bool,
 ) -> dict[str, list[Finding]]:
-    """All findings per role, with what only the comparison of both sides shows."""
+    """All findings per role, with what only the comparison of both sides shows.
+
+    What one side's own connection was never sent says nothing of the side.
+    """
     (baseline, first), (candidate, second) = sides.items()
-    silent = {
-        baseline: never_sent(first.streams, second.streams, first.allowed),
-        candidate: never_sent(second.streams, first.streams, second.allowed),
-    }
+    silent: dict[str, list[Finding]] = {baseline: [], candidate: []}
+    if not own:
+        silent[baseline] = never_sent(first.streams, second.streams, first.allowed)
+        silent[candidate] = never_sent(second.streams, first.streams, second.allowed)
     return {role: side.findings + control[role] + refused[role] + silent[role] for role, side in sides.items()}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from shadow.diff.codes import Difference, Finding, severity_of
-from shadow.diff.frames import FrameStore
+from shadow.diff.frames import Frame
 
 __all__ = ["differences_of", "merge", "samples_of"]
 
@@ -50,13 +51,15 @@ def differences_of(groups: dict[tuple[str, Kind], list[Finding]]) -> list[Differ
     ]
 
 
-def samples_of(groups: dict[tuple[str, Kind], list[Finding]], leg: str, store: FrameStore) -> list[dict[str, Any]]:
+def samples_of(
+    groups: dict[tuple[str, Kind], list[Finding]], leg: str, frames: Mapping[int, Frame]
+) -> list[dict[str, Any]]:
     """At most SAMPLES per (code, side, type, field): first, last and random ones, whole frames and whole events."""
     pools: dict[tuple[str, str, str, str], list[Finding]] = {}
     for (side, kind), items in groups.items():
         pools.setdefault((kind[0], side, kind[2], kind[4]), []).extend(items)
     return [
-        sample_row(side, item, leg, store)
+        sample_row(side, item, leg, frames)
         for (_, side, _, _), items in pools.items()
         for item in chosen(sorted(items, key=lambda item: item.frame_no))
     ]
@@ -72,9 +75,9 @@ def chosen(items: list[Finding]) -> list[Finding]:
     return items[:edge] + [items[i] for i in sorted(picked)] + items[-edge:]
 
 
-def sample_row(side: str, item: Finding, leg: str, store: FrameStore) -> dict[str, Any]:
+def sample_row(side: str, item: Finding, leg: str, frames: Mapping[int, Frame]) -> dict[str, Any]:
     """A finding in the form of analysis.json; a frame is text, or hex where it is binary."""
-    frame = store.frames.get(item.frame_no)
+    frame = frames.get(item.frame_no)
     text = None
     if frame is not None:
         text = frame.payload.decode(errors="replace") if frame.is_text else frame.payload.hex()

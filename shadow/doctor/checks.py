@@ -11,7 +11,7 @@ import msgspec
 
 from shadow.doctor.facts import PIPE_BYTES, PIPES, Facts, Package
 
-__all__ = ["CHECKS", "CODES", "Finding", "Level", "Need", "as_json", "code_of", "examine", "lines"]
+__all__ = ["CHECKS", "CODES", "Finding", "Level", "Need", "Outcome", "as_json", "code_of", "examine", "fine", "lines"]
 
 LEAST_PYTHON: Final = (3, 11)
 LEAST_FILES: Final = 256

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shadow.verdict.assess import Assessment
+from shadow.verdict.dual import dual_view
 from shadow.verdict.evidence import six_digits
 from shadow.verdict.latency import percentile_curve, typical_blocks
 from shadow.verdict.series import TYPES
@@ -27,6 +28,7 @@ MAX_TIMELINE = 400
 def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, Any]:
     """analysis.json, schema 1. Times are seconds since the first mark, rounded to ms."""
     diffs = collected.diffs
+    main = diffs.get("main")
     return {
         "schema": 1,
         "forest": _forest(assessment),
@@ -61,6 +63,8 @@ def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, An
         "requests": _requests(collected),
         "first_arrival": _first_arrival(collected),
         **build_views(collected),
+        "dual": dual_view(main.dual if main else None, collected.limits),
+        "upstream": _upstream(collected),
         "totals": _totals(collected),
     }
 
@@ -276,6 +280,15 @@ def _first_arrival(collected: Collected) -> list[dict[str, Any]]:
             "lead_ns": [six_digits(float(v)) for v in np.percentile(one.lead_ns, (25, 50, 75))] if one.n else [],
         }
         for one in (main.first_arrival if main else ())
+    ]
+
+
+def _upstream(collected: Collected) -> list[dict[str, Any]]:
+    """What a live session did at each exchange, and how often a direct one's relays held a side back."""
+    held = collected.timeline.held_back
+    return [
+        {**row, "held_back": {role: n for (exchange, role), n in held.items() if exchange == row.get("exchange")}}
+        for row in collected.timeline.budget
     ]
 
 

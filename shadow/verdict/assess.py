@@ -10,7 +10,7 @@ from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Evidence, Fact, six_digits
 from shadow.verdict.metrics import JudgedMetric, Power, alphas_of, judge_metric, line_of
 from shadow.verdict.sequential import Watch, alpha_of, watch
-from shadow.verdict.triggers import TriggerLine, trigger_lines, trigger_of, worst_of
+from shadow.verdict.triggers import RATES, TriggerLine, trigger_lines, trigger_of, worst_of
 
 __all__ = ["EXIT_CODES", "Assessment", "Outcome", "assess"]
 
@@ -108,6 +108,8 @@ def _decide(
 
 def _regression(metric: JudgedMetric) -> str:
     found, m = metric.range.as_json(), metric.measured
+    if m.id.startswith(RATES):
+        return f"{m.id} is above the floor of two legacies: {metric.note}"
     return f"{m.id} is {found['best']} x legacy, interval {found['low']} to {found['high']}"
 
 

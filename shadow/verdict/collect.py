@@ -15,6 +15,7 @@ from shadow.stats.burn_rate import first_warning
 from shadow.stats.intervals import Estimate
 from shadow.verdict.capacity import capacity_metric, steps_of
 from shadow.verdict.checklist import Checklist
+from shadow.verdict.dual import dual_metrics
 from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.growth import MEMORY_SLOPE, slope_metric
 from shadow.verdict.latency import latency_metrics
@@ -100,8 +101,10 @@ class Collected:
         return out
 
     def facts_only(self) -> list[Measured]:
-        """The metrics of a replay, uptime alone, or of a capacity run, which has its ceiling as well."""
+        """The metrics of a replay, uptime alone; a capacity run has its ceiling as well, a direct one its rates."""
         uptime = [self._uptime(connection, self.plan.main_legs) for connection in self.plan.connections]
+        if self.plan.direct and "main" in self.diffs:
+            return uptime + dual_metrics(self.diffs["main"].dual, self.plan.connections, self.limits)
         if not self.plan.capacity or "main" not in self.diffs:
             return uptime
         steps = steps_of(self.run, self.diffs["main"], self.timeline.phases)

@@ -11,7 +11,16 @@ from shadow.verdict.timeline import Failure, Timeline
 if TYPE_CHECKING:
     from shadow.diff.codes import Difference, LegDiff
 
-__all__ = ["difference_facts", "failure_facts", "holds_of", "intolerable", "legacy_failures", "mute_sides"]
+__all__ = [
+    "difference_facts",
+    "failure_facts",
+    "holds_of",
+    "intolerable",
+    "is_shared_refusal",
+    "legacy_failures",
+    "mute_sides",
+    "without_shared_refusal",
+]
 
 GRAVE = ("critical", "major")
 _REASONS = {
@@ -38,6 +47,20 @@ def failure_facts(timeline: Timeline) -> list[Fact]:
         for failure in timeline.failures
         if failure.role == "new" and failure.reason not in HARMLESS
     ]
+
+
+def is_shared_refusal(timeline: Timeline) -> bool:
+    """Whether the exchange let no side subscribe: taking new back would help nobody."""
+    unserved = {failure.role for failure in timeline.failures if failure.reason == "no-subscription"}
+    return {"legacy", "new"} <= unserved
+
+
+def without_shared_refusal(
+    failures: Iterable[Fact], differences: Iterable[Difference]
+) -> tuple[list[Fact], list[Difference]]:
+    """What is left to blame new for where the exchange let no side subscribe."""
+    facts = [fact for fact in failures if fact.worst != "subject.no-subscription"]
+    return facts, [d for d in differences if (d.code, d.side, d.field) != ("EXC", "both", "no-subscription")]
 
 
 def legacy_failures(timeline: Timeline) -> list[str]:

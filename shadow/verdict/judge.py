@@ -22,8 +22,10 @@ from shadow.verdict.facts import (
     failure_facts,
     holds_of,
     intolerable,
+    is_shared_refusal,
     legacy_failures,
     mute_sides,
+    without_shared_refusal,
 )
 from shadow.verdict.last_words import with_last_words
 from shadow.verdict.legs import KnownList, diff_legs, read_known
@@ -120,7 +122,10 @@ def gather(collected: Collected) -> Evidence:
     plan, timeline, diffs = collected.plan, collected.timeline, collected.diffs
     main = collected.main
     mute_facts, mute_legacies = mute_sides(diffs)
-    facts = failure_facts(timeline) + mute_facts + (difference_facts(main.differences) if main else [])
+    failures, differences = failure_facts(timeline), main.differences if main else []
+    if plan.direct and is_shared_refusal(timeline):
+        failures, differences = without_shared_refusal(failures, differences)
+    facts = failures + mute_facts + difference_facts(differences)
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
     metrics = (
@@ -150,6 +155,8 @@ def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:
     """Why a session judges no latency; empty where it does."""
     if plan.replay:
         return "a replay proves facts only"
+    if plan.direct:
+        return "in direct mode each stack has connections of its own, so nothing is paired"
     if plan.live:
         return "a live session proves facts only"
     if not plan.capacity:

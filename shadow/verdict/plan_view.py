@@ -19,6 +19,7 @@ class PlanView:
         plan = session.get("plan") or {}
         self.grade = str(session.get("grade", "quick"))
         self.feed = str(session.get("feed", "sim"))
+        self.direct = bool(session.get("direct"))
         self.connections: list[str] = list(session.get("connections", []))
         self.symbols: list[str] = list(session.get("symbols", []))
         self.calibrated = bool(session.get("calibration", False)) and not self.replay and not self.live

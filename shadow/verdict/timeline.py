@@ -55,7 +55,11 @@ class Failure:
 
 @dataclass
 class Timeline:
-    """What the marks of a run say; times in ns, `origin` the first of them."""
+    """What the marks of a run say; times in ns, `origin` the first of them.
+
+    Of a live session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
+    exchange and role.
+    """
 
     origin: int = 0
     phases: list[Phase] = field(default_factory=list)
@@ -65,6 +69,8 @@ class Timeline:
     faulted: set[tuple[str, str]] = field(default_factory=set)
     bound: list[int] = field(default_factory=list)
     drops: int = 0
+    budget: list[dict[str, Any]] = field(default_factory=list)
+    held_back: dict[tuple[str, str], int] = field(default_factory=dict)
     interrupted: str | None = None
     legs: list[str] = field(default_factory=list)
 
@@ -123,5 +129,10 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
             line.bound.append(t)
         case "harness-drops":
             line.drops += int(detail.get("count", 1))
+        case "budget-used":
+            line.budget.append(detail)
+        case "budget" | "order-refused":
+            place = str(detail.get("connection", "")).partition(".")[0], role
+            line.held_back[place] = line.held_back.get(place, 0) + 1
         case "interrupted":
             line.interrupted = str(detail.get("reason") or detail.get("text") or "interrupted")

@@ -9,10 +9,12 @@ from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Fact, MetricVerdict
 from shadow.verdict.metrics import JudgedMetric
 
-__all__ = ["TriggerLine", "trigger_lines", "trigger_of", "worst_of"]
+__all__ = ["RATES", "TriggerLine", "trigger_lines", "trigger_of", "worst_of"]
 
 COUNTS = {"reconnects": "stability", "errors": "functionality", "differences": "functionality"}
 """Triggers of what is counted by the sequential tests alone."""
+RATES = "dual."
+"""Metrics of a direct session that belong to the trigger of facts: rates of differences above the floor."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ def trigger_lines(
             verdict: MetricVerdict = "HOLD" if facts_only and trigger.id != "stability" else _combined(mine)
             line = TriggerLine(trigger.id, trigger.threshold, verdict, worst.id if worst else None)
         else:
-            line = TriggerLine(trigger.id, trigger.threshold, "HOLD" if unsettled else "PASS", None)
+            above = worst_of([metric for metric in metrics if metric.id.startswith(RATES)])
+            if above is not None and above.verdict != "REGRESSION":
+                above = None
+            settled: MetricVerdict = "REGRESSION" if above is not None else "HOLD" if unsettled else "PASS"
+            line = TriggerLine(trigger.id, trigger.threshold, settled, above.id if above is not None else None)
         lines.append(line)
     return lines
 
@@ -64,6 +70,8 @@ def trigger_of(metric: str, limits: Checklist) -> str:
     """The trigger that a metric belongs to, by its id."""
     if metric.partition(".")[0] in COUNTS:
         return COUNTS[metric.partition(".")[0]]
+    if metric.startswith(RATES):
+        return "functionality"
     matching = [trigger.id for trigger in limits.trigger if trigger.metrics and metric.startswith(trigger.metrics)]
     return matching[0] if matching else "performance"
 

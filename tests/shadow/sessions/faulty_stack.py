@@ -25,10 +25,11 @@ from infrastructure.networking.websocket.mixins import public_websocket_mixin
 from infrastructure.networking.websocket.mixins.gateio_auth_mixin import GateioAuthMixin
 from infrastructure.networking.websocket.mixins.public_websocket_mixin import PublicWebSocketMixin
 from infrastructure.networking.websocket.mixins.renewal_mixin import RenewalMixin
-from infrastructure.networking.websocket.mixins.subscription_mixin import SubscriptionMixin
+from infrastructure.networking.websocket.mixins.subscription_mixin import SubscriptionMixin, SubscriptionRequest
 from infrastructure.networking.websocket.ws_manager import WebSocketManager
 from shadow.subjects import events, stack
 
+ORDER = '{"time":1,"channel":"spot.order_place","event":"api","payload":{"req_id":"r","req_param":{}}}'
 HANDLERS: tuple[Any, ...] = (GateioSpotPublicHandler, MexcPublicHandler)
 
 
@@ -136,6 +137,22 @@ def subscribe_sends_an_unsubscription() -> None:
             return create(self, SubscriptionAction.UNSUBSCRIBE, keys)
 
         handler.create_subscription_messages = turned
+
+
+def an_order_is_sent() -> None:
+    """Once, behind the last subscription; nobody waits for its answer."""
+    create, order = GateioSpotPublicHandler.create_subscription_messages, [ORDER]
+
+    def with_an_order(self: Any, action: Any, keys: Any) -> Any:
+        requests = create(self, action, keys)
+        return [*requests, *(SubscriptionRequest(0, order.pop(), [], None, []) for _ in order[:1])]
+
+    GateioSpotPublicHandler.create_subscription_messages = with_an_order  # type: ignore[method-assign]  # the fault
+
+
+def levels_are_left_out_and_an_order_is_sent() -> None:
+    removed_levels_are_left_out()
+    an_order_is_sent()
 
 
 def a_coroutine_is_never_awaited() -> None:
