@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from shadow.capture.room import spelt
 from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
@@ -51,6 +52,8 @@ class Session:
         self._lanes: Message = {}
         self._spelt: Message = {}
         self._credentials = make_credentials()
+        self._running: asyncio.Task[Any] | None = None
+        self._stopped = "stopped by a signal"
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -58,6 +61,7 @@ class Session:
             return await self._run()
 
     async def _run(self) -> str | None:
+        self._running = asyncio.current_task()
         self._keep_known_list()
         self._write_session_json()
         pipes = self._open_pipes()
@@ -72,10 +76,11 @@ class Session:
             failures = self._leg.failures if self._leg is not None else {}
             await probe_targets(self.config, self.folder, failures, self._placement.settle_subject, self._listener)
         except asyncio.CancelledError:
-            interrupted = "stopped by a signal"
+            interrupted = self._stopped
         except (ChildDied, TimeoutError) as error:
             interrupted = str(error) or "a part of the harness did not answer in time"
         finally:
+            self._running = None
             _close_all(pipes)
             interrupted = await self._finish(interrupted)
         return interrupted
@@ -101,6 +106,7 @@ class Session:
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
                 "secrets": secrets_of(self._credentials),
+                "max_bytes": self.config.max_disk,
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
@@ -282,6 +288,9 @@ class Session:
         (self.folder / "session.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
     def _on_recorder(self, message: Message) -> None:
+        if message["k"] == "full" and self._running is not None:
+            self._stopped = f"the raw data took the {spelt(message['max_bytes'])} that they may, see --max-disk"
+            self._running.cancel()
         if self._leg is not None:
             self._leg.on_recorder(message)
 
