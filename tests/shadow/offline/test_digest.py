@@ -79,5 +79,6 @@ def test_a_changed_digit_and_a_null_are_seen() -> None:
     assert not same(event, body | {"price": 1.51})
     assert not same(event, body | {"side": "sell"})
     assert not same(event, body | {"price": None})
+    assert not same(Trade("S", "1", "1", "2", "buy", 7), body | {"price": True})
     assert same(event, body | {"ts": None})
     assert lacks("trade", delivered_digest("trade", body | {"ts": None})[0], {"ts"})  # type: ignore[index]  # never None here
