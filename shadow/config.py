@@ -132,6 +132,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     calibration: bool = True
     known: str | None = None
     out: Path | None = None
+    max_disk: int | None = None
+    """Bytes that the raw tables may take; without it half of what is free."""
     burn: Burn | None = None
     options: dict[str, dict[str, Any]] = {}
     """What each role's start line holds besides."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from shadow.capture.room import spelt
 from shadow.children import Child, ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
@@ -60,6 +61,8 @@ class Session:
         self._power: Power | None = None
         self._started = datetime.now(UTC)
         self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
+        self._running: asyncio.Task[Any] | None = None
+        self._stopped = "stopped by a signal"
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -67,6 +70,7 @@ class Session:
             return await self._run()
 
     async def _run(self) -> str | None:
+        self._running = asyncio.current_task()
         self._keep_known_list()
         self._write_session_json()
         pipes = self._open_pipes()
@@ -83,10 +87,11 @@ class Session:
             failures = self._leg.failures if self._leg is not None else {}
             await probe_targets(self.config, self.folder, failures, self._placement.settle_subject, self._listener)
         except asyncio.CancelledError:
-            interrupted = "stopped by a signal"
+            interrupted = self._stopped
         except (ChildDied, TimeoutError) as error:
             interrupted = str(error) or "a part of the harness did not answer in time"
         finally:
+            self._running = None
             _close_all(pipes)
             interrupted = await self._finish(interrupted)
         return interrupted
@@ -123,6 +128,7 @@ class Session:
                 "ledger_fd": self._ledger_read,
                 "subjects": subjects,
                 "secrets": [*secrets_of(self._credentials), *secrets_of(self._account)],
+                "max_bytes": self.config.max_disk,
             },
             on_message=self._on_recorder,
             pass_fds=[self._ledger_read, *read_ends],
@@ -337,6 +343,9 @@ class Session:
         (self.folder / "session.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
     def _on_recorder(self, message: Message) -> None:
+        if message["k"] == "full" and self._running is not None:
+            self._stopped = f"the raw data took the {spelt(message['max_bytes'])} that they may, see --max-disk"
+            self._running.cancel()
         if self._leg is not None:
             self._leg.on_recorder(message)
 

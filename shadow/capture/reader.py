@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RunData"]
 
 _ORDER: Final = ("legacy", "new", "legacy2")
+BATCH_ROWS: Final = 16_384
 
 
 class RunData:
@@ -88,6 +89,44 @@ class RunData:
             raise RunError(f"{self.path / name}: there is no such table") from None
         path = self.path / f"{name}.parquet"
         return self._parquet(path, name) if path.exists() else self._segments(name)
+
+    def batches(self, name: str, leg: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of one leg's rows in the order of writing, a few thousand rows at a time; RunError as `table`.
+
+        Memory holds one batch. Torn tails are left out.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        path = self.path / f"{name}.parquet"
+        batches = self._of_parquet(path, name, columns) if path.exists() else self._of_segments(name)
+        try:
+            for batch in batches:
+                kept = batch.select(columns).filter(pc.equal(batch["leg"], leg))
+                if kept.num_rows:
+                    yield kept
+        except (pa.ArrowException, OSError, KeyError) as fault:
+            raise RunError(f"{path} is unreadable: {fault}") from None
+
+    def _of_parquet(self, path: Path, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as file:
+            layout = schema(name)
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(("leg", *columns)))):
+                yield batch.cast(pa.schema([layout.field(column) for column in batch.schema.names]))
+
+    def _of_segments(self, name: str) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        from shadow.capture.writer import read_segment, segment_files
+
+        for path in segment_files(self.path, name):
+            try:
+                yield from read_segment(path)
+            except (pa.ArrowInvalid, OSError):
+                continue
 
     def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
         """Some columns of a raw table, of one leg if it is given; as `table`, without reading the rest of the file."""

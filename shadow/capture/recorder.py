@@ -25,6 +25,7 @@ from shadow.capture.lines import LineSplitter
 from shadow.capture.manifest import write_manifest
 from shadow.capture.outbox import Outbox
 from shadow.capture.redact import Redactor
+from shadow.capture.room import is_full
 from shadow.capture.strain import Strain
 from shadow.capture.tables import SESSION_TABLES
 from shadow.capture.watch import Watch
@@ -48,12 +49,13 @@ class SubjectPipes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True):
-    """The first line on stdin: the run directory, the pipes to read, the secrets to hide."""
+    """The first line on stdin: the run directory, the pipes to read, the secrets to hide, what the tables may take."""
 
     dir: str
     ledger_fd: int | None = None
     subjects: list[SubjectPipes] = []
     secrets: list[str] = []
+    max_bytes: int | None = None
 
 
 class Recorder:
@@ -83,6 +85,7 @@ class Recorder:
         self._last_read = 0
         self._tick_due = 0
         self._ending: str | None = None
+        self._max_bytes = plan.max_bytes
         roles = sorted({pipes.role for pipes in plan.subjects})
         tables = (*SESSION_TABLES, *(f"events/{role}" for role in roles))
         for name in dict.fromkeys(("events", *SESSION_TABLES)):
@@ -157,11 +160,18 @@ class Recorder:
             self._tick_due = began + TICK_NS
             for writer in self._writers.values():
                 writer.tick()
+            self._look_at_room()
         if not self._outbox.flush():
             self.interrupt("session ended without finish")
         if marks := self._strain.marks(began, perf_counter_ns(), self._leg):
             self._writers["marks"].extend(marks)
         return len(ready)
+
+    def _look_at_room(self) -> None:
+        """Tell once that the tables have taken what they may; it is the session's part to end."""
+        if self._max_bytes is not None and is_full((w.bytes_written for w in self._writers.values()), self._max_bytes):
+            self._say({"k": "full", "max_bytes": self._max_bytes})
+            self._max_bytes = None
 
     def _read(self, key: selectors.SelectorKey) -> None:
         take, name, capacity = key.data

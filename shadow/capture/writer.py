@@ -47,6 +47,12 @@ class SegmentWriter:
         self._segment_due = 0
         self._sink: pa.NativeFile | None = None
         self._stream: pa.RecordBatchStreamWriter | None = None
+        self._closed_bytes = 0
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of all segments that this writer opened."""
+        return self._closed_bytes + (self._sink.tell() if self._sink is not None else 0)
 
     def append(self, row: Row) -> None:
         """Add one row."""
@@ -79,6 +85,7 @@ class SegmentWriter:
         self.flush()
         if self._stream is not None and self._sink is not None:
             self._stream.close()
+            self._closed_bytes += self._sink.tell()
             self._sink.close()
             self._stream = self._sink = None
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shadow.errors import UsageError
+
+if TYPE_CHECKING:
+    from shadow.verdict.legs import DiffLegs
 
 __all__ = ["EXIT_CODES", "existing_run", "judge_folder", "tell"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 
 
-def judge_folder(folder: Path) -> dict[str, Any]:
-    """Judge a run from its raw data and write what was found."""
+def judge_folder(folder: Path, differ: DiffLegs | None = None) -> dict[str, Any]:
+    """Judge a run from its raw data and write what was found; `differ` compares its legs, by default in Python."""
     from shadow.capture.reader import RunData
     from shadow.verdict.judge import judge
     from shadow.verdict.write import write
@@ -24,7 +27,7 @@ def judge_folder(folder: Path) -> dict[str, Any]:
         _seal_interrupted(folder)
     run = RunData(folder)
     run.verify()
-    judgement = judge(run)
+    judgement = judge(run) if differ is None else judge(run, differ)
     write(folder, judgement)
     verdict: dict[str, Any] = judgement.verdict
     return verdict

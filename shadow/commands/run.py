@@ -43,12 +43,16 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         "--direct", action="store_true", help="with live: each stack on connections of its own, through a relay"
     )
     parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
+    parser.add_argument(
+        "--max-disk", default="", metavar="SIZE", help="what the raw data may take, default half of the free disk"
+    )
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
     parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
+    from shadow.capture.room import bytes_of
     from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, QUICK_S, SessionConfig, seconds
     from shadow.plan import CAPACITY_S
 
@@ -75,6 +79,7 @@ def execute(options: argparse.Namespace) -> int:
         calibration=not options.no_calibration,
         known=options.known,
         out=options.out,
+        max_disk=bytes_of(options.max_disk) if options.max_disk else None,
     )
     config.validate()
     return _measure_and_judge(config, as_json=options.json)
@@ -83,12 +88,14 @@ def execute(options: argparse.Namespace) -> int:
 def _measure_and_judge(config: Any, *, as_json: bool) -> int:
     import shutil
 
+    from shadow.capture.room import room_for, spelt
     from shadow.progress import Progress
     from shadow.session import run_session
 
     folder = config.out_dir()
     with Progress(config.plan().measured_s) as progress:
-        progress.note(f"run directory {folder}")
+        config.max_disk = room_for(folder, config.max_disk)
+        progress.note(f"run directory {folder}; its raw data may take {spelt(config.max_disk)} (--max-disk)")
         try:
             run_session(config, folder, progress)
         except UsageError:

@@ -19,7 +19,7 @@ from shadow.diff.lines import Delivered
 from shadow.reference.book import OrderBook
 from shadow.reference.events import Book
 
-__all__ = ["NOT_OWED", "BookWalk"]
+__all__ = ["NOT_OWED", "BookWalk", "levels_of"]
 
 TOP: Final = 20
 FULL_EVERY: Final = 50

@@ -7,7 +7,7 @@ from typing import Final
 
 from shadow.diff.expected import Owed
 
-__all__ = ["gaps", "holes_before", "version_of"]
+__all__ = ["UNRECOVERED_NS", "gaps", "holes_before", "version_of"]
 
 UNRECOVERED_NS: Final = 10_000_000_000
 """A stack that rebuilds books has to do so within this time of a hole that the venue made."""

@@ -28,7 +28,7 @@ from shadow.diff.side import SideJudgement, judge_side, matches_of
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
 
-__all__ = ["EVENT_CAP", "diff_leg", "diff_streams"]
+__all__ = ["EVENT_CAP", "Held", "diff_leg", "diff_streams", "either", "first_arrivals", "is_conserved", "table_of"]
 
 EVENT_CAP: Final = 4_000_000
 """Events of one side kept in memory; what goes beyond is UNJUDGED."""
@@ -36,6 +36,7 @@ Lines = Iterable[tuple[int, bytes]]
 NEEDED: Final = {"frames": FRAME_COLUMNS, "sends": SEND_COLUMNS}
 THIRD: Final = "legacy2"
 """The second baseline of a direct leg."""
+Held = dict[tuple[str, str], set[str]]
 CUT_NS: Final = 300_000_000
 """How far before its last row an interrupted leg ends."""
 
@@ -131,15 +132,19 @@ def diff_streams(
     late_ns: int | None = None,
     cap: int = EVENT_CAP,
     own: bool = False,
+    held: Mapping[str, Held] | None = None,
 ) -> LegDiff:
     """Judge one leg from its tables and its sides' lines.
 
     A table is a mapping of columns, a list of row dicts or a pyarrow Table, in the columns of the run directory.
     `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
-    each side is judged by the frames that it was sent itself, and no other (both: dual mode).
+    each side is judged by the frames that it was sent itself, and no other (both: dual mode). `held` are the optional
+    fields of each role by (connection, type), where `lines` are not all that it said.
     """
     with collector_off():
-        return judge_streams(frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own)
+        return judge_streams(
+            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held
+        )
 
 
 @contextmanager
@@ -167,13 +172,14 @@ def judge_streams(
     late_ns: int | None,
     cap: int,
     own: bool,
+    known_held: Mapping[str, Held] | None,
 ) -> LegDiff:
     """The work of diff_streams."""
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
-    held = {role: held_fields(side.events) for role, side in spoken.items()}
+    held = dict(known_held or {role: held_fields(side.events) for role, side in spoken.items()})
     held[candidate] = either(held[candidate], held[baseline])
     sides = {
         role: judge_side(
@@ -220,9 +226,7 @@ def judge_streams(
     )
 
 
-def either(
-    ours: dict[tuple[str, str], set[str]], theirs: dict[tuple[str, str], set[str]]
-) -> dict[tuple[str, str], set[str]]:
+def either(ours: Held, theirs: Held) -> Held:
     """Fields that one of two sides has: what the baseline has, the candidate may not have lost."""
     return {key: ours.get(key, set()) | theirs.get(key, set()) for key in ours.keys() | theirs.keys()}
 

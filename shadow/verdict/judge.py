@@ -28,7 +28,7 @@ from shadow.verdict.facts import (
     without_shared_refusal,
 )
 from shadow.verdict.last_words import with_last_words
-from shadow.verdict.legs import KnownList, diff_legs, read_known
+from shadow.verdict.legs import DiffLegs, KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.targets import TargetData, target_lines
 from shadow.verdict.timeline import Timeline, read_marks
@@ -59,8 +59,8 @@ def exit_code(verdict: Mapping[str, Any]) -> int:
     return EXIT_CODES[verdict["verdict"]]
 
 
-def judge(run: RunData) -> Judgement:
-    """Judge a run directory; RunError where a raw file is missing, altered or unreadable."""
+def judge(run: RunData, differ: DiffLegs = diff_legs) -> Judgement:
+    """Judge a run directory, its legs compared by `differ`; RunError where a raw file is missing or altered."""
     sealed = (run.path / "manifest.json").is_file()
     if sealed:
         run.verify()
@@ -69,7 +69,7 @@ def judge(run: RunData) -> Judgement:
     timeline.failures = with_last_words(timeline.failures, run)
     known = read_known(run.path, run.session)
     legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
-    diffs = diff_legs(run.path, legs, known)
+    diffs = differ(run.path, legs, known)
     return judge_diffs(run, plan, timeline, diffs, known)
 
 

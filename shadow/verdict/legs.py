@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from shadow.errors import RunError, UsageError
 
@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from shadow.diff.codes import LegDiff
     from shadow.diff.known import Known
 
-__all__ = ["diff_legs", "read_known"]
+__all__ = ["DiffLegs", "KnownList", "diff_legs", "read_known"]
 
 WORKERS = 2
 KnownList: TypeAlias = "tuple[Known, ...]"
+
+
+class DiffLegs(Protocol):
+    """What compares the legs of a run: leg to its diff, in the order given."""
+
+    def __call__(
+        self, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList, /
+    ) -> dict[str, LegDiff]:
+        """`legs` are (leg, (baseline, candidate))."""
 
 
 def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:

@@ -88,11 +88,15 @@ def _detail(text: str) -> dict[str, Any]:
 
 
 def read_marks(rows: Iterable[Mapping[str, Any]]) -> Timeline:
-    """Timeline of the rows of `marks`; an open phase ends with the last mark of its leg."""
+    """Timeline of the rows of `marks`; an open phase ends with the last mark of its leg.
+
+    A phase that is cut off ends where the first subject is told to stop: what closes behind that is no side's doing.
+    """
     ordered = sorted(rows, key=lambda row: row["t"])
     line = Timeline(origin=ordered[0]["t"] if ordered else 0)
     open_phases: dict[tuple[str, str], int] = {}
     last: dict[str, int] = {}
+    stops: dict[str, int] = {}
     for row in ordered:
         t, leg, role, name = row["t"], row["leg"], row["role"], row["name"]
         detail = _detail(row["detail"])
@@ -102,13 +106,17 @@ def read_marks(rows: Iterable[Mapping[str, Any]]) -> Timeline:
         elif name == "phase-end":
             key = (leg, detail.get("phase", ""))
             if key in open_phases:
-                line.phases.append(Phase(*key, open_phases.pop(key), t))
+                line.phases.append(Phase(*key, open_phases.pop(key), min(t, stops.get(leg, t))))
+        elif name == "subject-stop":
+            stops.setdefault(leg, t)
         elif name == "burst":
             burst = Burst(detail["burst"], role, detail["connection"], detail["type"], detail["frames"], t)
             line.bursts.setdefault(leg, []).append(burst)
         else:
             _note(line, t, leg, role, name, detail)
-    line.phases += [Phase(*key, begin, last[key[0]]) for key, begin in open_phases.items()]
+    line.phases += [
+        Phase(*key, begin, min(last[key[0]], stops.get(key[0], last[key[0]]))) for key, begin in open_phases.items()
+    ]
     line.phases.sort(key=lambda phase: (phase.begin, phase.phase))
     return line
 

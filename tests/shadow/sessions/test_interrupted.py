@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -111,3 +112,35 @@ def test_a_missing_raw_file_is_refused_by_name(recorded: Path, tmp_path: Path) -
     answer = judge(run)
     assert (answer.returncode, answer.stdout) == (12, "")
     assert "connections.parquet" in answer.stderr
+
+
+def raw_bytes(run: Path) -> int:
+    """What a run's tables take at this moment; a file may go while it is looked at."""
+    total = 0
+    for pattern in ("**/*.arrows", "**/*.parquet", "**/.*.part"):
+        for path in run.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+    return total
+
+
+@pytest.mark.timeout(60)
+def test_raw_data_that_may_not_grow_end_the_session_with_a_hold(tmp_path: Path) -> None:
+    run, most = tmp_path / "run", 0
+    words = ("--connections", "gateio.spot.public", "--no-calibration", "--duration", "20s", "--max-disk", "4MB")
+    program = [sys.executable, "-m", "shadow.cli", "run", "--json", "--out", str(run), *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as session:
+
+        def is_over() -> bool:
+            nonlocal most
+            most = max(most, raw_bytes(run))
+            return session.poll() is not None
+
+        wait_until(is_over, 50)
+        out, said = session.communicate()
+    verdict = json.loads(out)
+    assert 1_500_000 < most < 4_000_000
+    assert (session.returncode, verdict["verdict"]) == (11, "HOLD")
+    assert "the raw data took the 4MB that they may" in verdict["reason"]
+    assert "legs begun: main" in verdict["reason"]
+    assert b"its raw data may take 4MB" in said
