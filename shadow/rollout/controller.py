@@ -16,7 +16,7 @@ from infrastructure.networking.websocket.migration.kill_switch import is_killed,
 from infrastructure.networking.websocket.migration.stage import Stage
 from shadow.errors import ShadowError, UsageError
 from shadow.rollout.consumers import TriggerId, read_statuses, strangers
-from shadow.rollout.evidence import checked, newest_drill, newest_session, our_version
+from shadow.rollout.evidence import checked, newest_drills, newest_session, our_machine, our_version
 from shadow.rollout.flag_file import evaluated
 from shadow.rollout.gates import Ask, Gate, Scene, gates
 from shadow.rollout.lease import read_lease, release, renew, this_process
@@ -154,9 +154,7 @@ class Controller:
     def _promote(self, state: State, scene: Scene) -> State:
         proved = promotions(state, scene)
         for trigger in proved:
-            self.ledger.note(
-                "promote", scene.now_s, trigger=trigger, drill=scene.drill.path.name if scene.drill else ""
-            )
+            self.ledger.note("promote", scene.now_s, trigger=trigger)
         return replace(state, acting=state.acting | set(proved))
 
     def stop(self, holder: str = "") -> None:
@@ -225,8 +223,9 @@ class Controller:
             judges=told.judges,
             stale=told.stale,
             strangers=strangers(told.consumers),
-            drill=newest_drill(self.places.runs),
+            drills=newest_drills(self.places.runs),
             version=our_version(),
+            machine=our_machine(),
         )
 
     def _scene(self, ask: Ask) -> Scene:

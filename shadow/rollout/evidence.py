@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from shadow.config import machine
 from shadow.errors import RunError, UsageError
 from shadow.rollout.units import ANY, Unit
 
-__all__ = ["Drill", "Session", "checked", "newest_drill", "newest_session", "our_version", "signoff_digest"]
+__all__ = [
+    "Drill",
+    "Session",
+    "checked",
+    "newest_drills",
+    "newest_session",
+    "our_machine",
+    "our_version",
+    "signoff_digest",
+]
 
 
 @dataclass(frozen=True)
@@ -31,14 +41,24 @@ class Session:
 
 @dataclass(frozen=True)
 class Drill:
-    """A drill's record: whether it passed, of which version, when (Unix seconds), and the triggers that it proved."""
+    """A drill's record: of which version and machine, when (Unix seconds), and which triggers it proved."""
 
     path: Path
     passed: bool
     version: str
     made_s: float
     triggers: frozenset[str]
-    stage: str = ""
+    machine: str = ""
+
+
+def kind_of(machine: dict[str, Any]) -> str:
+    """What has to be alike of two machines for a drill on one to count on the other."""
+    return f"{machine['cores']} cores, {machine['system']}"
+
+
+def our_machine() -> str:
+    """This machine's kind."""
+    return kind_of(machine())
 
 
 def our_version() -> str:
@@ -94,20 +114,25 @@ def _compared(session: dict[str, Any], unit: Unit) -> bool:
     return bool(connections) and own and unit.channel in (ANY, *channels) and named_symbol in (ANY, *session["symbols"])
 
 
-def newest_drill(runs: Path) -> Drill | None:
-    """The newest record below `runs/drills`; None where there is none that can be read."""
-    return max(_drills(runs / "drills"), key=lambda drill: drill.made_s, default=None)
+def newest_drills(runs: Path) -> dict[str, Drill]:
+    """By stage the newest record below `runs/drills`; one that cannot be read is none."""
+    found: dict[str, Drill] = {}
+    for path in (runs / "drills").glob("*/drill.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            stage, drill = _drill(path, json.loads(path.read_bytes()))
+            if stage not in found or found[stage].made_s < drill.made_s:
+                found[stage] = drill
+    return found
 
 
-def _drills(folder: Path) -> Iterator[Drill]:
-    for path in folder.rglob("*.json"):
-        try:
-            text = json.loads(path.read_bytes())
-            made_s = datetime.fromisoformat(text["made_utc"]).astimezone(UTC).timestamp()
-            fired = frozenset(str(trigger) for trigger in text["triggers_proved"])
-            yield Drill(path, text["passed"] is True, str(text["version"]), made_s, fired, str(text.get("stage", "")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
+def _drill(path: Path, text: dict[str, Any]) -> tuple[str, Drill]:
+    made_s = datetime.fromisoformat(text["date_utc"]).timestamp()
+    results: dict[str, set[str]] = {}
+    for line in text["lines"]:
+        results.setdefault(line["drill"].get("trigger", ""), set()).add(line["result"])
+    proved = frozenset(trigger for trigger, words in results.items() if trigger and words == {"ok"})
+    passed = text["passed"] is True
+    return text["stage"], Drill(path, passed, text["version"], made_s, proved, kind_of(text["machine"]))
 
 
 def signoff_digest(path: Path) -> str:

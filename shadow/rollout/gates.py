@@ -5,8 +5,8 @@ Each gate answers with one sentence; where it is shut the sentence holds the way
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from infrastructure.networking.websocket.migration.stage import Stage
@@ -48,8 +48,9 @@ class Scene:
     stale: Sequence[str] = ()
     strangers: Sequence[str] = ()
     sessions: Sequence[tuple[Unit, Session | None]] = ()
-    drill: Drill | None = None
+    drills: Mapping[str, Drill] = field(default_factory=dict)
     version: str = ""
+    machine: str = ""
 
     @property
     def alarms(self) -> list[Alarm]:
@@ -218,12 +219,15 @@ def _session_trouble(session: Session | None, ask: Ask, scene: Scene) -> str:
     return ""
 
 
-def _drill(_: State, ask: Ask, scene: Scene) -> Gate:
-    drill = scene.drill
+def _drill(state: State, ask: Ask, scene: Scene) -> Gate:
+    """One of the stage that is left: the offline drill writes `shadow`, one beside a running consumer `live`."""
     if ask.rehearsal:
         return Gate("drill", True, "a rehearsal asks for none")
-    if drill is None or not drill.passed or drill.version != scene.version:
-        return Gate("drill", False, f"no drill of version {scene.version} has passed last; run `shadow drill`")
+    stage = min(_now(state, ask.unit), key=lambda position: position.rank).stage.value
+    drill = scene.drills.get(stage)
+    if drill is None or not drill.passed or (drill.version, drill.machine) != (scene.version, scene.machine):
+        why = f"the newest drill of stage {stage} is no passed one of version {scene.version} on {scene.machine}"
+        return Gate("drill", False, f"{why}; run `shadow drill`")
     if not 0 <= scene.now_s - drill.made_s <= DRILL_AGE_S:
         return Gate("drill", False, f"{drill.path} is older than 24 h; run `shadow drill` again")
     return Gate("drill", True, f"{drill.path} passed")

@@ -74,8 +74,10 @@ def _is_held(state: State, one: Reaction) -> bool:
 
 
 def promotions(state: State, scene: Scene) -> list[str]:
-    """Triggers that a passed drill of this version and day has proved, and that only pause so far."""
-    drill = scene.drill
-    if drill is None or not drill.passed or drill.version != scene.version or scene.now_s - drill.made_s > DAY_S:
-        return []
-    return sorted(drill.triggers - state.acting)
+    """Triggers that a drill of this version, machine and day has proved, and that only pause so far."""
+    good = [
+        drill
+        for drill in scene.drills.values()
+        if (drill.version, drill.machine) == (scene.version, scene.machine) and scene.now_s - drill.made_s <= DAY_S
+    ]
+    return sorted({trigger for drill in good for trigger in drill.triggers} - state.acting)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from infrastructure.networking.websocket.migration.stage import Stage
 from shadow.errors import UsageError
-from shadow.rollout.stages import OFF, Position, Rule, Rules
-from shadow.rollout.units import ANY, PRIVATE, Unit
+from shadow.rollout.stages import OFF, Position, Rule, Rules, position_of
+from shadow.rollout.units import ANY, NOBODY, PRIVATE, Unit, representatives
 
 __all__ = ["read_targeting", "targeting_of"]
 
@@ -17,10 +17,38 @@ _KNOWN: Final = ("exchange", "market", "channel", "symbol", "account")
 
 def targeting_of(rules: Rules) -> dict[str, Any]:
     """The targeting that gives each unit its stage: the first rule that covers it, else `off`."""
-    arms: list[Any] = []
+    arms = [arm for pair in _manager_arms(rules) for arm in pair]
     for rule in rules:
         arms += [_condition(rule.unit), _variant(rule)]
     return {"if": [*arms, OFF.stage.value]} if arms else {}
+
+
+def _manager_arms(rules: Rules) -> list[tuple[Any, str]]:
+    """For a manager as a whole, which asks with channel and symbol `*`: where its units differ it needs both stacks.
+
+    From the named market to the general one; a market whose units are alike needs no rule but before a wider one.
+    """
+    public = [one for one in representatives(rule.unit for rule in rules) if one.scope == "public"]
+    markets: dict[Unit, set[str]] = {}
+    for unit in public:
+        exchange, place = (ANY if part == NOBODY else part for part in (unit.exchange, unit.market))
+        market = Unit(exchange, place)
+        markets.setdefault(market, set()).add(position_of(rules, unit).stage.value)
+    named = sorted(markets, key=lambda market: (market.exchange == ANY, market.market == ANY, market))
+    mixed = [len(markets[market]) > 1 for market in named]
+    last = max((at for at, found in enumerate(mixed) if found), default=-1)
+    return [(_manager(market), _whole(markets[market])) for market in named[: last + 1]]
+
+
+def _manager(market: Unit) -> dict[str, Any]:
+    parts = (("exchange", market.exchange), ("market", market.market))
+    tests = [_equals(part, value) for part, value in parts if value != ANY]
+    tests.append(_equals("channel", ANY))
+    return {"and": tests} if len(tests) > 1 else tests[0]
+
+
+def _whole(stages: set[str]) -> str:
+    return next(iter(stages)) if len(stages) == 1 else Stage.SHADOW.value
 
 
 def _condition(unit: Unit) -> Any:
@@ -58,7 +86,17 @@ def read_targeting(targeting: object) -> Rules:
     arms = targeting.get("if") if isinstance(targeting, Mapping) and len(targeting) == 1 else None
     if not isinstance(arms, Sequence) or isinstance(arms, str) or len(arms) % 2 == 0 or arms[-1] != OFF.stage.value:
         raise _strange(targeting, 'the rules have to be {"if": [condition, stage, ..., "off"]}')
-    return tuple(Rule(_read_unit(arms[at]), _read_position(arms[at + 1])) for at in range(0, len(arms) - 1, 2))
+    pairs = [(arms[at], arms[at + 1]) for at in range(0, len(arms) - 1, 2)]
+    rules = tuple(Rule(_read_unit(test), _read_position(stage)) for test, stage in pairs if not _is_manager(test))
+    for test, stage in pairs:
+        if _is_manager(test) and stage != Stage.SHADOW.value and (test, stage) not in _manager_arms(rules):
+            raise _strange(test, 'what a whole manager gets, channel "*", follows from the other rules; leave it out')
+    return rules
+
+
+def _is_manager(condition: Any) -> bool:
+    tests = condition.get("and", [condition]) if isinstance(condition, Mapping) else []
+    return isinstance(tests, list) and _equals("channel", ANY) in tests
 
 
 def _read_unit(condition: Any) -> Unit:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from shadow.errors import UsageError
 
-__all__ = ["ANY", "EVERYTHING", "PRIVATE", "PUBLIC_CHANNELS", "Unit", "parse_unit", "representatives"]
+__all__ = ["ANY", "EVERYTHING", "NOBODY", "PRIVATE", "PUBLIC_CHANNELS", "Unit", "parse_unit", "representatives"]
 
 ANY: Final = "*"
 PRIVATE: Final = "private"
@@ -84,9 +84,8 @@ class Unit:
 
     @property
     def targeting_key(self) -> str:
-        """What decides on which side of a percentage the unit falls; as `stage_of` builds it."""
-        context = self.context()
-        return ".".join(context[part] for part in ("exchange", "market", "channel", "symbol"))
+        """What decides on which side of a percentage the unit falls."""
+        return str(self)
 
 
 EVERYTHING: Final = Unit()

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from shadow.capture.manifest import write_manifest
+from shadow.config import machine
 from shadow.rollout.consumers import Alarm, ConsumerStatus, JudgeStatus, UnitStatus, write_status
 from shadow.rollout.controller import Controller
 from shadow.rollout.evidence import our_version
@@ -86,15 +87,19 @@ class Desk:
         return folder
 
     def drill(self, **changes: Any) -> None:
+        """A record for each stage that is left by one, as `shadow drill` writes it."""
+        triggers = ("performance", "stability", "memory", "functionality", "")
         record = {
             "version": our_version(),
-            "made_utc": utc(self.now_s),
+            "machine": machine(),
+            "date_utc": utc(self.now_s),
             "passed": True,
-            "triggers_proved": ["performance", "stability", "memory", "functionality"],
+            "lines": [{"result": "ok", "drill": {"what": "one", "trigger": trigger}} for trigger in triggers],
         }
-        folder = self.places.runs / "drills"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "drill.json").write_text(json.dumps(record | changes))
+        for stage in ("shadow", "live"):
+            folder = self.places.runs / "drills" / stage
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "drill.json").write_text(json.dumps(record | {"stage": stage} | changes))
 
     def rules(self) -> list[str]:
         return [str(rule) for rule in self.controller().books().state.rules]

@@ -50,7 +50,11 @@ def test_a_trigger_takes_its_units_back_and_no_other(live: Desk) -> None:
 
 def test_a_trigger_is_promoted_by_its_drill_alone(desk: Desk) -> None:
     desk.session()
-    desk.drill(triggers_proved=["memory"])
+    lines = [
+        {"result": "ok", "drill": {"trigger": "memory"}},
+        {"result": "too late", "drill": {"trigger": "stability"}},
+    ]
+    desk.drill(lines=lines)
     desk.watch()
     desk.flip(PUBLIC, "shadow")
     desk.watch()

@@ -64,7 +64,7 @@ class World:
             consumers=[ConsumerStatus("desk", 1, 0.0, 1, units)],
             judges=[JudgeStatus("judge", 0.0, "PASS", "quiet", alarms)],
             sessions=[(unit, session) for unit in UNITS],
-            drill=Drill(Path("drill"), True, "1", 0.0, frozenset({"memory"})),
+            drills={stage: Drill(Path("drill"), True, "1", 0.0, frozenset({"memory"})) for stage in ("shadow", "live")},
             version="1",
         )
 

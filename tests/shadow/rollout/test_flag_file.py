@@ -45,6 +45,19 @@ def test_flagd_gives_each_unit_the_stage_of_its_first_rule(rules: tuple[Rule, ..
         assert found in ((position.stage,) if position.share is None else (Stage.CANARY, Stage.SHADOW))
 
 
+@given(RULES)
+@settings(max_examples=60, deadline=None)
+def test_a_whole_manager_gets_both_stacks_where_its_units_differ(rules: tuple[Rule, ...]) -> None:
+    """It asks with `*` as channel and symbol; with off or complete it would hold one stack alone for all units."""
+    public = [unit for unit in representatives(one.unit for one in rules) if unit.scope == "public"]
+    for market in {(unit.exchange, unit.market) for unit in public}:
+        stages = {position_of(rules, unit).stage for unit in public if (unit.exchange, unit.market) == market}
+        (found,) = evaluated(rules, [Unit(*market, "public")])
+        assert found in (stages if len(stages) == 1 else set(Stage) - {Stage.OFF, Stage.COMPLETE}) | (
+            {Stage.SHADOW} if Stage.CANARY in stages else set()
+        )
+
+
 def test_a_share_chooses_about_as_many_and_a_greater_share_keeps_them() -> None:
     units = [Unit("gateio", "spot", "public", "book", f"S{n}_USDT") for n in range(1_000)]
     chosen = [
@@ -106,6 +119,7 @@ STRANGE: list[tuple[Any, str]] = [
     ({"targeting": {"if": [True, {"fractional": [["live", 10], ["off", 90]]}, "off"]}}, "not understood"),
     ({"targeting": {"if": [True, "on", "off"]}}, "not understood"),
     ({"targeting": {"if": [True, "live", "live"]}}, "have to be"),
+    ({"targeting": {"if": [{"==": [{"var": "channel"}, "*"]}, "complete", "off"]}}, "follows from the other rules"),
     ({"extra": 1}, "holds more than"),
 ]
 

@@ -47,5 +47,5 @@ def test_a_single_unit_asks_the_flag_as_a_consumer_does() -> None:
     book, account = parse_unit("gateio.spot.book.BTC_USDT"), parse_unit("gateio.spot.private")
     assert (book.is_single, account.is_single, parse_unit("gateio.spot.book.*").is_single) == (True, True, False)
     assert book.targeting_key == "gateio.spot.book.BTC_USDT"
-    assert (account.context()["channel"], account.targeting_key) == ("private", "gateio.spot.private.*")
+    assert (account.context()["channel"], account.targeting_key) == ("private", "gateio.spot.private")
     assert set(PUBLIC_CHANNELS) == {"book", "trade", "book_ticker", "ticker"}
