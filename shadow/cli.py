@@ -7,7 +7,21 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from shadow.commands import bring, doctor, faults, judge, report, reproduce, run, soak, venue
+from shadow.commands import (
+    bring,
+    doctor,
+    faults,
+    flip,
+    journal,
+    judge,
+    report,
+    reproduce,
+    rollout,
+    run,
+    soak,
+    status,
+    venue,
+)
 from shadow.commands.words import Parser
 from shadow.errors import ShadowError, UsageError
 
@@ -36,8 +50,12 @@ COMMANDS: dict[str, Command] = {
     "import": bring,
     "doctor": doctor,
     "reproduce": reproduce,
+    "flip": flip,
+    "rollout": rollout,
+    "status": status,
+    "journal": journal,
 }
-LATER = ("flip", "rollout", "journal", "record", "drill", "signoff", "status")
+LATER = ("record", "drill", "signoff")
 
 
 def parser() -> Parser:
