@@ -104,12 +104,12 @@ class Controller:
         with self.ledger.locked():
             return self._take_back(unit, position, why, **more)
 
-    def hold(self, unit: Unit, why: str, *, by_person: bool = True) -> Outcome:
-        """Keep units where they are until a person, or with `by_person` false clean gates, let them go on."""
+    def hold(self, unit: Unit, why: str) -> Outcome:
+        """Keep units where they are until a person lets them go on."""
         with self._alone():
             now_s = self.clock()
             state = self.ledger.settled(now_s).state
-            self.ledger.note("hold", now_s, unit=str(unit), why=why, by_person=by_person)
+            self.ledger.note("hold", now_s, unit=str(unit), why=why, cause="")
             return Outcome(f"{unit} is held where it is: {why}", state.generation)
 
     def begin(self, steps: Sequence[Step]) -> None:
@@ -140,7 +140,7 @@ class Controller:
                     self._take_back(reaction.unit, SHADOW, reaction.why)
                 elif alone and sound:
                     unit, why = str(reaction.unit), reaction.why
-                    self.ledger.note("hold", now_s, unit=unit, why=why, by_person=False)
+                    self.ledger.note(reaction.kind, now_s, unit=unit, why=why, cause=reaction.cause)
             return found
 
     def _state_to_watch(self, now_s: float) -> tuple[State, bool]:

@@ -125,7 +125,7 @@ def _latch(state: State, ask: Ask, scene: Scene) -> Gate:
 
 
 def _hold(state: State, ask: Ask, _: Scene) -> Gate:
-    held = [hold for hold in state.holds if hold.by_person and hold.unit.common(ask.unit) is not None]
+    held = [hold for hold in state.holds if not hold.cause and hold.unit.common(ask.unit) is not None]
     if held and not ask.names:
         return Gate("hold", False, f"{held[0].unit} is held ({held[0].why}); a person has to say --approve NAME")
     return Gate("hold", True, "no person holds it")
@@ -228,7 +228,7 @@ def _drill(state: State, ask: Ask, scene: Scene) -> Gate:
     if drill is None or not drill.passed or (drill.version, drill.machine) != (scene.version, scene.machine):
         why = f"the newest drill of stage {stage} is no passed one of version {scene.version} on {scene.machine}"
         return Gate("drill", False, f"{why}; run `shadow drill`")
-    if not 0 <= scene.now_s - drill.made_s <= DRILL_AGE_S:
+    if not -1.0 <= scene.now_s - drill.made_s <= DRILL_AGE_S:
         return Gate("drill", False, f"{drill.path} is older than 24 h; run `shadow drill` again")
     return Gate("drill", True, f"{drill.path} passed")
 

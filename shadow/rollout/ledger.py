@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shadow.errors import RunError, ShadowError, UsageError
@@ -77,10 +77,12 @@ class Ledger:
         """Both, after a change that a kill cut short was finished and a person's edit was taken up."""
         books = self.read()
         state, flag = books.state, books.flag
-        if books.reading.head.generation < state.generation:
+        if _is_pending(books.reading.head, state, flag):
             self._write_flag(flag, state.rules, state.generation)
         elif flag.rules != state.rules:
             self._adopt(books, now_s)
+        elif books.reading.head.generation < state.generation:
+            self.journal.write_head(replace(books.reading.head, generation=state.generation))
         else:
             return books
         return self.read()
@@ -149,7 +151,7 @@ class Ledger:
             trouble.append(f"the journal was tampered with, line {reading.finding.line}: {reading.finding.says}")
             return None, False
         state = state_of(reading.entries)
-        return state, reading.head.generation < state.generation
+        return state, _is_pending(reading.head, state, flag)
 
     def change_anyhow(self, now_s: float, base: Base, rules: Rules, **more: Any) -> str:
         """Write rules nearer to legacy even where the journal cannot be written; says what was wrong, else empty."""
@@ -162,6 +164,14 @@ class Ledger:
             write_flag_file(self.places.flags, base.flag, rules, mark)
             return str(error)
         return ""
+
+
+def _is_pending(head: Head, state: State, flag: FlagFile) -> bool:
+    """Whether the journal's last change never reached the flag file.
+
+    A backup that a person put back has an old number, too; but then the second file knows that the newer one stood.
+    """
+    return max(head.generation, flag.mark.generation) < state.generation
 
 
 def _nearer_of(found: Rules, known: Rules) -> Rules:

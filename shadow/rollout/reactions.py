@@ -20,28 +20,33 @@ __all__ = ["Reaction", "promotions", "reactions"]
 
 @dataclass(frozen=True)
 class Reaction:
-    """Take units back, or hold them where they are; `why` is a sentence for the journal and a person."""
+    """Take units back, hold them where they are, or note that the cause of a hold is gone.
 
-    kind: Literal["rollback", "hold"]
+    `cause` is what makes two reactions the same; `why` is a sentence with figures for the journal and a person.
+    """
+
+    kind: Literal["rollback", "hold", "calm"]
     unit: Unit
+    cause: str
     why: str
 
 
 def reactions(state: State, scene: Scene, *, strict: bool, rehearsal: bool) -> list[Reaction]:
     """What to do now, rollbacks first; nothing twice for the same cause."""
-    found = [one for alarm in scene.alarms for one in _to_alarm(state, alarm, strict=strict, rehearsal=rehearsal)]
-    found += _to_silence(state, scene)
-    fresh = [one for one in dict.fromkeys(found) if one.kind == "rollback" or not _is_held(state, one)]
-    return sorted(fresh, key=lambda one: one.kind != "rollback")
+    told = [one for alarm in scene.alarms for one in _to_alarm(state, alarm, strict=strict, rehearsal=rehearsal)]
+    found = {(one.kind, one.unit, one.cause): one for one in [*_to_silence(state, scene), *told]}
+    fresh = [one for one in found.values() if one.kind == "rollback" or not _is_held(state, one)]
+    return sorted(fresh, key=lambda one: one.kind != "rollback") + _calmed(state, {one.cause for one in found.values()})
 
 
 def _to_alarm(state: State, alarm: Alarm, *, strict: bool, rehearsal: bool) -> list[Reaction]:
     why = f"{alarm.trigger}: {alarm.says}" if alarm.says else alarm.trigger
-    acts = rehearsal or alarm.trigger in state.acting
+    units = _served_by_new(state, alarm.unit)
     if alarm.legacy_too and not strict:
-        return [Reaction("hold", unit, f"{why}; legacy shows the same") for unit in _served_by_new(state, alarm.unit)]
-    kind: Literal["rollback", "hold"] = "rollback" if acts else "hold"
-    return [Reaction(kind, unit, why if acts else f"{why}; advisory") for unit in _served_by_new(state, alarm.unit)]
+        return [Reaction("hold", unit, f"shared {alarm.trigger}", f"{why}; legacy shows the same") for unit in units]
+    if rehearsal or alarm.trigger in state.acting:
+        return [Reaction("rollback", unit, alarm.trigger, why) for unit in units]
+    return [Reaction("hold", unit, alarm.trigger, f"{why}; advisory") for unit in units]
 
 
 def _to_silence(state: State, scene: Scene) -> list[Reaction]:
@@ -52,7 +57,13 @@ def _to_silence(state: State, scene: Scene) -> list[Reaction]:
         why = "no judge watches"
     else:
         return []
-    return [Reaction("hold", unit, why) for unit in _served_by_new(state, str(EVERYTHING))]
+    return [Reaction("hold", unit, "silence", why) for unit in _served_by_new(state, str(EVERYTHING))]
+
+
+def _calmed(state: State, causes: set[str]) -> list[Reaction]:
+    """From now on a unit stands without that trigger."""
+    over = [hold for hold in state.holds if hold.cause and not hold.is_over and hold.cause not in causes]
+    return [Reaction("calm", hold.unit, hold.cause, f"over: {hold.why}") for hold in over]
 
 
 def _served_by_new(state: State, pattern: str) -> list[Unit]:
@@ -70,7 +81,7 @@ def _is_served(state: State, pattern: Unit) -> bool:
 
 
 def _is_held(state: State, one: Reaction) -> bool:
-    return any(hold.unit.covers(one.unit) and hold.why == one.why for hold in state.holds)
+    return any(hold.unit.covers(one.unit) and hold.cause == one.cause and not hold.is_over for hold in state.holds)
 
 
 def promotions(state: State, scene: Scene) -> list[str]:

@@ -16,11 +16,15 @@ __all__ = ["Hold", "State", "Step", "flag_fields", "state_of"]
 
 @dataclass(frozen=True)
 class Hold:
-    """Units that do not advance, and why; one that a person placed is left by a person alone."""
+    """Units that do not advance, and why; one that a person placed, without a `cause`, is left by a person alone.
+
+    `is_over`: what the watch held it for is gone.
+    """
 
     unit: Unit
     why: str
-    by_person: bool
+    cause: str = ""
+    is_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,14 @@ def _fold_flag(state: State, at_s: float, fields: dict[str, Any]) -> State:
 
 
 def _fold_hold(state: State, at_s: float, fields: dict[str, Any]) -> State:
-    hold = Hold(parse_unit(fields["unit"]), fields["why"], fields["by_person"])
+    hold = Hold(parse_unit(fields["unit"]), fields["why"], fields["cause"])
     return replace(state, holds=(*state.holds, hold), troubles=(*state.troubles, (hold.unit, at_s)))
+
+
+def _fold_calm(state: State, at_s: float, fields: dict[str, Any]) -> State:
+    unit, cause = parse_unit(fields["unit"]), fields["cause"]
+    holds = tuple(replace(one, is_over=True) if (one.unit, one.cause) == (unit, cause) else one for one in state.holds)
+    return replace(state, holds=holds, troubles=(*state.troubles, (unit, at_s)))
 
 
 def _fold_release(state: State, _: float, fields: dict[str, Any]) -> State:
@@ -105,6 +115,7 @@ def _fold_plan(state: State, _: float, fields: dict[str, Any]) -> State:
 _FOLDS = {
     "flag": _fold_flag,
     "hold": _fold_hold,
+    "calm": _fold_calm,
     "release": _fold_release,
     "promote": _fold_promote,
     "plan": _fold_plan,

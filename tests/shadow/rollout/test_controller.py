@@ -13,10 +13,11 @@ import pytest
 
 from infrastructure.networking.websocket.migration.stage import Stage
 from shadow.errors import RunError, ShadowError, UsageError
+from shadow.rollout import ledger as ledger_module
 from shadow.rollout.consumers import Alarm
 from shadow.rollout.controller import next_step
 from shadow.rollout.flag_file import evaluated, read_flag_file
-from shadow.rollout.journal import read_journal
+from shadow.rollout.journal import Journal, read_journal
 from shadow.rollout.lease import renew
 from shadow.rollout.stages import OFF, Rule, parse_position
 from shadow.rollout.state import Step
@@ -64,14 +65,14 @@ def test_a_trigger_is_promoted_by_its_drill_alone(desk: Desk) -> None:
     assert stages(desk)[0] == "canary"
     assert desk.watch() == []
     desk.alarms = [Alarm("memory", TRADE, "+21 %")]
-    assert desk.watch() == [("rollback", TRADE)]
+    assert desk.watch() == [("rollback", TRADE), ("calm", BOOK)]
 
 
 def test_the_same_trouble_at_legacy_is_no_reason_to_go_back_unless_strict(live: Desk) -> None:
     live.alarms = [Alarm("stability", "*", "both are away", legacy_too=True)]
     assert live.watch() == [("hold", PUBLIC)]
     assert stages(live)[0] == "live"
-    assert live.watch(strict=True) == [("rollback", PUBLIC)]
+    assert live.watch(strict=True) == [("rollback", PUBLIC), ("calm", PUBLIC)]
     assert stages(live)[0] == "shadow"
 
 
@@ -81,7 +82,79 @@ def test_no_data_holds_and_never_takes_back(live: Desk) -> None:
     found = live.controller().turn(holder="watch")
     assert [(one.kind, str(one.unit), one.why) for one in found] == [("hold", PUBLIC, "no judge watches")]
     live.now_s += 6
-    assert [one.why for one in live.controller().turn(holder="watch")] == ["consumers/desk.json has no heartbeat"]
+    (live.places.folder / "judges" / "judge.json").touch()
+    assert live.controller().turn(holder="watch") == []
+    live.alarms = [Alarm("stability", "*", "both are away", legacy_too=True)]
+    assert live.watch() == [("hold", PUBLIC), ("calm", PUBLIC)]
+
+
+def test_a_hold_is_noted_once_whatever_its_figures_and_time_counts_from_its_end(desk: Desk) -> None:
+    desk.climb(PUBLIC, "canary")
+    for second in range(3):
+        desk.now_s += 1
+        desk.alarms = [Alarm("stability", "*", f"both away for {second} s", legacy_too=True)]
+        assert desk.watch() == ([("hold", PUBLIC)] if second == 0 else [])
+    desk.now_s += 3_600
+    assert desk.watch() == []
+    desk.alarms = []
+    assert desk.watch() == [("calm", PUBLIC)]
+    assert desk.watch() == []
+    desk.drill()
+    desk.now_s += 3_599
+    desk.watch()
+    with pytest.raises(UsageError, match="3600 s are asked for"):
+        desk.flip(PUBLIC, "live", "ada", "bob")
+    desk.now_s += 1
+    desk.watch()
+    desk.flip(PUBLIC, "live", "ada", "bob")
+
+
+def test_a_rollback_does_not_wait_for_whoever_keeps_the_lock(live: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "LOCK_S", 0.0)
+    live.drill()
+    live.watch()
+    with live.controller().ledger.locked():
+        with pytest.raises(UsageError, match="another process"):
+            live.flip(PUBLIC, "rampdown")
+        live.controller().rollback(EVERYTHING)
+    assert stages(live) == ["shadow", "shadow", "off"]
+
+
+def test_a_move_that_was_decided_on_an_older_state_is_not_made(live: Desk) -> None:
+    """Such as one that a rollback overtook, which waits for no lock."""
+    ledger = live.controller().ledger
+    seen = ledger.read().state
+    live.controller().rollback(EVERYTHING)
+    with pytest.raises(UsageError, match="changed meanwhile"):
+        ledger.change(live.now_s, seen, (Rule(parse_unit(PUBLIC), parse_position("rampdown")),))
+    assert stages(live) == ["shadow", "shadow", "off"]
+
+
+def test_a_rollback_without_journal_is_not_undone_by_a_move_that_a_kill_cut_short(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal says `live`, the flag never did; the rollback reached the flag alone."""
+    desk.climb(PUBLIC, "canary")
+    desk.drill()
+    desk.watch()
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "write_flag_file", killed)
+        with pytest.raises(Killed):
+            desk.flip(PUBLIC, "live", "ada", "bob")
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", no_journal)
+        assert desk.controller().rollback(EVERYTHING).trouble == "no journal"
+    desk.watch()
+    assert stages(desk) == ["shadow", "shadow", "off"]
+    assert desk.rules() == [f"{PUBLIC} shadow"]
+
+
+def no_journal(*_: Any, **__: Any) -> None:
+    raise ShadowError("no journal")
 
 
 def test_a_rollback_latches_and_only_the_way_forth(live: Desk) -> None:
@@ -203,7 +276,8 @@ def test_a_hold_of_the_watch_is_left_by_clean_gates(live: Desk) -> None:
     live.alarms = [Alarm("stability", "*", "both are away", legacy_too=True)]
     live.watch()
     live.alarms = []
-    live.now_s += 86_401
+    live.watch()
+    live.now_s += 86_400
     live.drill()
     live.watch()
     live.flip(PUBLIC, "rampdown")

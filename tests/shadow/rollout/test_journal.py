@@ -25,7 +25,7 @@ def whole() -> tuple[bytes, bytes]:
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.jsonl")
         for number in range(LINES):
-            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}", by_person=True)
+            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}")
         return journal.path.read_bytes(), journal.head_path.read_bytes()
 
 
@@ -87,7 +87,7 @@ def test_a_line_cut_short_by_a_kill_is_none_that_was_removed() -> None:
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.jsonl")
         for number in range(LINES - 1):
-            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}", by_person=True)
+            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}")
         older = journal.head_path.read_bytes()
     found = reading(torn, older)
     assert (found.finding, found.torn, len(found.entries)) == (None, 40, LINES - 1)
@@ -98,10 +98,10 @@ def test_a_line_cut_short_by_a_kill_is_none_that_was_removed() -> None:
 
 def test_the_next_line_takes_the_place_of_one_cut_short(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.append("hold", 1.0, unit="*", why="first", by_person=True)
+    journal.append("hold", 1.0, unit="*", why="first")
     with journal.path.open("ab") as file:
         file.write(b'{"hash":"12')
-    journal.append("hold", 2.0, unit="*", why="second", by_person=True)
+    journal.append("hold", 2.0, unit="*", why="second")
     found = read_journal(journal.path)
     assert (found.finding, found.torn, [entry.fields["why"] for entry in found.entries]) == (
         None,
@@ -116,7 +116,7 @@ def test_a_kill_between_the_two_files_is_no_tampering_but_two_lines_are() -> Non
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.jsonl")
         for number in range(LINES):
-            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}", by_person=True)
+            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=f"reason {number}")
             heads.append(journal.head_path.read_bytes())
     assert reading(whole()[0], heads[-2]).finding is None
     assert reading(whole()[0], heads[-3]).finding is not None
@@ -130,10 +130,10 @@ def test_a_second_file_that_was_changed_is_found(damage: bytes) -> None:
 def test_journal_and_second_file_taken_back_together_are_found_by_the_flag_file(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     for number in range(3):
-        last = journal.append("hold", float(number), unit="*", why=str(number), by_person=True)
+        last = journal.append("hold", float(number), unit="*", why=str(number))
     shorter = Journal(tmp_path / "older" / "journal.jsonl")
     for number in range(2):
-        shorter.append("hold", float(number), unit="*", why=str(number), by_person=True)
+        shorter.append("hold", float(number), unit="*", why=str(number))
     mark = Mark(1, last.number, last.hash)
     assert read_journal(journal.path, mark).finding is None
     assert read_journal(shorter.path).finding is None
@@ -144,11 +144,11 @@ def test_journal_and_second_file_taken_back_together_are_found_by_the_flag_file(
 
 def test_nothing_is_added_to_a_journal_that_was_tampered_with(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    journal.append("hold", 1.0, unit="*", why="first", by_person=True)
+    journal.append("hold", 1.0, unit="*", why="first")
     bad = journal.path.read_bytes().replace(b"first", b"other")
     journal.path.write_bytes(bad)
     with pytest.raises(RunError, match="line 1"):
-        journal.append("hold", 2.0, unit="*", why="second", by_person=True)
+        journal.append("hold", 2.0, unit="*", why="second")
     assert journal.path.read_bytes() == bad
 
 
@@ -160,8 +160,8 @@ def test_a_full_disk_is_told_and_what_was_written_is_cut(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(module.os, "write", lambda descriptor, line: write(descriptor, line[:30]))
         with pytest.raises(ShadowError, match="disk is full"):
-            journal.append("hold", 1.0, unit="*", why="first", by_person=True)
-    journal.append("hold", 2.0, unit="*", why="second", by_person=True)
+            journal.append("hold", 1.0, unit="*", why="first")
+    journal.append("hold", 2.0, unit="*", why="second")
     assert [entry.fields["why"] for entry in read_journal(journal.path).entries] == ["second"]
 
 
@@ -179,7 +179,7 @@ def test_a_line_with_a_good_hash_of_its_own_is_found_by_those_after_it(line: int
         journal = Journal(Path(folder) / "journal.jsonl")
         for number in range(line):
             why = "forged" if number == line - 1 else f"reason {number}"
-            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=why, by_person=True)
+            journal.append("hold", 1_800_000_000.0 + number, unit="*", why=why)
         forged = journal.path.read_bytes().splitlines(keepends=True)[-1]
     lines = whole()[0].splitlines(keepends=True)
     finding = reading(b"".join([*lines[: line - 1], forged, *lines[line:]])).finding
