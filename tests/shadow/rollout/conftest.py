@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -111,6 +112,12 @@ def places_in(folder: Path) -> Places:
 
 def utc(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).isoformat()
+
+
+@pytest.fixture(autouse=True)
+def _impatient_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here loses power; that fsync is called, and when, test_journal.py sees."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture

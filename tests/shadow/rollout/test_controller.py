@@ -256,6 +256,9 @@ def test_complete_cannot_be_undone_by_the_flag(desk: Desk) -> None:
     with pytest.raises(UsageError, match=r"touch .*websocket\.kill"):
         desk.controller().rollback(EVERYTHING)
     assert stages(desk) == ["complete", "complete", "off"]
+    desk.places.flags.write_bytes(b"{")
+    desk.controller().rollback(EVERYTHING)
+    assert stages(desk) == ["complete", "complete", "off"]
 
 
 def test_a_persons_hold_is_left_by_a_person(live: Desk) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -185,3 +187,22 @@ def test_a_line_with_a_good_hash_of_its_own_is_found_by_those_after_it(line: int
     finding = reading(b"".join([*lines[: line - 1], forged, *lines[line:]])).finding
     assert finding is not None
     assert finding.line == min(line + 1, LINES)
+
+
+def test_a_line_is_safe_before_the_second_file_knows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    names = {os.open: "open", os.write: "write", os.fsync: "fsync", os.replace: "replace"}
+    for call, name in names.items():
+        monkeypatch.setattr(os, name, recorded(call, name, calls))
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("hold", 1.0, unit="*", why="first")
+    line, second = ["open", "write", "fsync"], ["open", "fsync", "replace", "open", "fsync"]
+    assert calls == line + second
+
+
+def recorded(call: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:
+    def record(*words: Any) -> Any:
+        calls.append(name)
+        return call(*words)
+
+    return record
