@@ -57,7 +57,7 @@ def ask_of(options: argparse.Namespace, unit: Unit, position: Position) -> Ask:
     from shadow.rollout.gates import Ask
 
     signoff = signoff_digest(options.signoff) if options.signoff is not None else ""
-    return Ask(unit, position, tuple(options.approve), options.rehearsal, signoff)
+    return Ask(unit, position, tuple(options.approve), options.rehearsal, signoff, options.strict)
 
 
 def move(controller: Controller, ask: Ask, *, dry_run: bool) -> int:

@@ -134,7 +134,7 @@ class Controller:
             state, sound = self._state_to_watch(now_s)
             if alone and sound:
                 state = self._promote(state, scene)
-            found = reactions(state, scene, strict=strict, rehearsal=self.rehearsal)
+            found = reactions(state, scene, strict=strict or state.strict, rehearsal=self.rehearsal)
             for reaction in found:
                 if reaction.kind == "rollback":
                     self._take_back(reaction.unit, SHADOW, reaction.why)
@@ -267,4 +267,4 @@ def _nearer(rules: Rules, unit: Unit, position: Position) -> Rules:
 
 
 def _signed(ask: Ask) -> dict[str, Any]:
-    return {"names": list(ask.names), **({"signoff": ask.signoff} if ask.signoff else {})}
+    return {"names": list(ask.names), "strict": ask.strict, **({"signoff": ask.signoff} if ask.signoff else {})}

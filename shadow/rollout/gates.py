@@ -27,13 +27,14 @@ DRILL_AGE_S: Final = DAY_S
 
 @dataclass(frozen=True)
 class Ask:
-    """What somebody wants: where a unit shall stand, with whose names."""
+    """What somebody wants: where a unit shall stand, with whose names; `strict` is how it is watched from then on."""
 
     unit: Unit
     position: Position
     names: tuple[str, ...] = ()
     rehearsal: bool = False
     signoff: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,10 @@ class Step:
 
 @dataclass(frozen=True)
 class State:
-    """The journal folded. `placed_s` tells since when (Unix seconds) a rule stands; `troubles` when something fired."""
+    """The journal folded. `placed_s` tells since when (Unix seconds) a rule stands; `troubles` when something fired.
+
+    `strict`: as the last move away from legacy asked, what legacy shows too takes back all the same.
+    """
 
     rules: Rules = ()
     generation: int = 0
@@ -48,6 +51,7 @@ class State:
     holds: tuple[Hold, ...] = ()
     acting: frozenset[str] = frozenset()
     steps: tuple[Step, ...] = ()
+    strict: bool = False
 
     def since_s(self, rule: Rule) -> float:
         """Since when the rule stands without a trigger under it; Unix seconds."""
@@ -79,7 +83,8 @@ def flag_fields(rules: Rules, generation: int, **more: Any) -> dict[str, Any]:
 def _fold_flag(state: State, at_s: float, fields: dict[str, Any]) -> State:
     rules = tuple(Rule(parse_unit(unit), parse_position(position)) for unit, position in fields["rules"])
     placed_s = {rule: (state.placed_s or {}).get(rule, at_s) for rule in rules}
-    state = replace(state, rules=rules, generation=fields["generation"], placed_s=placed_s)
+    strict = bool(fields.get("strict", state.strict))
+    state = replace(state, rules=rules, generation=fields["generation"], placed_s=placed_s, strict=strict)
     back = [parse_unit(unit) for unit in fields.get("rolled_back", ())]
     rollbacks = (*state.rollbacks, *(Rollback(unit, at_s) for unit in back))
     return replace(state, rollbacks=rollbacks, troubles=(*state.troubles, *((unit, at_s) for unit in back)))

@@ -17,6 +17,7 @@ from shadow.rollout import ledger as ledger_module
 from shadow.rollout.consumers import Alarm
 from shadow.rollout.controller import next_step
 from shadow.rollout.flag_file import evaluated, read_flag_file
+from shadow.rollout.gates import Ask
 from shadow.rollout.journal import Journal, read_journal
 from shadow.rollout.lease import renew
 from shadow.rollout.stages import OFF, Rule, parse_position
@@ -74,6 +75,16 @@ def test_the_same_trouble_at_legacy_is_no_reason_to_go_back_unless_strict(live: 
     assert stages(live)[0] == "live"
     assert live.watch(strict=True) == [("rollback", PUBLIC), ("calm", PUBLIC)]
     assert stages(live)[0] == "shadow"
+
+
+def test_a_move_may_ask_to_be_watched_strictly(desk: Desk) -> None:
+    desk.climb(PUBLIC, "shadow")
+    desk.session()
+    desk.drill()
+    desk.watch()
+    desk.controller().flip(Ask(parse_unit(PUBLIC), parse_position("canary"), strict=True))
+    desk.alarms = [Alarm("stability", "*", "both are away", legacy_too=True)]
+    assert desk.watch() == [("rollback", PUBLIC)]
 
 
 def test_no_data_holds_and_never_takes_back(live: Desk) -> None:
