@@ -7,7 +7,23 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from shadow.commands import bring, doctor, drill, faults, judge, record, report, reproduce, run, soak, venue
+from shadow.commands import (
+    bring,
+    doctor,
+    drill,
+    faults,
+    flip,
+    journal,
+    judge,
+    record,
+    report,
+    reproduce,
+    rollout,
+    run,
+    soak,
+    status,
+    venue,
+)
 from shadow.commands.words import Parser
 from shadow.errors import ShadowError, UsageError
 
@@ -38,8 +54,12 @@ COMMANDS: dict[str, Command] = {
     "record": record,
     "doctor": doctor,
     "reproduce": reproduce,
+    "flip": flip,
+    "rollout": rollout,
+    "status": status,
+    "journal": journal,
 }
-LATER = ("flip", "rollout", "journal", "signoff", "status")
+LATER = ("signoff",)
 
 
 def parser() -> Parser:

@@ -29,7 +29,7 @@ def diff_rest(
 ) -> LegDiff:  # fmt: skip
     """The ordinary diff of a leg without the settled streams."""
     done = np.sort(frames.number[np.isin(frames.stream, settled)])
-    small = {name: table_of(run, name, leg) for name in ("connections", "marks", "requests")}
+    small: dict[str, Any] = {name: table_of(run, name, leg) for name in ("connections", "marks", "requests")}
     return diff_streams(
         frames=_rows(run, "frames", leg, done),
         sends=_rows(run, "sends", leg, done),

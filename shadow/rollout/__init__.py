@@ -1,0 +1,1 @@
+"""The rollout: who changes the flag, when it may be changed, and the record of every change."""
