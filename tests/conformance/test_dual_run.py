@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,8 @@ import pytest
 from openfeature import api
 from openfeature.event import ProviderEventDetails
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from exchanges.structs import ConnectionState, ExchangeConfig, ExchangeRestError, MessageType, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration import stacks
@@ -117,7 +120,8 @@ class Traffic:
         self._rng.shuffle(links)
         for link in links:
             for kind in KINDS:
-                await link.send(self.venue.wire.push(kind, BTC, self.number))
+                with suppress(ConnectionClosed):
+                    await link.send(self.venue.wire.push(kind, BTC, self.number))
             if self._rng.random() < 0.3:
                 await asyncio.sleep(0)
 
@@ -358,3 +362,37 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     assert [one for one in beside.flip_records() if one.audit is not None and not one.audit.is_clean] == []
     assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]
+
+
+async def test_a_stage_opens_and_closes_the_stacks_and_the_kill_file_closes_new(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any, tmp_path: Path
+) -> None:
+    await connected(dual, venue, caller)
+    traffic = Traffic(venue, caller, seed=9)
+
+    async def served(side: Side, links: list[int]) -> None:
+        """Push until this side serves everything and these connections alone are open."""
+        while True:
+            await traffic.push()
+            await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+            is_open = [at for at, link in enumerate(everything) if link.state is State.OPEN]
+            if len(dual.serving()) == 3 and set(dual.serving().values()) == {side} and is_open == links:
+                return
+            everything[:] = list(dict.fromkeys([*everything, *venue.connections]))
+            await asyncio.sleep(0)
+
+    everything = list(venue.connections)
+    await served(Side.LEGACY, [0, 1])
+    flag.set("live")
+    await served(Side.NEW, [0, 1])
+    (tmp_path / "websocket.kill").touch()
+    await served(Side.LEGACY, [0])
+    (tmp_path / "websocket.kill").unlink()
+    await served(Side.NEW, [0, 2])
+    flag.set("complete")
+    await served(Side.NEW, [2])
+    await dual.send_message({"method": "PING", "time": 7, "channel": "spot.custom"})
+    await venue.until(lambda: sent(venue, 7) == 1)
+    for kind in KINDS:
+        got = versions(caller.messages, kind)
+        assert got == list(range(101, traffic.number + 1)), kind

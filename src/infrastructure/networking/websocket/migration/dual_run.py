@@ -26,6 +26,7 @@ from infrastructure.networking.websocket.migration.unit import Unit
 __all__ = ["DualRunManager"]
 
 PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
+SETTLE_S = 0.02
 
 
 class DualRunManager:
@@ -63,6 +64,7 @@ class DualRunManager:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._is_settled = True
         self._last_control: Side | None = None
         self._build_first(self._side_of(scope))
 
@@ -198,6 +200,7 @@ class DualRunManager:
             return
         for lane in self._lanes.values():
             self._apply(lane)
+        self._is_settled = False
         if self._settling is None or self._settling.done():
             self._settling = self._in_background(self._settle_legs())
 
@@ -213,11 +216,18 @@ class DualRunManager:
 
     async def _settle_legs(self) -> None:
         """Start what the stages need now; close what they do not, once nothing is served by it."""
-        for side, leg in self._legs.items():
-            if self._is_needed(side) and not leg.is_running:
-                await leg.try_start(list(self._symbols), self._channels)
-            elif not self._is_needed(side) and leg.is_running and self._is_idle(side):
-                await leg.shed(None)
+        while not self._is_settled:
+            self._is_settled = True
+            for side, leg in self._legs.items():
+                if self._is_needed(side):
+                    if not leg.is_running:
+                        await leg.try_start(list(self._symbols), self._channels)
+                elif leg.is_running:
+                    if self._is_idle(side):
+                        await leg.shed(None)
+                    else:
+                        self._is_settled = False
+            await asyncio.sleep(SETTLE_S)
 
     def _is_idle(self, side: Side) -> bool:
         return all(lane.arbiter.serving is not side for lane in self._lanes.values()) and self._control_side is not side
