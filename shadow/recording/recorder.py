@@ -121,6 +121,10 @@ class Recorder:
                 if (segment, symbol) not in self._fetching:
                     self._fetching[segment, symbol] = asyncio.create_task(self._fetch(segment, symbol))
 
+    def damaged(self, line: Line, payload: bytes, is_text: bool) -> None:
+        """Left out, and counted."""
+        self.totals.left_out += 1
+
     def lost(self, line: Line, code: int, reason: str) -> None:
         """A file has no hole in it: what comes next begins another one."""
         self.totals.losses += 1

@@ -12,7 +12,7 @@ from shadow.venue.personas.mexc import MexcSpotPublic
 from shadow.venue.personas.mexc_private import MexcSpotPrivate
 from shadow.venue.wire import MarketView, Persona, PersonaBase, Push
 
-__all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePersona"]
+__all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePersona", "persona_of"]
 
 
 class PrivatePersona(PersonaBase, Protocol):
@@ -51,3 +51,10 @@ PRIVATE: dict[str, PrivateFactory] = {
     "mexc.spot.private": MexcSpotPrivate,
 }
 """All private ones."""
+
+
+def persona_of(connection: str, market: MarketView, credentials: Mapping[str, Mapping[str, str]]) -> PersonaBase:
+    """The persona of a connection over a market; `credentials` by exchange are those that clients sign with."""
+    if connection in PERSONAS:
+        return PERSONAS[connection](market)
+    return PRIVATE[connection](market, 1.0, credentials.get(connection.partition(".")[0]))

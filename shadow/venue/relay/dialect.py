@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["Answer", "Data", "Dialect"]
+__all__ = ["DAMAGED", "Answer", "Data", "Dialect"]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -32,6 +32,10 @@ class Data(msgspec.Struct, frozen=True):
     is_whole: bool = False
 
 
+DAMAGED = Data(("", ""), 0)
+"""A data frame that cannot be read."""
+
+
 class Dialect(Protocol):
     """One exchange's way to speak on a public connection."""
 
@@ -51,7 +55,7 @@ class Dialect(Protocol):
         """What keeps a connection alive."""
 
     def read(self, data: str | bytes) -> Answer | Data | None:
-        """What a message is; None for what concerns nobody (pongs, notices, what cannot be read)."""
+        """What a message is, DAMAGED where that cannot be read; None for what concerns nobody (pongs, notices)."""
 
     def refusal(self, payload: bytes, asked: bytes) -> bytes:
         """A refusal as the client would have got it that sent `asked`."""

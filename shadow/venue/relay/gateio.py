@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from shadow.venue.personas.gateio_futures_frames import DECIMAL
-from shadow.venue.relay.dialect import Answer, Data
+from shadow.venue.relay.dialect import DAMAGED, Answer, Data
 
 __all__ = ["Frame", "GateioDialect"]
 
@@ -62,7 +62,7 @@ class GateioDialect:
         try:
             frame = _decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
+            return DAMAGED
         if frame.event in ("subscribe", "unsubscribe"):
             payload = data.encode() if isinstance(data, str) else data
             return Answer(frame.id or 0, not frame.error, payload)
@@ -96,10 +96,10 @@ def _data(frame: Frame) -> Data | None:
     count = len(items) if isinstance(items, list) else 1
     head = (items[0] if items else None) if isinstance(items, list) else items
     if not isinstance(head, dict):
-        return None
+        return DAMAGED
     name = next((head[one] for one in _NAMES if isinstance(head.get(one), str)), None)
     if name is None:
-        return None
+        return DAMAGED
     address = frame.channel, name
     if frame.channel.partition(".")[2] not in _BOOKS:
         return Data(address, count)

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final, Protocol
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from shadow.network.budget import BudgetSpent, ConnectionBudget, ExchangeBudget
-from shadow.venue.relay.dialect import Answer, Data, Dialect
+from shadow.venue.relay.dialect import DAMAGED, Answer, Data, Dialect
 
 __all__ = ["Heard", "Line", "LineSettings", "Unreachable"]
 
@@ -28,16 +29,13 @@ class Unreachable(Exception):
     """The first connection attempt failed; the text says why."""
 
 
-class LineSettings:
+class LineSettings(msgspec.Struct, frozen=True):
     """Times in seconds: between pings, until silence counts as death, and from one attempt to the next."""
 
-    def __init__(
-        self, ping_s: float = 10.0, silent_s: float = 30.0, first_wait_s: float = 0.25, longest_wait_s: float = 30.0
-    ) -> None:
-        self.ping_s = ping_s
-        self.silent_s = silent_s
-        self.first_wait_s = first_wait_s
-        self.longest_wait_s = longest_wait_s
+    ping_s: float = 10.0
+    silent_s: float = 30.0
+    first_wait_s: float = 0.25
+    longest_wait_s: float = 30.0
 
 
 class Owner(Protocol):
@@ -45,6 +43,9 @@ class Owner(Protocol):
 
     def arrived(self, line: Line, key: str, data: Data, payload: bytes, is_text: bool) -> None:
         """A push for a key of this line."""
+
+    def damaged(self, line: Line, payload: bytes, is_text: bool) -> None:
+        """A push that cannot be read, so that nobody knows what it is for."""
 
     def lost(self, line: Line, code: int, reason: str) -> None:
         """The connection is gone; it will be tried again."""
@@ -267,10 +268,12 @@ class Line:
     def _take(self, message: str | bytes) -> None:
         found = self._dialect.read(message)
         if isinstance(found, Data):
+            is_text = isinstance(message, str)
+            payload = message.encode() if isinstance(message, str) else message
             key = self._by_address.get(found.address)
-            if key is not None:
-                is_text = isinstance(message, str)
-                payload = message.encode() if isinstance(message, str) else message
+            if found is DAMAGED:
+                self._owner.damaged(self, payload, is_text)
+            elif key is not None:
                 self._owner.arrived(self, key, found, payload, is_text)
         elif found is not None:
             self._answered(found)

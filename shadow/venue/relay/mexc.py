@@ -10,7 +10,7 @@ import orjson
 
 from shadow.venue.protobuf import BODY_NUMBERS
 from shadow.venue.protobuf_strip import fields
-from shadow.venue.relay.dialect import Answer, Data
+from shadow.venue.relay.dialect import DAMAGED, Answer, Data
 
 __all__ = ["MexcDialect"]
 
@@ -61,7 +61,7 @@ class MexcDialect:
         try:
             return _push(data)
         except ValueError:
-            return None
+            return DAMAGED
 
     def refusal(self, payload: bytes, asked: bytes) -> bytes:
         """The refusal with the id of the client's own request."""
@@ -89,7 +89,7 @@ def _push(data: bytes) -> Data | None:
         elif field.number >= _FIRST_BODY:
             body = field
     if not channel:
-        return None
+        return DAMAGED
     address = channel, ""
     if body is None:  # "no change": real, and no event
         return Data(address, 0)

@@ -20,14 +20,15 @@ from shadow.network.credentials import read_credentials
 from shadow.upstream import Upstream
 from shadow.venue.client_link import ClientLink
 from shadow.venue.outgoing import Frame
-from shadow.venue.personas.registry import PERSONAS, PRIVATE
+from shadow.venue.personas.registry import persona_of
 from shadow.venue.relay.dialect import Answer, Data
 from shadow.venue.relay.line import Line, LineSettings
+from shadow.venue.relay.oddities import Oddities
 from shadow.venue.relay.persona import LiveMarket, RelayedPersona, RelayedSession
 from shadow.venue.relay.pool import LinePool
 from shadow.venue.relay.whole_books import WholeBook, comes_whole
 from shadow.venue.stage import Stage
-from shadow.venue.wire import PersonaBase, Push, Reply
+from shadow.venue.wire import Push, Reply
 
 __all__ = ["LiveSource"]
 
@@ -57,10 +58,11 @@ class LiveSource:
         self.budget = budget or Budget()
         self.frames = 0
         self.is_flowing = False
-        self._stage: Stage | None = None
+        self._stage: Stage
         credentials = read_credentials(upstream, connections)
         self._pool = LinePool(upstream, connections, self, self.budget, settings, credentials)
         self._books: dict[tuple[str, str], WholeBook] = {}
+        self._oddities: dict[tuple[str, str], Oddities] = {}
         self._resting: dict[str, list[tuple[Frame, str]]] = {}
         self._refused: dict[tuple[str, str], tuple[float, Answer, set[str]]] = {}
         self._idle: dict[tuple[str, str], float] = {}
@@ -68,7 +70,7 @@ class LiveSource:
         self._tasks: set[asyncio.Task[Any]] = set()
         market = LiveMarket(symbols)
         self.personas = [
-            RelayedPersona(_inner(one, market, made or {}), self, self._pool.rest[one.partition(".")[0]])
+            RelayedPersona(persona_of(one, market, made or {}), self, self._pool.rest[one.partition(".")[0]])
             for one in connections
         ]
         self._persona = {persona.id: persona for persona in self.personas}
@@ -94,7 +96,7 @@ class LiveSource:
 
     async def flow(self, phase: str, seconds: float) -> int:
         """Mark a phase while the exchange's frames pass; how many came."""
-        stage = self._the_stage
+        stage = self._stage
         with stage.phase(phase):
             loop = asyncio.get_running_loop()
             begin, came = loop.time(), self.frames
@@ -113,7 +115,7 @@ class LiveSource:
         """Write down what was done at the exchanges."""
         for exchange in self._pool.rest:
             used = msgspec.to_builtins(self.budget.at(exchange).used)
-            self._the_stage.ledger.mark("budget-used", detail={"exchange": exchange, **used})
+            self._stage.ledger.mark("budget-used", detail={"exchange": exchange, **used})
 
     def tick(self) -> None:
         """Give back what nobody has wanted for a while."""
@@ -155,7 +157,7 @@ class LiveSource:
         if push is None:
             return []
         detail: dict[str, object] = {"connection": session.connection, "key": key, "last": push.last}
-        self._the_stage.ledger.mark("synthetic-snapshot", self._role(session), detail)
+        self._stage.ledger.mark("synthetic-snapshot", self._role(session), detail)
         return [push]
 
     def deliver(self, session: RelayedSession, replies: list[Reply]) -> None:
@@ -168,13 +170,14 @@ class LiveSource:
 
     def arrived(self, line: Line, key: str, data: Data, payload: bytes, is_text: bool) -> None:
         """Pass a push on to both sides."""
-        if self._stage is None:
-            return
         connection = line.connection
         persona = self._persona[connection]
         channel, symbol = persona.variant(key)
         spelt = persona.spell(symbol)
-        frame = Frame(connection, "ws", channel, spelt, payload, is_text, data.first, data.last, data.events)
+        oddity = self._oddities.setdefault((connection, key), Oddities()).of(data, payload)
+        frame = Frame(connection, "ws", channel, spelt, payload, is_text, data.first, data.last, data.events, oddity)
+        if oddity:
+            self._mark(oddity, connection, channel=channel, symbol=spelt, first=data.first, last=data.last)
         book = self._books.get((connection, key))
         if book is not None:
             book.apply(payload)
@@ -183,13 +186,21 @@ class LiveSource:
                 return
         self._pass_on(frame, key)
 
+    def damaged(self, line: Line, payload: bytes, is_text: bool) -> None:
+        """To whoever reads that line, as the exchange did."""
+        key = next((key for key, confirmed in line.keys.items() if confirmed), None)
+        if key is not None:
+            self._mark("corrupt", line.connection)
+            self._pass_on(Frame(line.connection, "ws", "", "", payload, is_text, fault="corrupt"), key)
+
     def lost(self, line: Line, code: int, reason: str) -> None:
         """Both sides lose their connections, too."""
-        stage = self._the_stage
+        stage = self._stage
         stage.tee.flush()
         code = code if code in SENDABLE else ABNORMAL
         for key in line.keys:
             self._books.pop((line.connection, key), None)
+            self._oddities.pop((line.connection, key), None)
         for outlet in stage.sides(line.connection):
             if line not in self._away:
                 self._note(outlet.role, line.connection, "upstream-lost", code, reason)
@@ -200,22 +211,22 @@ class LiveSource:
     def back(self, line: Line) -> None:
         """The outage is over."""
         self._away.discard(line)
-        for outlet in self._the_stage.sides(line.connection):
+        for outlet in self._stage.sides(line.connection):
             self._note(outlet.role, line.connection, "upstream-back", None, "")
 
     # Inside
 
-    @property
-    def _the_stage(self) -> Stage:
-        assert self._stage is not None
-        return self._stage
-
     def _note(self, role: str, connection: str, event: str, code: int | None, reason: str) -> None:
-        self._the_stage.ledger.connection(role, connection, 0, event, code=code, cause="upstream", detail=reason)
+        self._stage.ledger.connection(role, connection, 0, event, code=code, cause="upstream", detail=reason)
+
+    def _mark(self, kind: str, connection: str, **more: object) -> None:
+        for outlet in self._stage.sides(connection):
+            detail = {"kind": kind, "connection": connection, "role": outlet.role, "by": "upstream", **more}
+            self._stage.ledger.mark("fault", outlet.role, detail)
 
     def _pass_on(self, frame: Frame, key: str) -> None:
         """To both sides; while a fault keeps the connection quiet frames wait, so that none is lost."""
-        stage = self._the_stage
+        stage = self._stage
         if not self.is_flowing:
             return
         self.frames += 1
@@ -229,7 +240,7 @@ class LiveSource:
             stage.tee.send([(frame, key)], stage.sides(frame.connection))
 
     async def _after_rest(self, connection: str) -> None:
-        stage = self._the_stage
+        stage = self._stage
         while connection in stage.resting:  # noqa: ASYNC110 - whoever rests knows nothing of who waits
             await asyncio.sleep(REST_POLL_S)
         for frame, key in self._resting.pop(connection, []):
@@ -244,7 +255,7 @@ class LiveSource:
 
     def _release_when_asked(self, place: tuple[str, str]) -> None:
         book = self._books.get(place)
-        if book is not None and book.held and all(side.has(place[1]) for side in self._the_stage.sides(place[0])):
+        if book is not None and book.held and all(side.has(place[1]) for side in self._stage.sides(place[0])):
             self._release(place, book)
 
     def _release(self, place: tuple[str, str], book: WholeBook) -> None:
@@ -265,7 +276,7 @@ class LiveSource:
         session.answered(key, refusal.payload, self._pool.dialects[connection].refusal)
 
     def _tick_key(self, connection: str, line: Line, key: str, now: float) -> None:
-        outlets = [sides[connection] for sides in self._the_stage.outlets.values()]
+        outlets = [sides[connection] for sides in self._stage.outlets.values()]
         place = connection, key
         if any(outlet.has(key) for outlet in outlets):
             self._idle.pop(place, None)
@@ -275,7 +286,7 @@ class LiveSource:
             line.drop(key)
 
     def _link(self, session: RelayedSession) -> ClientLink | None:
-        links = (link for sides in self._the_stage.outlets.values() for link in sides[session.connection].links)
+        links = (link for sides in self._stage.outlets.values() for link in sides[session.connection].links)
         return next((link for link in links if link.holds(session)), None)
 
     def _role(self, session: RelayedSession) -> str:
@@ -286,10 +297,3 @@ class LiveSource:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _inner(connection: str, market: LiveMarket, made: Mapping[str, Mapping[str, str]]) -> PersonaBase:
-    """The persona that reads what clients say on a connection."""
-    if connection in PERSONAS:
-        return PERSONAS[connection](market)
-    return PRIVATE[connection](market, 1.0, made.get(connection.partition(".")[0]))

@@ -18,6 +18,10 @@ from shadow.venue.credentials import listen_key_stem
 
 GATEIO = "gateio.spot.public"
 ARGS = ("--no-calibration", "--duration", "2s", "--seed", "5")
+ERRORS = [
+    f"{kind}@{GATEIO}:at=0s,for=60s,count=100,type={type_}"
+    for kind, type_ in (("duplicate", "trade"), ("swap", "book"), ("corrupt", "book_ticker"), ("drop", "ticker"))
+]
 pytestmark = pytest.mark.timeout(110)
 
 
@@ -72,8 +76,8 @@ async def test_the_verdict_is_that_of_a_direct_session(upstream: Any, run_sessio
     assert "an upstream of its own, named by a file" in (tmp_path / "live" / "report.md").read_text()
 
 
-async def test_an_upstream_that_dies_blames_nobody(upstream: Any, run_session: Any, tmp_path: Path) -> None:
-    exchange = await upstream(connections=[GATEIO], rate=300, seed=5)
+async def test_an_upstream_that_errs_and_dies_blames_nobody(upstream: Any, run_session: Any, tmp_path: Path) -> None:
+    exchange = await upstream(connections=[GATEIO], rate=300, seed=5, faults=ERRORS)
     out = tmp_path / "live"
     running = asyncio.create_task(
         session(run_session, out, "--feed", "live", "--connections", GATEIO, *ARGS[:1], "--duration", "4s")
@@ -82,7 +86,13 @@ async def test_an_upstream_that_dies_blames_nobody(upstream: Any, run_session: A
     exchange.ws.drop()
     code, verdict = await running
     assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
-    assert {side for _, side in differences(verdict)} <= {"both"}
+    assert set(differences(verdict)) == {("DUP", "legacy")}
+    marks = pq.read_table(out / "marks.parquet").to_pylist()
+    assert {json.loads(row["detail"])["kind"] for row in marks if row["name"] == "fault"} == {
+        "duplicate",
+        "swap",
+        "corrupt",
+    }
     rows = pq.read_table(out / "connections.parquet").to_pylist()
     assert Counter(row["subject"] for row in rows if row["cause"] == "upstream" and row["event"] == "close") == {
         "legacy": 1,

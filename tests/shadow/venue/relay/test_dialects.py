@@ -12,7 +12,7 @@ from shadow.reference import gateio, mexc
 from shadow.reference.events import Book
 from shadow.venue.market import market_for
 from shadow.venue.personas.registry import PERSONAS
-from shadow.venue.relay.dialect import Answer, Data
+from shadow.venue.relay.dialect import DAMAGED, Answer, Data
 from shadow.venue.relay.mexc import MexcDialect
 from shadow.venue.relay.pool import dialect_of
 
@@ -124,10 +124,21 @@ def test_a_refusal_without_the_id_names_the_key() -> None:
 
 
 @pytest.mark.parametrize("connection", KEYS)
+@pytest.mark.parametrize("data", ["{", '{"channel":"spot.trades","event":"update"}', b"\xff", b"\x12\x00"])
+def test_what_cannot_be_read_is_damaged_where_it_should_be_data(connection: str, data: str | bytes) -> None:
+    is_control = connection.startswith("mexc") and isinstance(data, str)
+    assert dialect_of(connection).read(data) is (None if is_control else DAMAGED)
+
+
 @pytest.mark.parametrize(
-    "data", ["", "{", "[]", "Invalid listen key", '{"channel":"spot.trades","event":"update"}', b"\xff"]
+    ("connection", "data"),
+    [
+        ("mexc.spot.public", "Invalid listen key"),
+        ("mexc.spot.public", '{"id":0,"code":0,"msg":"PONG"}'),
+        ("gateio.spot.public", '{"time":1,"channel":"spot.system","event":"","result":null}'),
+    ],
 )
-def test_what_cannot_be_read_concerns_nobody(connection: str, data: str | bytes) -> None:
+def test_notices_concern_nobody(connection: str, data: str) -> None:
     assert dialect_of(connection).read(data) is None
 
 

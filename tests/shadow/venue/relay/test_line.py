@@ -34,6 +34,9 @@ class Told:
     def arrived(self, line: Line, key: str, data: Data, payload: bytes, is_text: bool) -> None:
         self.say(("data", key, payload, is_text))
 
+    def damaged(self, line: Line, payload: bytes, is_text: bool) -> None:
+        self.say(("damaged", payload, is_text))
+
     def lost(self, line: Line, code: int, reason: str) -> None:
         self.say(("lost", code, reason))
 
