@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from shadow.doctor.checks import Finding, Level
 from shadow.doctor.live_checks import LIVE_CHECKS, examine_live
 from shadow.doctor.live_facts import Endpoint, LiveFacts, gather_live
 from shadow.network.budget import CAPS
-from shadow.upstream import Upstream
+from shadow.upstream import Upstream, read_upstream
 
 SOUND = Endpoint("rest gateio", "api.example", True, status=200, offset_s=0.02, doubt_s=0.05)
 NEED = {"gateio.spot.public": 8, "mexc.spot.public": 8, "mexc.spot.private": 3}
@@ -122,8 +123,14 @@ def test_what_a_server_says_is_found_out(server: ThreadingHTTPServer) -> None:
     ]  # fmt: skip
 
 
-def test_a_certificate_of_nobody_we_trust_is_told(server: ThreadingHTTPServer) -> None:
-    """A plain server has no certificate at all: the handshake fails, and it is a matter of TLS."""
-    upstream = Upstream(ws={}, rest={"gateio": f"https://127.0.0.1:{server.server_port}"})
-    (endpoint,) = gather_live(upstream).endpoints
-    assert endpoint.tls_error
+async def test_a_second_venue_behind_tls_is_trusted_by_its_own_authority_only(upstream: Any) -> None:
+    begun = await upstream(connections=["gateio.spot.public", "mexc.spot.public"], rate=10)
+    known = read_upstream()
+    sound = await asyncio.to_thread(gather_live, known)
+    assert [one.status for one in sound.endpoints] == [101, 101, 200, 200]
+    found = {one.check: one.level for one in examine_live(sound, NEED)}
+    assert found == dict.fromkeys(LIVE_CHECKS, Level.OK)
+    without = msgspec.structs.replace(known, ca=None)
+    told = await asyncio.to_thread(gather_live, without)
+    assert all("certificate" in one.tls_error for one in told.endpoints)
+    assert begun.ws.connections >= 2

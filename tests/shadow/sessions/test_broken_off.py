@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -23,7 +23,6 @@ from shadow.capture.reader import RunData
 from shadow.verdict.judge import judge
 
 WORDS = ("--connections", "gateio.spot.public,mexc.spot.public", "--no-calibration", "--duration", "30s")
-PARTS = {"shadow.venue": b"shadow.venue", "shadow.capture.recorder": b"shadow.capture.recorder"}
 
 
 def wait_for(condition: Callable[[], object], limit_s: float = 25.0) -> None:
@@ -34,52 +33,69 @@ def wait_for(condition: Callable[[], object], limit_s: float = 25.0) -> None:
         time.sleep(0.05)
 
 
+Broken = tuple[Path, int, str]
+"""Run directory, exit code, what was said."""
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Broken]:
+    """Two sessions side by side: one whose venue is killed, one whose recorder finds the disk full."""
+    folder = tmp_path_factory.mktemp("broken")
+    with ExitStack() as stack:
+        sessions = {name: stack.enter_context(started(folder / name)) for name in ("venue", "disk")}
+        for name in sessions:
+            wait_for(lambda name=name: is_under_way(folder / name))
+        os.kill(part_of(sessions["venue"], "shadow.venue"), signal.SIGKILL)
+        limit = max(path.stat().st_size for path in (folder / "disk").rglob("*.arrows")) + 50_000
+        recorder = part_of(sessions["disk"], "shadow.capture.recorder")
+        resource.prlimit(recorder, resource.RLIMIT_FSIZE, (limit, limit))
+        said = {name: session.communicate(timeout=60)[1] for name, session in sessions.items()}
+    return {name: (folder / name, session.returncode, said[name]) for name, session in sessions.items()}
+
+
 @contextmanager
-def under_way(run: Path) -> Iterator[subprocess.Popen[str]]:
-    """A session that has begun to write down what both sides say; killed where it has not ended by itself."""
+def started(run: Path) -> Iterator[subprocess.Popen[str]]:
+    """A session; killed where it has not ended by itself."""
     command = [sys.executable, "-m", "shadow.cli", "run", *WORDS, "--out", str(run)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as session:
         try:
-            for role in ("legacy", "new"):
-                wait_for(lambda role=role: sum(p.stat().st_size for p in run.glob(f"events/{role}/*.arrows")) > 60_000)
             yield session
         finally:
             session.kill()
 
 
+def is_under_way(run: Path) -> bool:
+    """Whether what both sides say is being written down."""
+    return all(
+        sum(p.stat().st_size for p in run.glob(f"events/{role}/*.arrows")) > 60_000 for role in ("legacy", "new")
+    )
+
+
 def part_of(session: subprocess.Popen[str], module: str) -> int:
     """The process of the session that runs a module."""
     children = Path(f"/proc/{session.pid}/task/{session.pid}/children").read_text().split()
-    (found,) = [int(pid) for pid in children if PARTS[module] in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+    words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children}
+    (found,) = [pid for pid, argv in words.items() if module.encode() in argv]
     return found
 
 
-@pytest.mark.timeout(110)
-def test_a_venue_that_dies_leaves_a_hold_that_says_so(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    with under_way(run) as session:
-        os.kill(part_of(session, "shadow.venue"), signal.SIGKILL)
-        _, said = session.communicate(timeout=60)
+@pytest.mark.timeout(150)
+def test_a_venue_that_dies_leaves_a_hold_that_says_so(broken: dict[str, Broken]) -> None:
+    run, code, said = broken["venue"]
     verdict = json.loads((run / "verdict.json").read_text())
-    assert (session.returncode, verdict["verdict"]) == (11, "HOLD"), said
+    assert (code, verdict["verdict"]) == (11, "HOLD"), said
     assert "the venue ended" in verdict["reason"]
     assert "Traceback" not in said
     assert verdict["coverage"]["matched"] > 100
     assert not RunData(run).complete
 
 
-@pytest.mark.timeout(110)
-def test_a_full_disk_is_no_pass_and_what_was_written_is_judged_as_interrupted(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    with under_way(run) as session:
-        limit = max(path.stat().st_size for path in run.rglob("*.arrows")) + 50_000
-        recorder = part_of(session, "shadow.capture.recorder")
-        resource.prlimit(recorder, resource.RLIMIT_FSIZE, (limit, limit))
-        _, said = session.communicate(timeout=60)
-    assert session.returncode == 11, said
-    assert "Traceback" not in said
+@pytest.mark.timeout(150)
+def test_a_full_disk_is_no_pass_and_what_was_written_is_judged_as_interrupted(broken: dict[str, Broken]) -> None:
+    run, code, said = broken["disk"]
     verdict = json.loads((run / "verdict.json").read_text())
-    assert verdict["verdict"] == "HOLD"
+    assert (code, verdict["verdict"]) == (11, "HOLD"), said
+    assert "Traceback" not in said
     assert "interrupted" in verdict["reason"].lower()
     assert not RunData(run).complete
 
