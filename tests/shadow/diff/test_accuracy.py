@@ -25,7 +25,7 @@ from shadow.config import CONNECTIONS
 from shadow.diff import leg as leg_module
 from shadow.diff.frames import FrameStore, rows_of
 from shadow.diff.known import Known
-from shadow.diff.leg import diff_streams, lines_of, of_leg
+from shadow.diff.leg import diff_streams, lines_of, table_of
 from shadow.diff.side import SideJudgement
 
 Line = tuple[int, bytes]
@@ -521,7 +521,7 @@ def recorded_leg(run: Path, connection: str) -> Leg:
 
     view = RunView(run, connection)
     names = ("frames", "sends", "connections", "marks", "requests")
-    tables = {name: of_leg(view.table(name), "main") for name in names}
+    tables = {name: table_of(view, name, "main") for name in names}
     return Leg(connection, tables, {role: lines_of(view, "main", role) for role in ROLES})
 
 
