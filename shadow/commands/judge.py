@@ -32,8 +32,9 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
+    differ = _engine(options)
     folder = existing_run(options.run)
-    verdict = judge_folder(folder, _engine(options))
+    verdict = judge_folder(folder, differ)
     render_report(folder)
     return tell(verdict, folder, as_json=options.json)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shadow.capture.reader import RunData
 from shadow.diff.allowance import side_rows
 from shadow.diff.leg import diff_leg, either, table_of
-from shadow.errors import UsageError
+from shadow.errors import ShadowError, UsageError
 from shadow.offline.buckets import join_all, make_owed, open_workshop
 from shadow.offline.join import connect
 from shadow.offline.prepare import prepare_frames, prepare_given, prepare_sends
@@ -40,9 +40,15 @@ def duckdb_engine(memory: str) -> DiffLegs:
 def _diff_legs(
     memory: str, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: tuple[Known, ...]
 ) -> dict[str, LegDiff]:
+    import duckdb
+
     data = RunData(run)
     folder = open_workshop(run / FOLDER, data.manifest.raw)
-    return {leg: _diff_leg(memory, data, leg, roles, known, folder / leg) for leg, roles in legs}
+    try:
+        return {leg: _diff_leg(memory, data, leg, roles, known, folder / leg) for leg, roles in legs}
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as fault:
+        text = str(fault).splitlines()[0]
+        raise ShadowError(f"the database needs more than --memory {memory} or more disk: {text}") from None
 
 
 def _diff_leg(

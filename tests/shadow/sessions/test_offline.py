@@ -12,7 +12,7 @@ import pytest
 
 from shadow.capture.manifest import write_manifest
 from shadow.capture.reader import RunData
-from shadow.errors import UsageError
+from shadow.errors import ShadowError, UsageError
 from shadow.offline import engine
 from shadow.offline.engine import FOLDER, duckdb_engine
 from shadow.offline.settle import Settled
@@ -59,6 +59,8 @@ def test_a_clean_run_is_settled_by_the_database(
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(recorded, run)
+    with pytest.raises(ShadowError, match="needs more than --memory 1MB"):
+        judge(RunData(run), duckdb_engine("1MB"))
     ordinary, offline = judge(RunData(run)), judge(RunData(run), duckdb_engine("256MB"))
     assert offline == ordinary
     assert len(settled) == 16
