@@ -87,7 +87,6 @@ class Arbiter(Mover):
         self.fills = True
         self.delivered: int | None = None
         self.counts = Counts()
-        self.wait_until: float | None = None
         self.has_new_gap = False
         self._audit = Audit()
         self._rings = {side: Ring() for side in Side}
