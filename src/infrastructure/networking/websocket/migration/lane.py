@@ -113,6 +113,11 @@ class Lane:
                 await asyncio.wait({task})
 
     @property
+    def gaps(self) -> int:
+        """How many holes were given up, because neither side had what was missing in time."""
+        return self.arbiter.counts.gaps if isinstance(self.arbiter, Arbiter) else 0
+
+    @property
     def _needs_flip(self) -> bool:
         return self.wanted is not self.arbiter.serving and self.arbiter.deadline is None
 
