@@ -396,3 +396,16 @@ async def test_a_stage_opens_and_closes_the_stacks_and_the_kill_file_closes_new(
     for kind in KINDS:
         got = versions(caller.messages, kind)
         assert got == list(range(101, traffic.number + 1)), kind
+
+
+async def test_what_both_stacks_missed_is_told_as_a_gap(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any
+) -> None:
+    flag.set("canary")
+    await connected(dual, venue, caller)
+    for number in (101, 105):
+        for link in venue.connections:
+            await link.send(venue.wire.push("book", BTC, number))
+    await caller.until(lambda: versions(caller.messages, "book") == [101, 105])
+    (unit,) = dual.serving()
+    assert dual.get_performance_metrics()["migration"]["gaps"] == {str(unit): 1}

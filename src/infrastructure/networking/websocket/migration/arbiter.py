@@ -87,8 +87,6 @@ class Arbiter(Mover):
         self.fills = True
         self.delivered: int | None = None
         self.counts = Counts()
-        self.wait_until: float | None = None
-        self.has_new_gap = False
         self._audit = Audit()
         self._rings = {side: Ring() for side in Side}
         self._highest: dict[Side, int | None] = dict.fromkeys(Side)
@@ -223,7 +221,6 @@ class Arbiter(Mover):
         if self.is_contiguous or not self._is_answered(head):
             self._audit.note_gap(self.delivered + 1, head.first - 1)
             self.counts.gaps += 1
-            self.has_new_gap = True
 
     def _hand_out(self, ring: Ring) -> Event:
         event = ring.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,23 +33,16 @@ class AuditResult:
         return not (self.lost or self.duplicated or self.reordered or self.given_up)
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What the audit keeps of an event."""
-
-    first: int
-    last: int
-    parts: tuple[int, ...]
-
-    def within(self, low: int, high: int) -> Iterable[int]:
-        """Its versions in [low, high]."""
-        if self.parts:
-            return (part for part in self.parts if low <= part <= high)
-        return range(max(self.first, low), min(self.last, high) + 1)
+# What is kept of an event: first, last, and the versions of its items where it is a list that may be cut.
+Passed = tuple[int, int, tuple[Hashable, ...]]
 
 
-def _passed(event: Event) -> Passed:
-    return Passed(event.first, event.last, tuple(part for part in event.parts if isinstance(part, int)))
+def _within(passed: Passed, low: int, high: int) -> Iterable[int]:
+    """An event's versions in [low, high]."""
+    first, last, parts = passed
+    if parts:
+        return (part for part in parts if isinstance(part, int) and low <= part <= high)
+    return range(max(first, low), min(last, high) + 1)
 
 
 class Audit:
@@ -66,7 +59,7 @@ class Audit:
     def note_offer(self, side: Side, event: Event) -> None:
         """A stack delivered it to the arbiter, in time or not."""
         if not event.is_snapshot:
-            self._offered[side].append(_passed(event))
+            self._offered[side].append((event.first, event.last, event.parts))
 
     def note_delivery(self, event: Event, *, is_straddle: bool) -> None:
         """The consumer is handed it."""
@@ -75,7 +68,7 @@ class Audit:
         if self._since is None:
             self._since = event.first
         self._last = event.last
-        self._delivered.append((_passed(event), is_straddle))
+        self._delivered.append(((event.first, event.last, event.parts), is_straddle))
 
     def note_gap(self, first: int, last: int) -> None:
         """These versions were given up."""
@@ -98,10 +91,10 @@ class Audit:
         if self._cut is None or self._last is None or self._since is None:
             return AuditResult(self._cut, self._last, False, (), (), 0, ())
         low, high = max(self._cut - SPAN, self._since), min(self._cut + SPAN, self._last)
-        offered = {version for log in self._offered.values() for one in log for version in one.within(low, high)}
-        got = Counter(version for one, _ in self._delivered for version in one.within(low, high))
+        offered = {version for log in self._offered.values() for one in log for version in _within(one, low, high)}
+        got = Counter(version for one, _ in self._delivered for version in _within(one, low, high))
         straddled = {
-            version for one, is_straddle in self._delivered if is_straddle for version in one.within(low, high)
+            version for one, is_straddle in self._delivered if is_straddle for version in _within(one, low, high)
         }
         missing = sorted(offered - set(got))
         in_gap = {version for first, last in self._gaps for version in range(max(first, low), min(last, high) + 1)}
@@ -116,5 +109,5 @@ class Audit:
         )
 
     def _reordered(self, low: int, high: int) -> int:
-        lasts = [one.last for one, _ in self._delivered if one.last >= low and one.first <= high]
+        lasts = [last for (first, last, _), _ in self._delivered if last >= low and first <= high]
         return sum(later <= earlier for earlier, later in pairwise(lasts))

@@ -325,6 +325,7 @@ class DualRunManager:
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
+            "gaps": {str(lane.unit): lane.gaps for lane in self._lanes.values() if lane.gaps},
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
             "shed": {side.value: leg.problem for side, leg in self._legs.items() if leg.problem},

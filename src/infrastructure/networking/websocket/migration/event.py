@@ -16,6 +16,9 @@ class Side(Enum):
     LEGACY = "legacy"
     NEW = "new"
 
+    # Members are single objects; the hash of Enum goes by the name, in Python, at each look into a dict.
+    __hash__ = object.__hash__
+
     @property
     def other(self) -> Side:
         """The stack beside this one."""

@@ -113,6 +113,11 @@ class Lane:
                 await asyncio.wait({task})
 
     @property
+    def gaps(self) -> int:
+        """How many holes were given up, because neither side had what was missing in time."""
+        return self.arbiter.counts.gaps if isinstance(self.arbiter, Arbiter) else 0
+
+    @property
     def _needs_flip(self) -> bool:
         return self.wanted is not self.arbiter.serving and self.arbiter.deadline is None
 
@@ -159,9 +164,10 @@ class Lane:
 
     def _set_timer(self) -> None:
         """Come back when the first wait is over; a refused flip is tried again."""
-        waits = [self.arbiter.deadline]
-        if isinstance(self.arbiter, Arbiter):
-            waits.append(self.arbiter.wait_until)
+        arbiter = self.arbiter
+        waits = [arbiter.deadline, arbiter.wait_until]
+        if waits == [None, None] and self.wanted is arbiter.serving:
+            return
         if self._needs_flip:
             waits.append(time.monotonic() + RETRY_S)
         due = min((at for at in waits if at is not None), default=None)

@@ -40,6 +40,7 @@ class Mover(ABC):
         self.is_in_flight = False
         self.is_connected = dict.fromkeys(Side, False)
         self.moves = Moves()
+        self.wait_until: float | None = None
         self._move: Move | None = None
 
     @abstractmethod

@@ -52,7 +52,7 @@ def test_what_no_side_has_is_a_marked_gap() -> None:
     assert offer(one, LEGACY, book(1), book(5)) == ["1-1"]
     assert handed_out(one, 0.9) == []
     assert handed_out(one, 1.0) == ["5-5"]
-    assert (one.counts.gaps, one.has_new_gap) == (1, True)
+    assert one.counts.gaps == 1
     one.set_connected(NEW, False)
     assert offer(one, LEGACY, book(9), now=2.0) == ["9-9"]
 
