@@ -85,7 +85,8 @@ class Controller:
     def _alone(self) -> Iterator[None]:
         with self.ledger.locked() as alone:
             if not alone:
-                raise UsageError("another process changes the rollout just now; try again in a moment")
+                lock = self.places.lock
+                raise UsageError(f"{lock} is locked by another process, or cannot be; look at it, then try again")
             yield
 
     def _go(self, ask: Ask, scene: Scene) -> Outcome:
@@ -124,9 +125,24 @@ class Controller:
             self.ledger.note("plan", now_s, steps=texts)
 
     def turn(self, *, strict: bool = False, holder: str = "") -> list[Reaction]:
-        """One look of the watch: keep the lease, promote proved triggers, take back or hold what a trigger names."""
+        """One look of the watch: keep the lease, promote proved triggers, take back or hold what a trigger names.
+
+        ShadowError where the lease cannot be written; what a trigger asks for is done all the same.
+        """
         now_s = self.clock()
-        renew(self.places.lease, holder or this_process(), now_s)
+        unwritten: ShadowError | None = None
+        try:
+            renew(self.places.lease, holder or this_process(), now_s)
+        except UsageError:
+            raise
+        except ShadowError as error:
+            unwritten = error
+        found = self._look(now_s, strict=strict)
+        if unwritten is not None:
+            raise unwritten
+        return found
+
+    def _look(self, now_s: float, *, strict: bool) -> list[Reaction]:
         scene = self.seen()
         if self.rehearsal and scene.strangers:
             raise UsageError(f"a rehearsal stays on this machine, and {scene.strangers[0]} does not; leave it out")

@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -56,13 +56,17 @@ class Ledger:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """The lock between processes; False when another one keeps it for too long: only a rollback goes on then."""
-        self.places.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.places.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            yield _try_lock(descriptor)
-        finally:
-            os.close(descriptor)
+        """The lock between processes; False where it cannot be had in time, or at all: only a rollback goes on then."""
+        with ExitStack() as stack:
+            try:
+                self.places.folder.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.places.lock, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError:
+                alone = False
+            else:
+                stack.callback(os.close, descriptor)
+                alone = _try_lock(descriptor)
+            yield alone
 
     def read(self) -> Books:
         """Both as they are; RunError for a journal that was tampered with, UsageError for a flag not understood."""

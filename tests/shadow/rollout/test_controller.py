@@ -125,7 +125,7 @@ def test_a_rollback_does_not_wait_for_whoever_keeps_the_lock(live: Desk, monkeyp
     live.drill()
     live.watch()
     with live.controller().ledger.locked():
-        with pytest.raises(UsageError, match="another process"):
+        with pytest.raises(UsageError, match="locked by another process"):
             live.flip(PUBLIC, "rampdown")
         live.controller().rollback(EVERYTHING)
     assert stages(live) == ["shadow", "shadow", "off"]
@@ -202,7 +202,7 @@ def test_a_rollback_never_lifts_a_unit(live: Desk) -> None:
     assert stages(live) == ["shadow", "shadow", "off"]
 
 
-@pytest.mark.parametrize("damage", ["tampered", "unreadable", "gone", "read-only"])
+@pytest.mark.parametrize("damage", ["tampered", "unreadable", "gone", "read-only", "no folder"])
 def test_a_rollback_works_whatever_became_of_the_journal(
     damage: str, live: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +214,9 @@ def test_a_rollback_works_whatever_became_of_the_journal(
     elif damage == "unreadable":
         path.unlink()
         path.mkdir()
+    elif damage == "no folder":
+        shutil.rmtree(live.places.folder)
+        live.places.folder.write_text("in the way")
     else:
         write = os.open
 
@@ -226,7 +229,7 @@ def test_a_rollback_works_whatever_became_of_the_journal(
     outcome = live.controller().rollback(EVERYTHING)
     assert outcome.trouble
     assert stages(live) == ["shadow", "shadow", "off"]
-    if damage != "read-only":
+    if damage not in ("read-only", "no folder"):
         with pytest.raises(RunError, match="journal"):
             live.flip(PUBLIC, "canary")
 
@@ -259,6 +262,16 @@ def test_the_watch_takes_back_although_the_journal_was_tampered_with(live: Desk)
     path.write_bytes(path.read_bytes().replace(b"by hand", b"by hond", 1))
     found = live.controller().turn(holder="watch")
     assert [(one.kind, str(one.unit)) for one in found] == [("rollback", BOOK)]
+    assert stages(live)[0] == "shadow"
+
+
+def test_the_watch_takes_back_although_its_lease_cannot_be_written(live: Desk) -> None:
+    live.alarms = [Alarm("memory", BOOK, "+21 %")]
+    live.beat()
+    live.places.lease.unlink()
+    live.places.lease.mkdir()
+    with pytest.raises(ShadowError, match=r"lease\.json cannot be written"):
+        live.controller().turn(holder="watch")
     assert stages(live)[0] == "shadow"
 
 
