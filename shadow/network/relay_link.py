@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
@@ -12,15 +11,12 @@ from websockets.protocol import OPEN
 
 from shadow.network.budget import BudgetSpent, ConnectionBudget
 from shadow.network.ends import ExchangeEnd, SubjectEnd
-from shadow.network.topics import Answer, Ask, Topic, answer_of, ask_of, is_trading, read
-from shadow.reference import gateio, mexc
-from shadow.reference.events import Book, DecodeError
+from shadow.network.frame_reader import FrameReader, refusal_of
+from shadow.network.topics import Answer, Ask, Topic, answer_of, ask_of, is_trading
 from shadow.venue.ledger import Ledger
 from shadow.venue.outgoing import Frame
-from shadow.venue.personas import mexc_frames
-from shadow.venue.personas.gateio_frames import api_refusal
 
-__all__ = ["FromSubject", "RelayLink", "describe"]
+__all__ = ["FromSubject", "RelayLink"]
 
 ABNORMAL: Final = 1006
 UNSENDABLE: Final = frozenset({1005, 1006, 1015})
@@ -56,6 +52,7 @@ class RelayLink:
         self._exchange: ExchangeEnd | None = None
         self._early: list[tuple[bytes, bool]] = []
         self._pending: list[Ask] = []
+        self._reader = FrameReader()
         self._outgoing: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._pumping: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -107,7 +104,7 @@ class RelayLink:
         queued = subject.transport.get_write_buffer_size() > 0
         t_sent = perf_counter_ns()
         subject.transport.write(frame.wire)
-        describe(frame)
+        self._reader.read(frame)
         self._ledger.sent(frame, self._role, self._conn_no, t_sent, True, queued)
         if frame.kind == "control" and is_text:
             self._answered(payload)
@@ -173,13 +170,7 @@ class RelayLink:
         """Answer in the exchange's own form that this frame goes no further."""
         if mark:
             self._note(mark, {"what": what[:100]})
-        frame = read(payload)
-        if self._exchange_name == "mexc":
-            number = frame.get("id")
-            answer = mexc_frames.control(number if isinstance(number, int) else 0, "refused by the relay")
-        else:
-            channel = str(frame.get("channel", ""))
-            answer = api_refusal(channel, frame.get("payload"), time.time(), "relay")
+        answer = refusal_of(self._exchange_name, payload)
         self.to_subject(answer, True)
 
     # What the exchange granted
@@ -303,20 +294,3 @@ class FromSubject:
 
     def lost(self, code: int | None, reason: str) -> None:
         self.link.subject_lost(code, reason)
-
-
-def describe(frame: Frame) -> None:
-    """Fill in what the reference reads: type, symbol, versions; what it cannot read was damaged on its way to us."""
-    module = mexc if frame.connection.startswith("mexc") else gateio
-    try:
-        events = module.decode(frame.payload, frame.is_text)
-    except DecodeError:
-        frame.fault = "corrupt"
-        return
-    if not events:
-        frame.kind = "control"
-        return
-    first = events[0]
-    frame.channel, frame.symbol, frame.events = first.type, first.symbol, len(events)
-    if isinstance(first, Book):
-        frame.first, frame.last = first.first, first.last

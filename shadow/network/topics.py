@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["Answer", "Ask", "Topic", "answer_of", "ask_of", "is_trading", "topic_of"]
+__all__ = ["Answer", "Ask", "Topic", "answer_of", "ask_of", "is_trading", "read", "topic_of"]
 
 Topic = tuple[str, str]
 

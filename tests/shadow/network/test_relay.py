@@ -154,6 +154,16 @@ async def test_bytes_pass_both_ways_and_are_written_down(bench: Bench) -> None:
     assert bench.complete == [(PUBLIC, True), (PUBLIC, False)]
 
 
+async def test_what_the_exchange_repeats_is_told(bench: Bench) -> None:
+    """A stack that delivers a copy once is not to be blamed for it."""
+    client = await subscribed((await bench.relay())[PUBLIC])
+    for payload in (TRADE, TRADE.replace(b'"id":7', b'"id":8'), TRADE):
+        await bench.exchange.sockets[0].send(payload, text=True)
+        assert await client.recv(decode=False) == payload
+    await client.close()
+    assert [frame["fault"] for frame in bench.of("frames", kind="ws")] == ["", "", "duplicate"]
+
+
 async def test_an_order_is_refused_and_reported_and_never_reaches_the_exchange(bench: Bench) -> None:
     client = await subscribed((await bench.relay())[PUBLIC])
     await client.send(json.dumps(ORDER))
