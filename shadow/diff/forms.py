@@ -6,21 +6,23 @@ or a mismatch, the fields are compared one by one (`canonical.differing`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from shadow.diff.canonical import FIELDS, number_key
-from shadow.diff.kinds import EXACT_DIGITS, bool_kind, number_kind
+from shadow.diff.kinds import EXACT_DIGITS, number_kind
 from shadow.reference.events import Book, Event, Levels
 
 __all__ = ["Form", "InStep", "form_of", "is_form"]
 
+BESIDE: Final = ("first", "snapshot")
+"""Fields of a book that no stack is held to: null stands for either."""
 NAMES: Final = {
-    event_type: tuple(name for name, kind in fields if kind is not bool_kind) for event_type, fields in FIELDS.items()
+    event_type: tuple(name for name, _ in fields if name not in BESIDE) for event_type, fields in FIELDS.items()
 }
-"""Per type the fields whose values make the form; a book's levels and its `snapshot` stand beside them."""
+"""Per type the fields whose values make the form; a book's levels and what is BESIDE are looked at besides."""
 NUMBERS: Final = {
     event_type: frozenset(name for name, kind in fields if kind is number_kind) for event_type, fields in FIELDS.items()
 }
@@ -65,8 +67,18 @@ def is_form(form: Form, event_type: str, body: dict[str, Any]) -> bool:
     book = form.book
     if book is None:
         return True
+    return is_book(book, read)
+
+
+def is_book(book: Book, read: Callable[[str], Any]) -> bool:
+    """Whether what stands beside a book's form is the book's: its first version, its kind, all levels in order."""
+    first, is_whole = read("first"), read("snapshot")
+    if first is not None and (first != book.first or isinstance(first, bool)):
+        return False
+    if is_whole is not book.snapshot and (is_whole is not None or book.snapshot):
+        return False
     bids, asks = book.numbers()
-    return read("snapshot") is book.snapshot and read("bids") == bids and read("asks") == asks
+    return bool(read("bids") == bids and read("asks") == asks)
 
 
 class InStep:
