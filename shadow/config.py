@@ -221,8 +221,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             raise UsageError(f"--feed {self.feed!r} is unknown; use sim, capture:PATH or live")
 
     def _check_grade(self) -> None:
-        if self.grade == "release" and (self.is_replay or self.is_capacity):
-            other = "--feed capture" if self.is_replay else "--rate max"
+        if self.grade == "release" and (self.is_replay or self.is_live or self.is_capacity):
+            other = "--feed capture" if self.is_replay else "--feed live" if self.is_live else "--rate max"
             raise UsageError(f"--grade release does not go with {other}, which judges no latency; use --grade quick")
         if self.is_sized_by_noise and not self.calibration:
             raise UsageError("--no-calibration leaves no noise to work the length out from; give --duration as well")

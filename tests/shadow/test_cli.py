@@ -45,6 +45,8 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "--time-scale", "5000"], "from 1 to 1440"),
         (["run", "--duration", "soon"], "soon"),
         (["run", "--grade", "release", "--rate", "max"], "--grade release does not go with --rate max"),
+        (["run", "--grade", "release", "--feed", "live"], "--grade release does not go with --feed live"),
+        (["run", "--grade", "release", "--feed", "live", "--direct"], "--grade release does not go with --feed live"),
         (["run", "--grade", "release", "--no-calibration"], "give --duration"),
         (["run", "--new", "no-such-command-anywhere --flag"], "no-such-command-anywhere"),
         (["run", "--fault", "close"], "close"),
