@@ -172,11 +172,7 @@ class Session:
             on_message=self._on_venue,
             pass_fds=[self._ledger_write],
         )
-        os.close(self._ledger_write)
-        answer = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
-        if answer["k"] == "failed":
-            raise UsageError(answer["text"])
-        self._lanes, self._spelt = answer["lanes"], answer["symbols"]
+        await self._until_ready(self._venue)
 
     async def _start_relays(self) -> None:
         """In direct mode: one relay for each role in the venue's place."""
@@ -196,8 +192,12 @@ class Session:
             on_message=self._on_venue,
             pass_fds=[self._ledger_write],
         )
+        await self._until_ready(self._venue)
+
+    async def _until_ready(self, venue: Child) -> None:
+        """Take over where the subjects connect; UsageError with what the venue says it cannot do."""
         os.close(self._ledger_write)
-        answer = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
+        answer = await venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
         if answer["k"] == "failed":
             raise UsageError(answer["text"])
         self._lanes, self._spelt = answer["lanes"], answer["symbols"]
