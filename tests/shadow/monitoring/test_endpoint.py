@@ -29,7 +29,7 @@ def port(desk: Desk) -> Iterator[int]:
     watch.take()
     with make_endpoint(registry, "127.0.0.1", 0) as server:
         assert server.server_address[0] == "127.0.0.1"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_port
         server.shutdown()
