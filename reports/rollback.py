@@ -66,7 +66,7 @@ def build(found: Aftermath, run: ReportInput | None) -> Rollback:
     ranked = suspects(run)
     return Rollback(
         title=f"Taken back: {what}",
-        meaning=f"{', '.join(clean(unit) for unit in found.units)}: legacy serves again since {_utc(found.at_s)}",
+        meaning=f"{', '.join(clean(unit) for unit in found.units)}: taken back by the flag at {_utc(found.at_s)}",
         problems=_problems(found, run),
         happened=_happened(found),
         evidence=_evidence(found, run),
@@ -158,14 +158,15 @@ def _journal(found: Aftermath) -> Table:
 
 def _analysis(found: Aftermath, run: ReportInput | None, ranked: Table) -> list[Analysis]:
     """The four lines of the checklist's section Post-Rollback Analysis."""
-    worst = [": ".join(row[:2]) + f", new / legacy {row[4]}" for row in ranked.rows[:3]]
+    judged = [f"{row[0]}: {row[1]}, new / legacy {row[4]}" for row in ranked.rows if row[1] != "PASS"]
+    worst = [f"Suspect: {line}" for line in judged[:3]] or ["No metric is known to have been worse before it"]
+    first = [f"First bad event: {first_bad_event(run)}"] if run else []
     slow = [row for row in ranked.rows if row[0].split(".")[0] in ("service", "cpu", "latency", "memory", "throughput")]
     profile = [f"{row[0]}: legacy {row[2]}, new {row[3]}, new / legacy {row[4]}" for row in slow[:5]]
     return [
         Analysis(
             "Root cause analysis of issues",
-            [f"Told: {clean(found.why) or NO_DATA}", *([f"First bad event: {first_bad_event(run)}"] if run else [])]
-            + [f"Suspect: {line}" for line in worst],
+            [f"Told: {clean(found.why) or NO_DATA}", *first, *worst],
             "What was the cause, and which change brought it in?",
         ),
         Analysis(

@@ -8,13 +8,14 @@ from typing import Final
 from reports.records import Metric
 from reports.run_data import ReportInput
 from reports.series import Sample
-from reports.tables import Table
+from reports.tables import Table, value_text
 from reports.text import clean, count, quantity, shorten
 from reports.triggers import interval
 
 __all__ = ["first_bad_event", "reproducers", "suspects"]
 
 SHOWN: Final = 12
+SAMPLE_LENGTH: Final = 160
 ORDER: Final = {"REGRESSION": 0, "HOLD": 1, "PASS": 2}
 HEAD: Final = ["Metric", "Verdict", "Legacy", "New", "New / legacy [low, best, high]", "Note"]
 
@@ -26,7 +27,7 @@ def first_bad_event(data: ReportInput) -> str:
     if first is None:
         return "none kept: no event of new was lost or altered, as far as the session says"
     where = " ".join(clean(part) for part in (first.connection, first.type, first.symbol, first.field) if part)
-    expected, delivered = (shorten(clean(str(part)), 160) for part in (first.expected, first.delivered))
+    expected, delivered = (clean(value_text(part, SAMPLE_LENGTH)) for part in (first.expected, first.delivered))
     return f"frame {count(first.frame_no)}: {clean(first.code)} {where}; expected {expected}; delivered {delivered}"
 
 
@@ -39,7 +40,7 @@ def suspects(data: ReportInput | None) -> Table:
     """Metrics that are no PASS first, then by the lower end of new / legacy; those not judged are left out."""
     metrics = data.verdict.metrics if data is not None and data.verdict is not None else []
     ranked = sorted((one for one in metrics if one.verdict in ORDER), key=_rank)[:SHOWN]
-    return Table("Suspects, worst first", HEAD, [_row(metric) for metric in ranked], 1)
+    return Table("Metrics, most suspect first", HEAD, [_row(metric) for metric in ranked], 1)
 
 
 def _rank(metric: Metric) -> tuple[int, float, str]:

@@ -14,36 +14,15 @@ import pytest
 from reports.aftermath import Aftermath, JournalLine, OpenTrigger, UnitSplit
 from reports.rollback import render
 
+from .conftest import AT_S, BOOK, rollback_sample
+
 MakeRun = Callable[[str], Path]
-AT_S = 1_800_000_000.0
-BOOK, TRADE = "gateio.spot.book.BTC_USDT", "gateio.spot.trade.BTC_USDT"
 CHECKLIST = (
     "Root cause analysis of issues",
     "Performance profiling to identify bottlenecks",
     "Architectural review if fundamental issues found",
     "Timeline for retry with fixes",
 )
-
-
-def sample(run: str, **changes: Any) -> Aftermath:
-    found = Aftermath(
-        number=12,
-        at_s=AT_S,
-        why="functionality: 3 events are missing",
-        trigger="functionality",
-        generation=7,
-        units=[BOOK],
-        first_told_s=AT_S - 4,
-        rules_before=["gateio.spot.book.* canary:10"],
-        split=[
-            UnitSplit(BOOK, "desk", "canary", "new", "shadow", "legacy", is_fresh=True, has_applied=True),
-            UnitSplit(TRADE, "desk", "shadow", "legacy", "shadow", "legacy", is_fresh=True, has_applied=True),
-        ],
-        latches=[f"{BOOK} was taken back; wait 540 s more for its cool-down to pass"],
-        journal=[JournalLine(11, AT_S - 4, "hold", f"unit {BOOK}"), JournalLine(12, AT_S, "flag", "generation 7")],
-        run=run,
-    )
-    return msgspec.structs.replace(found, **changes)
 
 
 @pytest.fixture
@@ -64,7 +43,7 @@ Pages = Callable[[Aftermath], tuple[str, str]]
 @pytest.mark.checklist("R.10", "R.11", "R.12", "R.13")
 def test_it_shows_cause_split_evidence_and_the_checklists_four_lines(pages: Pages, make_run: MakeRun) -> None:
     run = make_run("roll_back")
-    html, text = pages(sample(str(run)))
+    html, text = pages(rollback_sample(str(run)))
     for page in (html, text):
         assert "Taken back: Functionality trigger" in page
         assert "functionality: 3 events are missing" in page
@@ -77,15 +56,15 @@ def test_it_shows_cause_split_evidence_and_the_checklists_four_lines(pages: Page
 
 
 def test_the_split_names_stage_and_side_before_and_now(pages: Pages, make_run: MakeRun) -> None:
-    _, text = pages(sample(str(make_run("roll_back"))))
+    _, text = pages(rollback_sample(str(make_run("roll_back"))))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if BOOK[:11] in line]
     wanted = [cell.replace("_", "&#95;") for cell in (BOOK, "desk", "canary", "new", "shadow", "legacy")]
     assert wanted in rows
 
 
 def test_suspects_stand_with_the_worst_first(pages: Pages, make_run: MakeRun) -> None:
-    _, text = pages(sample(str(make_run("roll_back"))))
-    table = text.partition("**Suspects, worst first**")[2].partition("**Journal")[0]
+    _, text = pages(rollback_sample(str(make_run("roll_back"))))
+    table = text.partition("**Metrics, most suspect first**")[2].partition("**Journal")[0]
     verdicts = [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert verdicts[0] == "REGRESSION"
     order = ["REGRESSION", "HOLD", "PASS"]
@@ -93,6 +72,9 @@ def test_suspects_stand_with_the_worst_first(pages: Pages, make_run: MakeRun) ->
     assert "NOT&#95;JUDGED" not in table
     lows = [float(found) for found in re.findall(r"REGRESSION .*?&#91;([\d.]+),", table)]
     assert lows == sorted(lows, reverse=True)
+    named = re.findall(r"Suspect: .*", text.partition("**Post-rollback analysis**")[2])
+    assert named
+    assert all("PASS" not in line for line in named)
 
 
 def test_the_first_bad_event_is_that_of_the_lowest_frame_of_new(
@@ -109,16 +91,16 @@ def test_the_first_bad_event_is_that_of_the_lowest_frame_of_new(
         ]
 
     edit(run / "analysis.json", add)
-    html, _ = pages(sample(str(run)))
+    html, _ = pages(rollback_sample(str(run)))
     assert "frame 3: FIELD gateio.spot.public trade price; expected 1.5; delivered 1.6" in html
 
 
 def test_without_a_session_it_says_so_and_invents_nothing(pages: Pages) -> None:
-    html, text = pages(sample(""))
+    html, text = pages(rollback_sample(""))
     for page in (html, text):
         assert "no session had compared these units before" in page
         assert "No figures: no session before the rollback judged them" in page
-    assert "Suspects, worst first: no session before the rollback" in html
+    assert "Metrics, most suspect first: no session before the rollback" in html
 
 
 @pytest.mark.parametrize(
@@ -132,7 +114,7 @@ def test_without_a_session_it_says_so_and_invents_nothing(pages: Pages) -> None:
     ],
 )
 def test_what_is_not_done_or_not_known_stands_above_all(changes: dict[str, Any], says: str, pages: Pages) -> None:
-    clean = sample("")
+    clean = rollback_sample("")
     assert "Not done yet" not in pages(clean)[0]
     field = next(iter(changes))
     if field in UnitSplit.__struct_fields__:
@@ -143,7 +125,7 @@ def test_what_is_not_done_or_not_known_stands_above_all(changes: dict[str, Any],
 
 
 def test_one_by_hand_and_a_rehearsal_are_named_so(pages: Pages) -> None:
-    html, _ = pages(sample("", trigger="", why="by ada", rehearsal=True))
+    html, _ = pages(rollback_sample("", trigger="", why="by ada", rehearsal=True))
     assert "Taken back: by hand" in html
     assert "no trigger: a person decided" in html
     assert "this was no production rollback" in html
@@ -168,7 +150,7 @@ class Tags(HTMLParser):
 
 def test_hostile_words_of_files_stay_words(pages: Pages) -> None:
     evil = "<script>x</script>`|[a](http://b)\u202e"
-    found = sample(
+    found = rollback_sample(
         "",
         why=evil,
         units=[evil],
