@@ -49,7 +49,7 @@ class Watch:
 
     def start(self) -> None:
         """Take the first look, then go on looking."""
-        self.take()
+        self._try()
         self._thread.start()
 
     def stop(self) -> None:
@@ -68,10 +68,13 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_S):
-            try:
-                self.take()
-            except Exception:  # noqa: BLE001 - whatever a file holds, the endpoint lives on and its look grows old
-                self._failures += 1
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self.take()
+        except Exception:  # noqa: BLE001 - whatever a file holds, the endpoint lives on and its look grows old
+            self._failures += 1
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The metrics of the newest look, with its age."""

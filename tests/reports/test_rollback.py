@@ -77,6 +77,22 @@ def test_suspects_stand_with_the_worst_first(pages: Pages, make_run: MakeRun) ->
     assert all("PASS" not in line for line in named)
 
 
+def test_a_metric_that_was_not_judged_is_no_suspect(
+    pages: Pages, make_run: MakeRun, edit: Callable[[Path, Callable[[Any], None]], None]
+) -> None:
+    run = make_run("roll_back")
+
+    def unjudge(verdict: Any) -> None:
+        for metric in verdict["metrics"][1:]:
+            metric["verdict"] = "NOT_JUDGED"
+        verdict["metrics"][0]["verdict"] = "HOLD"
+
+    edit(run / "verdict.json", unjudge)
+    _, text = pages(rollback_sample(str(run)))
+    table = text.partition("**Metrics, most suspect first**")[2].partition("**Journal")[0]
+    assert [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("|")][2:] == ["HOLD"]
+
+
 def test_the_first_bad_event_is_that_of_the_lowest_frame_of_new(
     pages: Pages, make_run: MakeRun, edit: Callable[[Path, Callable[[Any], None]], None]
 ) -> None:
