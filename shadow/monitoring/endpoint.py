@@ -22,7 +22,7 @@ def make_endpoint(registry: CollectorRegistry, host: str, port: int) -> Threadin
 
     On loopback a request has to name this machine: a page in a browser may not read the metrics by a name of its own.
     """
-    names = OWN_NAMES if _is_loopback(host) else None
+    names = OWN_NAMES | {host} if _is_loopback(host) else None
 
     class Handler(_Handler):
         metrics, own_names = registry, names

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,14 @@ from ..rollout.conftest import Desk
 from .conftest import scrape_of, watch_of
 
 
-@pytest.fixture
-def port(desk: Desk) -> Iterator[int]:
+@contextmanager
+def serving(desk: Desk, host: str) -> Iterator[int]:
+    """The port of an endpoint over the desk."""
     watch, registry = watch_of(desk), CollectorRegistry()
     registry.register(watch)
     watch.take()
-    with make_endpoint(registry, "127.0.0.1", 0) as server:
-        assert server.server_address[0] == "127.0.0.1"
+    with make_endpoint(registry, host, 0) as server:
+        assert server.server_address[0] == host
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_port
@@ -36,8 +38,14 @@ def port(desk: Desk) -> Iterator[int]:
         thread.join()
 
 
-def get(port: int, path: str = "/metrics", host: str = "") -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+@pytest.fixture
+def port(desk: Desk) -> Iterator[int]:
+    with serving(desk, "127.0.0.1") as number:
+        yield number
+
+
+def get(port: int, path: str = "/metrics", host: str = "", at: str = "127.0.0.1") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection(at, port, timeout=5)
     try:
         connection.request("GET", path, headers={"Host": host} if host else {})
         answer = connection.getresponse()
@@ -58,6 +66,16 @@ def test_it_answers_only_those_who_name_this_machine(port: int) -> None:
     assert get(port, host=f"localhost:{port}")[0] == 200
     assert [get(port, host=f"{name}:{port}")[0] for name in ("evil.example", "10.0.0.1")] == [403, 403]
     assert get(port, host="evil.example")[2].find("ws_shadow_") == -1
+
+
+def test_who_opened_it_to_the_network_is_asked_by_any_name(desk: Desk) -> None:
+    with serving(desk, "127.0.0.2") as port:
+        assert [get(port, host=f"{name}:{port}", at="127.0.0.2")[0] for name in ("127.0.0.2", "evil.example")] == [
+            200,
+            403,
+        ]
+    with serving(desk, "0.0.0.0") as port:
+        assert get(port, host=f"desk.example:{port}")[0] == 200
 
 
 def test_a_port_that_is_taken_is_a_mistake_with_a_way_out() -> None:

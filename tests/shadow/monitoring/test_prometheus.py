@@ -1,4 +1,4 @@
-"""The whole way with a real Prometheus: files, endpoint, scrape, rules, and every query of the dashboard."""
+"""The whole way with a real Prometheus and Alertmanager: files, endpoint, scrape, rules, alert, dashboard queries."""
 
 from __future__ import annotations
 
@@ -28,19 +28,27 @@ from .test_rules import QUERIES, ROOT
 WITHIN_S = 15.0
 
 
-class Prometheus:
-    """A running server, asked over HTTP."""
+class Servers:
+    """A running Prometheus and a running Alertmanager, asked over HTTP."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, prometheus: int, alertmanager: int) -> None:
+        self._prometheus = f"http://127.0.0.1:{prometheus}"
+        self._alertmanager = f"http://127.0.0.1:{alertmanager}"
 
-    def get(self, path: str, **words: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(words)}", timeout=5) as answer:
-            return json.load(answer)["data"]
+    def query(self, text: str) -> Any:
+        data = asked(f"{self._prometheus}/api/v1/query?{urllib.parse.urlencode({'query': text})}")["data"]
+        assert data["resultType"] == "vector"
+        return data["result"]
 
-    def firing(self) -> set[str]:
-        alerts = self.get("/api/v1/alerts")["alerts"]
-        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+    def told(self) -> set[str]:
+        """Alerts that Alertmanager would tell a person of."""
+        alerts = asked(f"{self._alertmanager}/api/v2/alerts?active=true")
+        return {alert["labels"]["alertname"] for alert in alerts}
+
+
+def asked(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return json.load(answer)
 
 
 def until(holds: Callable[[], bool], what: str) -> float:
@@ -62,27 +70,47 @@ def free_port() -> int:
         return port
 
 
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"no {name} on this machine; install Debian's packages `prometheus` and `prometheus-alertmanager`")
+    return found
+
+
 @contextmanager
-def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
-    program, port = shutil.which("prometheus"), free_port()
-    if program is None:
-        pytest.skip("no prometheus on this machine; install Debian's package `prometheus`")
-    config = {
+def running(*words: str) -> Iterator[None]:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def servers(folder: Path, target: int) -> Iterator[Servers]:
+    """Both, watching the endpoint at that port."""
+    watcher, teller = program("prometheus"), program("prometheus-alertmanager")
+    asks, tells = free_port(), free_port()
+    watched = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(ROOT / "monitoring" / "alerts.yml")],
         "scrape_configs": [{"job_name": "ws-shadow", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{tells}"]}]}]},
     }
-    (folder / "prometheus.yml").write_text(json.dumps(config))
-    words = [f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
-    with subprocess.Popen(
-        [program, *words, f"--web.listen-address=127.0.0.1:{port}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield Prometheus(port)
-        finally:
-            process.terminate()
+    told = {"route": {"receiver": "desk"}, "receivers": [{"name": "desk"}]}
+    for name, config in (("prometheus", watched), ("alertmanager", told)):
+        (folder / f"{name}.yml").write_text(json.dumps(config))
+    with (
+        running(
+            *(teller, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'told'}"),
+            *("--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{tells}"),
+        ),
+        running(
+            *(watcher, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"),
+            f"--web.listen-address=127.0.0.1:{asks}",
+        ),
+    ):
+        yield Servers(asks, tells)
 
 
 @pytest.fixture
@@ -111,15 +139,13 @@ def test_an_open_trigger_fires_within_15_s_and_every_query_is_answered(
         desk.beat(units={BOOK: UnitStatus("legacy", other_ready=True)})
         return True
 
-    with prometheus(tmp_path, target) as server:
+    with servers(tmp_path, target) as both:
         known = 'sum(ws_shadow_heartbeats_fresh{kind="judge"}) == 1'
-        until(lambda: beat() and server.get("/api/v1/query", query=known)["result"] != [], "the first scrape")
-        assert "WsShadowMemory" not in server.firing()
+        until(lambda: beat() and both.query(known) != [], "the first scrape")
+        until(lambda: beat() and "WsShadowMemory" not in both.told(), "Alertmanager")
         desk.alarms = [Alarm("memory", BOOK, "+21 %")]
-        took_s = until(lambda: beat() and "WsShadowMemory" in server.firing(), "the alert")
+        took_s = until(lambda: beat() and "WsShadowMemory" in both.told(), "the alert")
         for query in QUERIES:
-            assert server.get("/api/v1/query", query=query)["resultType"] == "vector"
-        desk.alarms = []
-        until(lambda: beat() and "WsShadowMemory" not in server.firing(), "the alert's end")
+            both.query(query)
     with capsys.disabled():
-        print(f"\ntrigger told to alert firing in Prometheus: {took_s:.1f} s")  # noqa: T201
+        print(f"\ntrigger told to alert active in Alertmanager: {took_s:.1f} s")  # noqa: T201

@@ -52,6 +52,7 @@ def test_before_the_first_good_look_nothing_is_claimed(desk: Desk, monkeypatch: 
     def broken(*_: Any) -> Any:
         raise ValueError("a file that nobody thought of")
 
+    monkeypatch.setattr(module, "LOOK_S", 60.0)
     monkeypatch.setattr(module, "look", broken)
     watch = watch_of(desk)
     watch.start()
