@@ -130,7 +130,7 @@ def _rollback(options: argparse.Namespace, controller: Controller) -> int:
         raise
     except ShadowError as error:
         raise ShadowError(f"{error}; use the kill file: touch websocket.kill") from error
-    say(f"{outcome.says}; generation {outcome.generation}; `shadow rollout report` writes the page about it")
+    say(f"{outcome.says}; generation {outcome.generation}")
     if outcome.trouble:
         say(f"but {outcome.trouble}")
     return 0

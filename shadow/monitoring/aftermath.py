@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from reports.aftermath import Aftermath, JournalLine, OpenTrigger, UnitSplit
-from shadow.errors import ShadowError, UsageError
+from shadow.errors import RunError, ShadowError, UsageError
 from shadow.monitoring.look import Look, look
 from shadow.rollout.consumers import TriggerId
 from shadow.rollout.evidence import newest_session
@@ -26,9 +26,11 @@ LINES_AFTER: Final = 10
 
 
 def aftermath(places: Places, now_s: float) -> Aftermath:
-    """Of the newest line that took units back; UsageError where there is none."""
+    """Of the newest line that took units back; UsageError where there is none, RunError where none can be trusted."""
     seen = look(places, now_s)
     entry = seen.last_rollback
+    if entry is None and not seen.journal_is_whole:
+        raise RunError(f"no good line of {places.journal} took anything back, and it is damaged: shadow journal verify")
     if entry is None:
         raise UsageError("nothing was taken back yet; `shadow rollout status` shows where everything stands")
     before = state_of(one for one in seen.entries if one.number < entry.number)

@@ -30,8 +30,8 @@ def make_endpoint(registry: CollectorRegistry, host: str, port: int) -> Threadin
     try:
         server = ThreadingHTTPServer((host, port), Handler)
     except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"metrics cannot be served on {host}:{port}: {why}; choose another --port") from None
+        why = error.strerror if isinstance(error, OSError) else "no such port"
+        raise UsageError(f"metrics cannot be served on {host}:{port}: {why}; choose another --port or --host") from None
     server.daemon_threads = True
     return server
 

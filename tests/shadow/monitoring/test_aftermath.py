@@ -9,7 +9,7 @@ import pytest
 
 from reports.aftermath import Aftermath
 from shadow.cli import main
-from shadow.errors import UsageError
+from shadow.errors import RunError, UsageError
 from shadow.monitoring.aftermath import aftermath
 from shadow.rollout.consumers import Alarm, UnitStatus
 from shadow.rollout.units import parse_unit
@@ -103,6 +103,9 @@ def test_a_changed_journal_is_told_and_where_nothing_was_taken_back_there_is_no_
     desk.controller().hold(parse_unit(TRADE), "by ada")
     desk.places.journal.write_text(desk.places.journal.read_text().replace("by ada", "by eve"))
     assert not after(desk).journal_is_whole
+    desk.places.journal.write_text("no journal\n")
+    with pytest.raises(RunError, match="shadow journal verify"):
+        after(desk)
 
 
 def test_the_command_writes_a_page_that_only_this_user_reads(

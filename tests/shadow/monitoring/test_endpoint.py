@@ -81,7 +81,7 @@ def test_who_opened_it_to_the_network_is_asked_by_any_name(desk: Desk) -> None:
 def test_a_port_that_is_taken_is_a_mistake_with_a_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="choose another --port"):
         make_endpoint(CollectorRegistry(), "127.0.0.1", taken.getsockname()[1])
-    with pytest.raises(UsageError, match="choose another --port"):
+    with pytest.raises(UsageError, match="no such port; choose another --port"):
         make_endpoint(CollectorRegistry(), "127.0.0.1", 65_536)
 
 
