@@ -27,6 +27,7 @@ __all__ = [
     "method",
     "metrics",
     "outages_table",
+    "value_text",
 ]
 
 SAMPLES_SHOWN: Final = 3
@@ -143,14 +144,15 @@ def _same(other: DifferenceRow | Sample | Reproducer, row: DifferenceRow) -> boo
 def _sample(sample: Sample) -> SampleText:
     place = NO_DATA if sample.frame_no is None else count(sample.frame_no)
     title = " · ".join(part for part in (f"frame {place}", sample.symbol, sample.field) if part)
-    return SampleText(title, _value(sample.expected), _value(sample.delivered), _value(sample.frame))
+    return SampleText(title, value_text(sample.expected), value_text(sample.delivered), value_text(sample.frame))
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any, length: int = SAMPLE_LENGTH) -> str:
+    """An event or frame of a sample as text, cut to `length` characters."""
     if value is None:
         return NO_DATA
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-    return shorten(text, SAMPLE_LENGTH)
+    return shorten(text, length)
 
 
 def outages_table(data: ReportInput) -> Table:

@@ -15,6 +15,7 @@ from shadow.commands import (
     flip,
     journal,
     judge,
+    metrics,
     record,
     report,
     reproduce,
@@ -58,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "rollout": rollout,
     "status": status,
     "journal": journal,
+    "metrics": metrics,
 }
 LATER = ("signoff",)
 

@@ -30,6 +30,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     start = actions.add_parser("start", help="watch the rollout until Ctrl-C; nothing advances while nobody watches")
     start.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a file as `shadow rollout plan` prints it")
     actions.add_parser("status", help="where everything stands (0, 10 taken back, 11 held)")
+    actions.add_parser("report", help="write the page about the last rollback into the rollout's folder")
     advance = actions.add_parser("advance", help="make the plan's next move")
     advance.add_argument("--dry-run", action="store_true", help="print every gate as it stands now and change nothing")
     hold = actions.add_parser("hold", help="keep units where they are until a person lets them go on")
@@ -135,6 +136,17 @@ def _rollback(options: argparse.Namespace, controller: Controller) -> int:
     return 0
 
 
+def _report(_: argparse.Namespace, controller: Controller) -> int:
+    from reports.rollback import render
+    from shadow.monitoring.aftermath import aftermath, encoded
+    from shadow.rollout.flag_file import replace_file
+
+    folder = controller.places.folder
+    replace_file(folder / "rollback.json", encoded(aftermath(controller.places, controller.clock())))
+    sys.stdout.write(f"{render(folder)}\n")
+    return 0
+
+
 def _by(options: argparse.Namespace) -> str:
     return f"by {', '.join(options.approve)}" if options.approve else "by hand"
 
@@ -146,4 +158,5 @@ _ACTIONS = {
     "advance": _advance,
     "hold": _hold,
     "rollback": _rollback,
+    "report": _report,
 }

@@ -26,6 +26,7 @@ __all__ = [
     "Statuses",
     "TriggerId",
     "UnitStatus",
+    "read_status",
     "read_statuses",
     "strangers",
     "write_status",
@@ -110,14 +111,15 @@ def read_statuses(folder: Path, now_s: float) -> Statuses:
 
 def _fresh(folder: Path, kind: type[Status], now_s: float, stale: list[str]) -> Iterator[Status]:
     for path in sorted(folder.glob("*.json")):
-        status = _read(path, kind)
+        status = read_status(path, kind)
         if status is None or not -1.0 <= now_s - status.at <= HEARTBEAT_S:
             stale.append(path.relative_to(folder.parent).as_posix())
         else:
             yield status
 
 
-def _read(path: Path, kind: type[Status]) -> Status | None:
+def read_status(path: Path, kind: type[Status]) -> Status | None:
+    """One file, however old its heartbeat; None for one that is no status."""
     try:
         status: Status = msgspec.json.decode(path.read_bytes(), type=kind)
         names = [alarm.unit for alarm in status.alarms]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,10 +67,14 @@ def our_version() -> str:
     return version("ws-shadow")
 
 
-def newest_session(runs: Path, unit: Unit) -> Session | None:
-    """The newest session below `runs` that compared the unit; None where there is none."""
+def newest_session(runs: Path, unit: Unit, *, before_s: float = math.inf) -> Session | None:
+    """The newest session below `runs` that compared the unit, begun before then (Unix seconds); None for none."""
     found = [session for path in runs.glob("*/session.json") if (session := _session(path, unit)) is not None]
-    return max(found, key=lambda session: session.started_s, default=None)
+    return max(
+        (session for session in found if session.started_s < before_s),
+        key=lambda session: session.started_s,
+        default=None,
+    )
 
 
 def _session(path: Path, unit: Unit) -> Session | None:

@@ -10,9 +10,36 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
+from reports.aftermath import Aftermath, JournalLine, UnitSplit
+
+AT_S = 1_800_000_000.0
+BOOK, TRADE = "gateio.spot.book.BTC_USDT", "gateio.spot.trade.BTC_USDT"
 KINDS = ("ship", "roll_back", "not_fit", "interrupted")
+
+
+def rollback_sample(run: str, **changes: Any) -> Aftermath:
+    """What is known of a rollback of the book by the functionality trigger; `run` is the session before it."""
+    found = Aftermath(
+        number=12,
+        at_s=AT_S,
+        why="functionality: 3 events are missing",
+        trigger="functionality",
+        generation=7,
+        units=[BOOK],
+        first_told_s=AT_S - 4,
+        rules_before=["gateio.spot.book.* canary:10"],
+        split=[
+            UnitSplit(BOOK, "desk", "canary", "new", "shadow", "legacy", is_fresh=True, has_applied=True),
+            UnitSplit(TRADE, "desk", "shadow", "legacy", "shadow", "legacy", is_fresh=True, has_applied=True),
+        ],
+        latches=[f"{BOOK} was taken back; wait 540 s more for its cool-down to pass"],
+        journal=[JournalLine(11, AT_S - 4, "hold", f"unit {BOOK}"), JournalLine(12, AT_S, "flag", "generation 7")],
+        run=run,
+    )
+    return msgspec.structs.replace(found, **changes)
 
 
 def _builder() -> ModuleType:

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from reports.index import render_index
+from reports.rollback import render as render_rollback
 from reports.session import render
+
+from .conftest import rollback_sample
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -111,6 +115,15 @@ def test_index_fits_its_screen_and_scheme(
         make_run(kind).rename(runs / kind)
     (runs / "a-name-that-is-much-too-long-for-any-column-and-has-no-place-to-break" / "frames").mkdir(parents=True)
     look_at(browser, render_index([runs], runs), width, scheme)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_the_page_after_a_rollback_fits_its_screen_and_scheme(
+    browser: str, make_run: Callable[[str], Path], tmp_path: Path, width: int, scheme: str
+) -> None:
+    found = rollback_sample(str(make_run("roll_back")))
+    (tmp_path / "rollback.json").write_bytes(msgspec.json.encode(found))
+    look_at(browser, render_rollback(tmp_path), width, scheme)
 
 
 def look_at(browser: str, page: Path, width: int, scheme: str) -> None:

@@ -103,6 +103,7 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["rollout", "advance"], "shadow rollout start PLAN"),
         (["journal", "verify"], "there is no journal"),
         (["journal", "check"], "verify"),
+        (["metrics", "--folder", "nowhere"], "--folder nowhere is no folder"),
         ([], "--help"),
     ],
 )

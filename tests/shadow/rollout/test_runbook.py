@@ -37,6 +37,7 @@ BACK = {
     "shadow journal verify": (0, "as they were written"),
     "rm websocket.kill": (0, ""),
     "shadow rollout status": (10, "latched"),
+    "shadow rollout report": (0, "rollout/rollback.html"),
     "shadow flip '*' off": (0, "* is back at off"),
 }
 START = "shadow rollout start plan.toml"
