@@ -3,10 +3,14 @@
 Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. What
 traces lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go
 to all parts; a path given runs alone, in one process.
+
+The parts keep both cores busy. Small matrix products on a second thread would only wait for that thread's turn: judging
+a run would take half more of CPU time, and seconds where the machine is busy.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +29,7 @@ def pytest(*words: str) -> list[str]:
 
 
 def main(words: list[str]) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if any((ROOT / word.partition("::")[0]).exists() for word in words):
         return subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
     with tempfile.TemporaryFile() as said:
