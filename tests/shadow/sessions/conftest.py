@@ -208,14 +208,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Outc
 
     def run(name: str) -> tuple[Path, Outcome]:
         out = folder / name.replace(" ", "-")
-        words = [word.replace("{folder}", str(folder)) for word in (*SPOT, *LIVE[name])]
+        words = [word.replace("{folder}", str(folder)) for word in (*SPOT, *FEW, *LIVE[name])]
         return out, shadow_run(out, "--no-calibration", "--duration", "4s", *words)
 
     with ThreadPoolExecutor(3) as pool:
         return dict(zip(LIVE, pool.map(run, LIVE), strict=True))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_session() -> Callable[..., Outcome]:
     """`shadow run` as a person would call it."""
     return shadow_run
