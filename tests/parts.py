@@ -6,7 +6,8 @@ coverage floor slows a test down by half, so only the tests of the stacks run un
 given runs alone, in one process.
 
 The parts keep both cores busy. Small matrix products on a second thread would only wait for that thread's turn: judging
-a run would take half more of CPU time, and seconds where the machine is busy.
+a run would take half more of CPU time, and seconds where the machine is busy. And some sixty sessions have five
+processes each: where no byte code may be written, each compiles the same modules again, half a second for a session.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def run_part(name: str, words: list[str]) -> int:
 
 def main(words: list[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if any((ROOT / word.partition("::")[0]).exists() for word in words):
         return subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
     sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at a time; what each says comes at its end\n")

@@ -70,6 +70,7 @@ def test_every_part_runs_and_what_it_says_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",), "two": ("tests/no_such_file.py",)})
     assert parts.main(["--collect-only"]) == 1
     said = capfd.readouterr().out
