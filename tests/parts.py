@@ -1,42 +1,83 @@
-"""`make test` in three parts: whole sessions beside the stacks' tests (measured for coverage) and then the harness's.
+"""`make test` in parts, two at a time: whole sessions, the stacks' tests (measured for coverage) and the harness's.
 
-Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. What
-traces lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go
-to all parts; a path given runs alone, in one process.
+Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. Whichever
+of two is done first takes the next part, so that neither core is left idle at the end. What traces lines for the
+coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go to all parts; a path
+given runs alone, in one process.
+
+The parts keep both cores busy. Small matrix products on a second thread would only wait for that thread's turn: judging
+a run would take half more of CPU time, and seconds where the machine is busy. And some sixty sessions have five
+processes each: where no byte code may be written, each compiles the same modules again, half a second for a session.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+AT_ONCE = 2
 SESSIONS = "tests/shadow/sessions"
 STACKS = ("tests/src", "tests/conformance")
-OTHERS = ("tests", *(f"--ignore={path}" for path in (SESSIONS, *STACKS)))
-COVERAGE = ["--cov=src", "--cov-branch", "--cov-report="]
+COVERAGE = ("--cov=src", "--cov-branch", "--cov-report=")
 NOTHING_COLLECTED = 5
+
+
+def session_files(*names: str) -> tuple[str, ...]:
+    return tuple(f"{SESSIONS}/test_{name}.py" for name in names)
+
+
+def without(*paths: str) -> tuple[str, ...]:
+    return tuple(f"--ignore={path}" for path in paths)
+
+
+LIVE = session_files(
+    *("accounts", "compressed_day", "failing_subjects", "faulty_stacks", "feeds", "known", "options", "release"),
+    *("renewal", "share"),
+)
+"""Files that share the sessions of the fixture `live`."""
+RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "reproduce")
+"""Files that share the session of the fixture `recorded`."""
+PARTS: dict[str, tuple[str, ...]] = {
+    "live sessions": LIVE,
+    "stacks": (*STACKS, *COVERAGE),
+    "harness": ("tests", *without(SESSIONS, *STACKS)),
+    "other sessions": (SESSIONS, *without(*LIVE, *RECORDED)),
+    "recorded sessions": RECORDED,
+}
+"""What pytest is given for each, in the order in which they begin: the longest first, but no two heavy ones at once."""
 
 
 def pytest(*words: str) -> list[str]:
     return [sys.executable, "-m", "pytest", *words]
 
 
+def run_part(name: str, words: list[str]) -> int:
+    """Run one part, then show what it said; gives its exit code."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as said:
+        code = subprocess.call(pytest(*PARTS[name], *words), cwd=ROOT, stdout=said, stderr=said)
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+    sys.stdout.write(f"{name}, {time.monotonic() - began:.0f} s\n{text}\n")
+    sys.stdout.flush()
+    return code
+
+
 def main(words: list[str]) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if any((ROOT / word.partition("::")[0]).exists() for word in words):
         return subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(pytest(SESSIONS, *words), cwd=ROOT, stdout=said, stderr=said) as sessions:
-            sys.stdout.write("whole sessions run beside the tests below; what they say comes last\n")
-            sys.stdout.flush()
-            stacks = subprocess.call(pytest(*STACKS, *COVERAGE, *words), cwd=ROOT)
-            harness = subprocess.call(pytest(*OTHERS, *words), cwd=ROOT)
-            codes = (stacks, harness, sessions.wait())
-        said.seek(0)
-        sys.stdout.write(said.read().decode(errors="replace"))
-    return verdict(codes)
+    sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at a time; what each says comes at its end\n")
+    sys.stdout.flush()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return verdict(tuple(pool.map(lambda name: run_part(name, words), PARTS)))
 
 
 def verdict(codes: tuple[int, ...]) -> int:

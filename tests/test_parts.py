@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,46 @@ def test_one_failing_part_is_a_failure(codes: tuple[int, int], answer: int) -> N
     assert parts.verdict(codes) == answer
 
 
-def test_every_part_is_there() -> None:
-    for path in (parts.SESSIONS, *parts.STACKS):
-        assert list((parts.ROOT / path).rglob("test_*.py")), path
+def test_every_test_file_is_in_one_part() -> None:
+    """As pytest picks them: below a path that is given, and below none that is ignored."""
+    for path in sorted((parts.ROOT / "tests").rglob("test_*.py")):
+        name = path.relative_to(parts.ROOT).as_posix()
+        homes = [part for part, words in parts.PARTS.items() if is_in(name, words)]
+        assert len(homes) == 1, (name, homes)
+
+
+def is_in(name: str, words: tuple[str, ...]) -> bool:
+    ignored = [word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")]
+    given = [word for word in words if not word.startswith("--")]
+    return any(is_below(name, path) for path in given) and not any(is_below(name, path) for path in ignored)
+
+
+def is_below(name: str, path: str) -> bool:
+    return name == path or name.startswith(f"{path}/")
+
+
+@pytest.mark.parametrize(
+    ("fixture", "part"),
+    [(r"\blive: Live\b", "live sessions"), (r"\b(recorded: Path|judge_damaged: Judge)\b", "recorded sessions")],
+)
+def test_sessions_that_files_share_are_made_in_one_part(fixture: str, part: str) -> None:
+    users = {path for path in (parts.ROOT / parts.SESSIONS).glob("test_*.py") if re.search(fixture, path.read_text())}
+    assert users
+    assert {path.relative_to(parts.ROOT).as_posix() for path in users} <= set(parts.PARTS[part])
+
+
+def test_every_path_of_a_part_is_there() -> None:
+    named = {word.removeprefix("--ignore=") for words in parts.PARTS.values() for word in words}
+    assert [path for path in named if not path.startswith("--") and not (parts.ROOT / path).exists()] == []
+
+
+def test_every_part_runs_and_what_it_says_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",), "two": ("tests/no_such_file.py",)})
+    assert parts.main(["--collect-only"]) == 1
+    said = capfd.readouterr().out
+    assert "tests/test_parts.py::test_every_path_of_a_part_is_there" in said[said.index("one, ") :]
+    assert "file or directory not found: tests/no_such_file.py" in said[said.index("two, ") :]

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.session import render
+from reports import first_screen, junit
+from reports.run_data import load
 
 CODES = 12
 TRIGGERS = 4
@@ -19,8 +20,8 @@ Edit = Callable[[Path, Callable[[Any], None]], None]
 
 
 def suite_of(run: Path) -> ElementTree.Element:
-    render(run)
-    suite = ElementTree.parse(run / "junit.xml").getroot().find("testsuite")
+    data = load(run)
+    suite = ElementTree.fromstring(junit.render(data, first_screen.build(data))).find("testsuite")
     assert suite is not None
     return suite
 

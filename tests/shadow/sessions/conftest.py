@@ -22,6 +22,8 @@ Event = dict[str, Any]
 Edit = Callable[[list[bytes]], list[bytes]]
 Outcome = tuple[int, dict[str, Any], str]
 SPOT = ("--connections", "gateio.spot.public,mexc.spot.public")
+FEW, MANY = ("--rate", "300"), ("--rate", "600")
+"""A fact shows at either; each message costs CPU time in five processes."""
 
 
 def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "free") -> Outcome:
@@ -47,7 +49,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Damage is done in its first third: a hole there is not healed by the snapshots of the connect leg.
     """
     out = tmp_path_factory.mktemp("recorded") / "run"
-    shadow_run(out, *SPOT, "--no-calibration", "--duration", "6s", "--seed", "11")
+    shadow_run(out, *SPOT, *FEW, "--no-calibration", "--duration", "6s", "--seed", "11")
     return out
 
 
@@ -146,8 +148,11 @@ owner = "the desk"
 reason = "one trade is left out on purpose"
 expires = {expires}
 """
-CLOSE_BEHIND = "burst-close@{}:at=2s"
-RENEWED = ("--connections", "mexc.spot.public,mexc.spot.private")
+CLOSE_BEHIND = (
+    *("--fault", "burst-close@gateio.spot.public:at=2s"),
+    *("--fault", "burst-close@mexc.spot.public:at=2s"),
+)
+RENEWED = ("--connections", "mexc.spot.public,mexc.spot.private", *MANY)
 ACCOUNTS = "gateio.spot.private,gateio.futures.private,mexc.spot.private"
 COMPRESSED = ("--time-scale", "1440")
 AUTH_FAULTS = (
@@ -170,13 +175,12 @@ LIVE = {
     "silent": ("--new", sabotage("mute@gateio.spot.public:at=2s")),
     "dies": ("--new", sabotage("die@*:at=2s")),
     "hangs": ("--new", sabotage("hang@*:at=2s")),
-    "freezes": ("--new", relay("freezes")),
-    "restarts": ("--new", relay("restarts")),
+    "freezes": ("--new", relay("freezes"), *MANY),
+    "restarts": ("--new", relay("restarts"), *MANY),
     "one symbol": ("--symbols", "ETH_USDT"),
     "the wall clock steps": ("--new", faulty("the_wall_clock_steps")),
-    "garbage": ("--new", relay("garbage")),
-    "close behind gateio.spot.public": ("--fault", CLOSE_BEHIND.format("gateio.spot.public")),
-    "close behind mexc.spot.public": ("--fault", CLOSE_BEHIND.format("mexc.spot.public")),
+    "garbage": ("--new", relay("garbage"), *MANY),
+    "close behind data": (*CLOSE_BEHIND, *MANY),
     "the_handlers_cannot_be_constructed": ("--new", faulty("the_handlers_cannot_be_constructed")),
     "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
     "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
@@ -185,10 +189,10 @@ LIVE = {
     "by the direct door": ("--new", relay("door=direct")),
     "over picows": ("--new", relay("transport=picows")),
     "an account": (
-        *("--connections", ACCOUNTS, *COMPRESSED),
+        *("--connections", ACCOUNTS, *COMPRESSED, *MANY),
         *("--new", faulty("its_secrets_are_logged") + " {folder}/secrets"),
     ),
-    "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, "--new", relay("door=direct")),
+    "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, *MANY, "--new", relay("door=direct")),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "renewed": (*RENEWED, "--new", faulty("connections_are_renewed_soon")),
@@ -208,14 +212,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Outc
 
     def run(name: str) -> tuple[Path, Outcome]:
         out = folder / name.replace(" ", "-")
-        words = [word.replace("{folder}", str(folder)) for word in (*SPOT, *LIVE[name])]
+        words = [word.replace("{folder}", str(folder)) for word in (*SPOT, *FEW, *LIVE[name])]
         return out, shadow_run(out, "--no-calibration", "--duration", "4s", *words)
 
     with ThreadPoolExecutor(3) as pool:
         return dict(zip(LIVE, pool.map(run, LIVE), strict=True))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_session() -> Callable[..., Outcome]:
     """`shadow run` as a person would call it."""
     return shadow_run

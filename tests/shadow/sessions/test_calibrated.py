@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from shadow.config import CONNECTIONS, Burn, SessionConfig, own_subject
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
 SPOT = ("gateio.spot.public", "mexc.spot.public")
+SHORT = {1: SPOT, 2: SPOT, 3: CONNECTIONS}
+"""Seed to connections."""
 both_sizes = pytest.mark.parametrize("connections", [CONNECTIONS, SPOT], ids=["six", "two"])
 
 
@@ -54,14 +57,23 @@ def check_against_itself(verdict: dict[str, Any]) -> None:
         assert verdict["calibration"]["problems"][0].split(":")[0].lower() in verdict["reason"].lower()
 
 
-@pytest.mark.timeout(90)
-@pytest.mark.parametrize(("seed", "connections"), [(1, SPOT), (2, SPOT), (3, CONNECTIONS)])
-def test_legacy_against_itself_is_never_rolled_back(
-    run_session: Run, tmp_path: Path, seed: int, connections: tuple[str, ...]
-) -> None:
-    asked = ("--connections", ",".join(connections))
-    words = (*asked, "--new", own_subject("legacy"), "--seed", str(seed), "--duration", "10s")
-    check_against_itself(run_session(tmp_path / "run", *words)[1])
+@pytest.fixture(scope="module")
+def short_ones(run_session: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
+    """Seed to verdict of short sessions of legacy against itself, side by side: each is the others' noise."""
+    folder = tmp_path_factory.mktemp("short")
+
+    def run(seed: int) -> dict[str, Any]:
+        words = ("--connections", ",".join(SHORT[seed]), "--new", own_subject("legacy"), "--duration", "10s")
+        return run_session(folder / str(seed), *words, "--seed", str(seed))[1]
+
+    with ThreadPoolExecutor(len(SHORT)) as pool:
+        return dict(zip(SHORT, pool.map(run, SHORT), strict=True))
+
+
+@pytest.mark.timeout(150)  # the first test waits for all three sessions
+@pytest.mark.parametrize("seed", SHORT)
+def test_legacy_against_itself_is_never_rolled_back(short_ones: dict[int, dict[str, Any]], seed: int) -> None:
+    check_against_itself(short_ones[seed])
 
 
 @pytest.mark.long
