@@ -34,6 +34,7 @@ __all__ = [
     "check_live",
     "own_subject",
     "seconds",
+    "split_command",
 ]
 
 CONNECTIONS = (
@@ -69,8 +70,18 @@ def own_subject(architecture: str) -> str:
     return shlex.join([sys.executable, "-m", f"shadow.subjects.{architecture}"])
 
 
+def split_command(role: str, text: str) -> list[str]:
+    """A command's words; UsageError where its quotes do not close."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--{role} {text}: {str(error).lower()}; quote it as a shell would take it") from None
+
+
 def check_connections(connections: tuple[str, ...]) -> None:
-    """UsageError for a connection that is unknown."""
+    """UsageError for a connection that is unknown, or named twice."""
+    if len(set(connections)) < len(connections):
+        raise UsageError(f"--connections {','.join(connections)}: name each once")
     for connection in connections:
         if connection not in CONNECTIONS:
             raise UsageError(f"unknown connection {connection!r}; built are {', '.join(CONNECTIONS)}")
@@ -155,8 +166,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
     def commands(self) -> dict[str, list[str]]:
         """The argv of each role; a foreign legacy also plays the second legacy."""
-        legacy = shlex.split(self.legacy or own_subject("legacy"))
-        return {"legacy": legacy, "legacy2": legacy, "new": shlex.split(self.new or own_subject("new"))}
+        legacy = split_command("legacy", self.legacy or own_subject("legacy"))
+        return {"legacy": legacy, "legacy2": legacy, "new": split_command("new", self.new or own_subject("new"))}
 
     def control_command(self) -> list[str]:
         """Who plays both sides of the positive control: our own legacy subject when the legacy is foreign."""
