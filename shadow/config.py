@@ -209,11 +209,16 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         path = self.out or Path("runs") / name
         if self.out is None and path.exists():
             path = path.with_name(f"{name}-{secrets.token_hex(2)}")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        is_there = path.exists()
+        if is_there and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"--out {path} is not an empty directory; give a new one, a run is never written over")
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.mkdir(parents=True, exist_ok=is_there, mode=0o700)
             path.chmod(0o700)
+        except FileExistsError:
+            if self.out is None:
+                return self.out_dir()
+            raise UsageError(f"--out {path} was made by another just now; give a new one") from None
         except OSError as error:
             raise UsageError(f"--out {path}: {error.strerror}") from None
         return path
