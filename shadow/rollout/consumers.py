@@ -118,6 +118,8 @@ def _fresh(folder: Path, kind: type[Status], now_s: float, stale: list[str]) -> 
 
 
 def _read(path: Path, kind: type[Status]) -> Status | None:
+    if not path.is_file():  # a pipe would keep the reader for ever
+        return None
     try:
         status: Status = msgspec.json.decode(path.read_bytes(), type=kind)
         names = [alarm.unit for alarm in status.alarms]
