@@ -18,6 +18,7 @@ from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Evidence, Measured, six_digits
 from shadow.verdict.facts import (
+    covered_by_list,
     difference_facts,
     failure_facts,
     holds_of,
@@ -143,6 +144,7 @@ def gather(collected: Collected) -> Evidence:
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        covered=covered_by_list(differences),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],
         interrupted=bool(timeline.interrupted or manifest_reason),

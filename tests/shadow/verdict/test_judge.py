@@ -88,6 +88,15 @@ def test_a_lost_trade_rolls_back_whatever_the_numbers(made_up: MakeRun) -> None:
     assert verdict["triggers"][3]["worst"] == "MISSING.mexc.spot.public.trade"
 
 
+def test_what_the_known_list_covers_stands_in_the_verdicts_sentence(made_up: MakeRun) -> None:
+    covered = [lost_trade(), lost_trade("both"), lost_trade("legacy")]
+    for item in covered:
+        item.known = "K1"
+    verdict = made_up(differences=covered).judge().verdict
+    assert verdict["verdict"] == "SHIP"
+    assert "6 critical or major differences that the known-differences list covers were found" in verdict["reason"]
+
+
 @pytest.mark.checklist("R.2")
 def test_a_silent_second_of_its_own_is_a_stability_fact(made_up: MakeRun) -> None:
     """The new side closes its socket itself for 1.5 s of the 36.5 s main leg: 4 %."""
