@@ -7,7 +7,6 @@ frames. A rate is the median over the rounds and good for a feeling of size; `of
 from __future__ import annotations
 
 import argparse
-import gc
 import statistics
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from shadow.diff.codes import Finding
 from shadow.diff.expected import Owed
 from shadow.diff.forms import form_of
 from shadow.diff.join import join_stream
+from shadow.diff.leg import collector_off
 from shadow.diff.lines import Delivered
 from shadow.reference import gateio
 from shadow.reference.events import Book, Event
@@ -169,10 +169,10 @@ def measure(job: Job, count: int, repetitions: int) -> Figures:
     spent: tuple[list[int], list[int]] = [], []
     for number in range(repetitions + 1):
         for which in (0, 1) if number % 2 else (1, 0):
-            gc.collect()
-            began = process_time_ns()
-            found = takes[which]()
-            took = process_time_ns() - began
+            with collector_off():
+                began = process_time_ns()
+                found = takes[which]()
+                took = process_time_ns() - began
             assert found == len(events), f"{job.what}: {found} of {len(events)}"
             if number:
                 spent[which].append(took)

@@ -285,7 +285,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
         faults = [parse_fault(spec) for spec in self.faults]
         check_faults(faults, self.connections, ("legacy", "new"))
-        leg_s = max(leg.measured_s for leg in self.plan().legs if leg.roles == MAIN_ROLES)
+        leg_s = max(leg.measured_s for leg in self.plan().legs if leg.roles[:2] == MAIN_ROLES)
         for fault, spec in zip(faults, self.faults, strict=True):
             if fault.at_s >= leg_s:
                 raise UsageError(

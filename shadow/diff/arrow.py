@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["columns_of", "values_of"]
+__all__ = ["columns_of_table", "values_of"]
 
 
-def columns_of(table: Any) -> dict[str, list[Any]]:
+def columns_of_table(table: Any) -> dict[str, list[Any]]:
     """A table, column by column."""
     return {name: values_of(table[name]) for name in table.column_names}
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from shadow.capture.tables import COLUMNS
 from shadow.diff.allowance import side_rows
-from shadow.diff.arrow import columns_of
+from shadow.diff.arrow import columns_of_table
 from shadow.diff.codes import INCIDENT_CODES, Difference, Dual, Finding, FirstArrival, LegDiff
 from shadow.diff.dual import WINDOW_NS, compare_sides
 from shadow.diff.expected import SEND_COLUMNS, side_sends
-from shadow.diff.frames import FRAME_COLUMNS, FrameStore, rows_of
+from shadow.diff.frames import FRAME_COLUMNS, FrameStore, columns_of, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import held_fields, read_lines
@@ -45,7 +45,8 @@ def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[
     """Judge one leg of a run directory; roles are (baseline, candidate)."""
     is_direct = bool(run.session.get("direct"))
     tables: dict[str, Any] = {
-        name: table_of(run, name, leg) for name in ("frames", "sends", "connections", "marks", "requests")
+        name: table_of(run, name, leg, whole=is_direct)
+        for name in ("frames", "sends", "connections", "marks", "requests")
     }
     lines = {role: lines_of(run, leg, role) for role in (*roles, *((THIRD,) if is_direct else ()))}
     if "leg-end" not in tables["marks"]["name"]:
@@ -105,14 +106,14 @@ def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -
         tables["marks"][column].append(value)
 
 
-def table_of(run: RunData, name: str, leg: str) -> dict[str, list[Any]]:
-    """The rows of one leg, as columns; of the large tables only those that are asked for."""
-    return columns_of(run.part(name, NEEDED.get(name, COLUMNS[name]), leg))
+def table_of(run: RunData, name: str, leg: str, *, whole: bool = False) -> dict[str, list[Any]]:
+    """The rows of one leg, as columns; of the large tables only those that every diff needs, unless `whole`."""
+    return columns_of_table(run.part(name, COLUMNS[name] if whole else NEEDED.get(name, COLUMNS[name]), leg))
 
 
 def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
     """A side's lines as (t_read, line) in the order written; none when the table is missing."""
-    columns = columns_of(run.part(f"events/{role}", ("n", "t_read", "body"), leg))
+    columns = columns_of_table(run.part(f"events/{role}", ("n", "t_read", "body"), leg))
     order = np.argsort(np.array(columns["n"], np.int64), kind="stable").tolist()
     t_read, body = columns["t_read"], columns["body"]
     return [(t_read[i], body[i]) for i in order]

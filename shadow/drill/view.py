@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +58,15 @@ class RunView(RunData):
             self._tables[name] = self._of_connection(name, super().table(name))
         found = self._tables[name]
         return found if self._until_ns is None else self._cut(name, found, self._until_ns)
+
+    def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
+        """Some of its columns, of one leg if it is given."""
+        import pyarrow.compute as pc
+
+        found = self.table(name)
+        if leg is not None:
+            found = found.filter(pc.equal(found["leg"], leg))
+        return found.select(list(columns))
 
     def _of_connection(self, name: str, table: pa.Table) -> pa.Table:
         import pyarrow as pa

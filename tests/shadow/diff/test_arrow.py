@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from shadow.diff.arrow import columns_of, values_of
+from shadow.diff.arrow import columns_of_table, values_of
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_values_are_those_of_the_column_and_python_s_own(kind: Any, chunks: list
 
 def test_a_table_is_its_columns_in_their_order() -> None:
     rows = pa.table({"leg": ["aa1", "main"], "n": [4, 3]})
-    assert columns_of(rows) == {"leg": ["aa1", "main"], "n": [4, 3]}
-    assert columns_of(rows.slice(0, 0)) == {"leg": [], "n": []}
+    assert columns_of_table(rows) == {"leg": ["aa1", "main"], "n": [4, 3]}
+    assert columns_of_table(rows.slice(0, 0)) == {"leg": [], "n": []}
