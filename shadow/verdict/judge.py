@@ -124,7 +124,7 @@ def gather(collected: Collected) -> Evidence:
     main = collected.main
     mute_facts, mute_legacies = mute_sides(diffs)
     failures, differences = failure_facts(timeline), main.differences if main else []
-    if plan.direct and is_shared_refusal(timeline):
+    if plan.live and is_shared_refusal(timeline):
         failures, differences = without_shared_refusal(failures, differences)
     facts = failures + mute_facts + difference_facts(differences)
     manifest_reason = _manifest_reason(collected.run)

@@ -188,6 +188,23 @@ def test_a_dead_side_is_named(made_up: MakeRun, role: str, word: str, reason: st
     assert verdict["reason"].startswith(f"{reason}: exit code 1")
 
 
+@pytest.mark.parametrize(
+    ("feed", "roles", "word"),
+    [
+        ("live", ("legacy", "new"), "NOT_FIT"),
+        ("live", ("new",), "ROLL_BACK"),
+        ("sim", ("legacy", "new"), "ROLL_BACK"),
+    ],
+)
+def test_an_exchange_that_serves_no_side_is_held_against_none(
+    made_up: MakeRun, feed: str, roles: tuple[str, ...], word: str
+) -> None:
+    detail = json.dumps({"reason": "no-subscription", "text": "mexc.spot.public"})
+    marks = [[9 * 10**9, "main", role, "subject-failed", detail] for role in roles]
+    verdict = made_up(marks=marks, session={"feed": feed, "calibration": False}).judge().verdict
+    assert verdict["verdict"] == word, verdict["reason"]
+
+
 def test_a_thin_type_is_shown_with_its_n_but_not_judged(made_up: MakeRun) -> None:
     verdict = made_up(rate=300).judge().verdict
     thin = metric(verdict, "latency.gateio.spot.ticker.typical")
