@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow.cli import main
+from shadow.cli import COMMANDS, main
 
 SHADOW = [sys.executable, "-m", "shadow.cli"]
 
@@ -135,6 +136,30 @@ def test_a_run_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (tmp_path / "something").read_text() == "kept"
 
 
+@pytest.mark.parametrize("error", [PermissionError, OSError])
+def test_what_cannot_be_written_is_one_line(
+    error: type[OSError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = errno.EACCES if error is PermissionError else errno.ENOSPC
+
+    def fail(_: object) -> int:
+        raise error(number, os.strerror(number), "run/.verdict.json.part")
+
+    monkeypatch.setattr(COMMANDS["judge"], "execute", fail)
+    assert main(["judge", "run"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"shadow: run/.verdict.json.part: {os.strerror(number)}; make room, or give the right to it\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise OSError(errno.EBADF, "ours")
+
+    monkeypatch.setattr(COMMANDS["judge"], "execute", fail)
+    with pytest.raises(OSError, match="ours"):
+        main(["judge", "run"])
+
+
 def test_a_busy_port_is_one_line_and_code_2(tmp_path: Path) -> None:
     import socket
 
@@ -160,7 +185,7 @@ def test_help_answers_at_once(tmp_path: Path) -> None:
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     script = (
-        "import sys, contextlib\nfrom shadow.cli import main\n"
+        "import sys, contextlib\nfrom shadow.cli import COMMANDS, main\n"
         "with contextlib.suppress(SystemExit): main(['--help'])\n"
         "heavy = {'pandas', 'numpy', 'matplotlib', 'pyarrow', 'aiohttp', 'websockets'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
