@@ -18,12 +18,13 @@ from shadow.errors import ShadowError
 from shadow.network.credentials import CREDENTIALS_VARIABLE
 from shadow.upstream import UPSTREAM_VARIABLE
 
-__all__ = ["Child", "ChildDied", "end_group", "same_layout", "subject_environment"]
+__all__ = ["Child", "ChildDied", "end_group", "keep_offspring", "same_layout", "subject_environment"]
 
 Message = dict[str, Any]
 LINE_LIMIT = 16 * 1024 * 1024
 PATIENCE_S = 3.0
 ADDR_NO_RANDOMIZE = 0x0040000
+PR_SET_CHILD_SUBREAPER = 36
 # glibc gives the end of the heap back when enough of it is free. A stack that reads into 256 KiB at a time then sits,
 # by chance and for as long as its heap keeps its shape, on a threshold that costs it two page faults a message: half of
 # its CPU time again. Bounds well above keep every process in the cheap state.
@@ -168,6 +169,11 @@ def subject_environment() -> dict[str, str]:
     path = own + os.pathsep + os.environ.get("PATH", "")
     ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     return {**ALLOCATOR, **ours, "PATH": path, "PYTHONHASHSEED": "0"}
+
+
+def keep_offspring() -> None:
+    """Runs in a subject before its program: what its children leave behind stays its own, so that it is found."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def same_layout() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -62,6 +63,7 @@ COMMANDS: dict[str, Command] = {
     "metrics": metrics,
 }
 LATER = ("signoff",)
+NO_WAY_TO_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 
 
 def parser() -> Parser:
@@ -93,6 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ShadowError as error:
         sys.stderr.write(f"shadow: {error}\n")
         return error.exit_code
+    except OSError as error:
+        if error.errno not in NO_WAY_TO_WRITE:
+            raise
+        sys.stderr.write(
+            f"shadow: {error.filename or 'a file'}: {error.strerror}; make room, or give the right to it\n"
+        )
+        return ShadowError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("shadow: stopped\n")
         return 1

@@ -34,6 +34,7 @@ __all__ = [
     "check_live",
     "own_subject",
     "seconds",
+    "split_command",
 ]
 
 CONNECTIONS = (
@@ -69,8 +70,18 @@ def own_subject(architecture: str) -> str:
     return shlex.join([sys.executable, "-m", f"shadow.subjects.{architecture}"])
 
 
+def split_command(role: str, text: str) -> list[str]:
+    """A command's words; UsageError where its quotes do not close."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--{role} {text}: {str(error).lower()}; quote it as a shell would take it") from None
+
+
 def check_connections(connections: tuple[str, ...]) -> None:
-    """UsageError for a connection that is unknown."""
+    """UsageError for a connection that is unknown, or named twice."""
+    if len(set(connections)) < len(connections):
+        raise UsageError(f"--connections {','.join(connections)}: name each once")
     for connection in connections:
         if connection not in CONNECTIONS:
             raise UsageError(f"unknown connection {connection!r}; built are {', '.join(CONNECTIONS)}")
@@ -155,8 +166,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
     def commands(self) -> dict[str, list[str]]:
         """The argv of each role; a foreign legacy also plays the second legacy."""
-        legacy = shlex.split(self.legacy or own_subject("legacy"))
-        return {"legacy": legacy, "legacy2": legacy, "new": shlex.split(self.new or own_subject("new"))}
+        legacy = split_command("legacy", self.legacy or own_subject("legacy"))
+        return {"legacy": legacy, "legacy2": legacy, "new": split_command("new", self.new or own_subject("new"))}
 
     def control_command(self) -> list[str]:
         """Who plays both sides of the positive control: our own legacy subject when the legacy is foreign."""
@@ -198,11 +209,16 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         path = self.out or Path("runs") / name
         if self.out is None and path.exists():
             path = path.with_name(f"{name}-{secrets.token_hex(2)}")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        is_there = path.exists()
+        if is_there and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"--out {path} is not an empty directory; give a new one, a run is never written over")
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.mkdir(parents=True, exist_ok=is_there, mode=0o700)
             path.chmod(0o700)
+        except FileExistsError:
+            if self.out is None:
+                return self.out_dir()
+            raise UsageError(f"--out {path} was made by another just now; give a new one") from None
         except OSError as error:
             raise UsageError(f"--out {path}: {error.strerror}") from None
         return path

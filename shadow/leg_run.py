@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
+from shadow.children import Child, ChildDied, Message, end_group, keep_offspring, same_layout, subject_environment
 from shadow.plan import WARM_UP_S, Leg, Phase
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 
@@ -172,6 +172,7 @@ class LegRun:
 
     def _before_program(self) -> None:
         same_layout()
+        keep_offspring()
         self._settle()
 
     async def _await_exit(self, subject: Subject) -> None:

@@ -367,15 +367,23 @@ def _close_all(pipes: Pipes) -> None:
 def run_session(config: SessionConfig, folder: Path, listener: Listener) -> str | None:
     """Run a session to its end and hash its raw files; returns why it was interrupted, or None.
 
-    SIGINT and SIGTERM end it early: what came so far is kept, and the manifest says so.
+    SIGINT and SIGTERM end it early: what came so far is kept, and the manifest says so. Only the first one counts:
+    another would take the time to seal it.
     """
     session = Session(config, folder, listener)
 
     async def main() -> str | None:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(session.run())
+        stopped: list[bool] = []
+
+        def stop() -> None:
+            if not stopped:
+                stopped.append(task.cancel())
+                listener.note("stopping; what came so far is sealed and judged")
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, stop)
         return await task
 
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import msgspec
 
 from shadow.capture.resources import Probe
 from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
-from shadow.config import CHANNELS, channels_of, own_subject
+from shadow.config import CHANNELS, channels_of, own_subject, split_command
 from shadow.errors import ShadowError, UsageError
 from shadow.soak_figures import MemorySample, Soaked
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line
@@ -53,7 +52,7 @@ class SoakConfig(msgspec.Struct, kw_only=True):
 
     def command(self, subject: str) -> list[str]:
         """The argv of a subject."""
-        return shlex.split(own_subject(subject) if subject in ("legacy", "new") else subject)
+        return split_command("subjects", own_subject(subject) if subject in ("legacy", "new") else subject)
 
 
 class _Line(msgspec.Struct):

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Final, NamedTuple
 
-__all__ = ["SAMPLE_NS", "Identity", "Probe", "Sample", "descends", "identity"]
+__all__ = ["SAMPLE_NS", "Identity", "Probe", "Sample", "children_of", "descends", "identity"]
 
 SAMPLE_NS: Final = 100_000_000
 COSTLY_NS: Final = 1_000_000
@@ -88,6 +88,17 @@ def identity(pid: int) -> Identity | None:
     """The process that has this pid now, or None."""
     fields = _stat(pid)
     return Identity(pid, int(fields[19])) if fields else None
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that this one started; empty where it is gone, or where the kernel keeps no such list."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(_PROC / str(pid) / "task"):
+            found += map(int, (_PROC / str(pid) / "task" / task / "children").read_bytes().split())
+    except OSError:
+        return found
+    return found
 
 
 def descends(pid: int, ancestor: int) -> bool:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from shadow.commands.outcome import EXIT_CODES
-from shadow.commands.words import listed, say
+from shadow.commands.words import command_of, listed, say
 from shadow.pages import RUNS
 
 __all__ = ["HELP", "add_words", "execute"]
@@ -21,8 +21,8 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=listed, metavar="LIST", help="default: all")
     parser.add_argument("--kinds", type=listed, metavar="LIST", help="kinds of fault, default all that fit")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of market, order and schedule, default 1")
-    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
-    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument("--legacy", metavar="CMD", help="the baseline's command; default our legacy stack")
+    parser.add_argument("--new", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument(
         "--door", choices=("factory", "direct"), default="factory", help="of our new stack; direct: typed callbacks"
     )
@@ -41,10 +41,11 @@ def execute(options: argparse.Namespace) -> int:
 
     connections = options.connections if options.connections is not None else CONNECTIONS
     check_connections(connections)
+    commands = command_of("legacy", options.legacy), command_of("new", options.new)
+    common = Common(options.seed, options.door, *commands)
     sessions = plan_sessions(connections, options.kinds if options.kinds is not None else tuple(KINDS))
     if options.out is not None:
         check_page(options.out)
-    common = Common(options.seed, options.door, options.legacy, options.new)
     cells = run_sessions(sessions, common, RUNS, say)
     if options.out is not None:
         options.out.write_text(page(cells, asked(options)))

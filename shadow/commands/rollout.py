@@ -124,8 +124,9 @@ def _rollback(options: argparse.Namespace, controller: Controller) -> int:
     from shadow.errors import ShadowError, UsageError
     from shadow.rollout.units import parse_unit
 
+    unit = parse_unit(options.unit)
     try:
-        outcome = controller.rollback(parse_unit(options.unit), why=_by(options))
+        outcome = controller.rollback(unit, why=_by(options))
     except UsageError:
         raise
     except ShadowError as error:
@@ -133,6 +134,9 @@ def _rollback(options: argparse.Namespace, controller: Controller) -> int:
     say(f"{outcome.says}; generation {outcome.generation}")
     if outcome.trouble:
         say(f"but {outcome.trouble}")
+    scene = controller.seen()
+    if scene.consumers and not scene.held(unit):
+        say(f"but no consumer holds a unit of {unit}; look at the name")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shadow.commands.outcome import judge_folder, tell
-from shadow.commands.words import add_feed, listed, rate_of
+from shadow.commands.words import add_feed, command_of, listed, rate_of
 from shadow.errors import UsageError
 from shadow.pages import render_report
 
@@ -36,8 +36,8 @@ def add_words(parser: argparse.ArgumentParser) -> None:
         help="a compressed day: 24-hour closes and listen keys come N times sooner, default 1",
     )
     parser.add_argument("--grade", choices=("quick", "release"), default="quick", help="default quick")
-    parser.add_argument("--legacy", default="", metavar="CMD", help="the baseline's command; default our legacy stack")
-    parser.add_argument("--new", default="", metavar="CMD", help="the candidate's command; default our new stack")
+    parser.add_argument("--legacy", metavar="CMD", help="the baseline's command; default our legacy stack")
+    parser.add_argument("--new", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
     parser.add_argument(
         "--direct", action="store_true", help="with live: each stack on connections of its own, through a relay"
@@ -74,8 +74,8 @@ def execute(options: argparse.Namespace) -> int:
         seed=options.seed,
         grade=options.grade,
         faults=tuple(options.fault),
-        legacy=options.legacy,
-        new=options.new,
+        legacy=command_of("legacy", options.legacy),
+        new=command_of("new", options.new),
         calibration=not options.no_calibration,
         known=options.known,
         out=options.out,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from typing import NoReturn
 
 from shadow.errors import UsageError
 
-__all__ = ["Parser", "add_feed", "listed", "rate_of", "say"]
+__all__ = ["Parser", "add_feed", "command_of", "listed", "rate_of", "say"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +46,13 @@ def add_feed(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def command_of(role: str, text: str | None) -> str:
+    """A stack's command, empty for our own. UsageError where it was given empty: ours would be judged in its place."""
+    if text is not None and not text.strip():
+        raise UsageError(f"--{role} is empty; give a command, or leave the option out for our own stack")
+    return text or ""
+
+
 def rate_of(text: str | None) -> tuple[int, bool]:
     """Messages per second and whether it is `max`."""
     from shadow.config import DEFAULT_RATE
@@ -53,7 +61,7 @@ def rate_of(text: str | None) -> tuple[int, bool]:
         return DEFAULT_RATE, False
     if text == "max":
         return DEFAULT_RATE, True
-    if not text.isdigit() or int(text) <= 0:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) <= 0:
         raise UsageError(f"--rate {text!r} must be a positive whole number of messages per second, or max")
     return int(text), False
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from shadow.diff.codes import Difference
+from shadow.diff.codes import EVENT_CODES, INCIDENT_CODES, Difference
 from shadow.errors import UsageError
 
 __all__ = ["Known", "apply_known", "load_known"]
+
+NO_DIFFERENCE = ("MATCH", "KNOWN", "UNJUDGED")
+CODES = tuple(code for code in (*EVENT_CODES, *INCIDENT_CODES) if code not in NO_DIFFERENCE)
+SIDES = ("", "new", "legacy", "legacy2", "both")
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,14 +35,30 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_known(path: Path) -> list[Known]:
     """Read the list; UsageError naming the file when it is unreadable or an entry is incomplete."""
     try:
-        entries = tomllib.loads(path.read_text()).get("known", [])
-        found = msgspec.convert(entries, type=list[Known])
+        content = tomllib.loads(path.read_text())
+        found = msgspec.convert(content.pop("known", []), type=list[Known])
     except (OSError, ValueError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UsageError(f"known differences {path}: {error}") from error
+    if content:
+        raise UsageError(f"known differences {path}: entries begin with [[known]], it holds {', '.join(content)}")
+    for entry in found:
+        if why := _odd(entry):
+            raise UsageError(f"known differences {path}: entry {entry.id!r} {why}")
     ids = [entry.id for entry in found]
     if len(set(ids)) != len(ids):
         raise UsageError(f"known differences {path}: an id stands twice")
     return found
+
+
+def _odd(entry: Known) -> str:
+    """Why an entry could cover nothing, or is nobody's; empty where it is sound."""
+    if entry.code not in CODES:
+        return f"has code {entry.code!r}; known are {', '.join(CODES)}"
+    if entry.side not in SIDES:
+        return f"has side {entry.side!r}; it is new, legacy, both, or left out for any"
+    if not (entry.id.strip() and entry.owner.strip() and entry.reason.strip()):
+        return "needs an id, an owner and a reason"
+    return "" if entry.max_count > 0 else f"has max_count {entry.max_count}; it covers nothing below 1"
 
 
 def apply_known(

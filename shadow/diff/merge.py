@@ -101,4 +101,13 @@ def plain(value: Any) -> Any:
     built = msgspec.to_builtins(value)
     if isinstance(built, dict):
         built = {key: item for key, item in built.items() if key not in ("nearest", "times")}
-    return built
+    return storable(built)
+
+
+def storable(value: Any) -> Any:
+    """The same, with whole numbers that are too large for a file as texts."""
+    if isinstance(value, dict):
+        return {key: storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value

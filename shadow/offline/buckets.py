@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from shadow.capture.manifest import sha256_file
 from shadow.offline.join import Bucket, Counts, join_bucket, join_open, quoted
 from shadow.offline.progress import JoinProgress
 
@@ -19,7 +20,7 @@ __all__ = ["buckets_of", "join_all", "make_owed", "open_workshop"]
 BUCKET_EVENTS: Final = 500_000
 """Events of both sides that a bucket may hold before a minute is divided by streams."""
 _STAMP: Final = "made-from.json"
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 """Counts up when the tables or the numbers of streams come to mean something else."""
 
 
@@ -58,25 +59,56 @@ def join_all(db: duckdb.DuckDBPyConnection, owed: Path, given: Path, folder: Pat
     """Counts of every bucket, and of what they left open joined once more; equal pairs stay in `folder`."""
     folder.mkdir(exist_ok=True)
     buckets = buckets_of(db, owed, given)
-    kept = [bucket for bucket in buckets if (folder / f"{name_of(bucket)}.json").is_file()]
+    made_from = {path.name: sha256_file(path) for path in (owed, given)}
+    kept = {bucket: found for bucket in buckets if (found := _kept(folder, bucket, made_from)) is not None}
+    _clear(folder, {name_of(bucket) for bucket in kept})
     progress = JoinProgress(len(buckets), len(kept))
     counts: list[Counts] = []
     for bucket in buckets:
         if bucket in kept:
-            counts += msgspec.json.decode((folder / f"{name_of(bucket)}.json").read_bytes(), type=list[Counts])
+            counts += kept[bucket]
             continue
         found = join_bucket(db, owed, given, bucket, keep=folder / name_of(bucket))
-        _write(folder / f"{name_of(bucket)}.json", msgspec.json.encode(found))
+        _keep(folder, bucket, made_from, found)
         progress.bucket(sum(one.owed + one.given for one in found))
         counts += found
     return counts, join_open(db, folder, folder / "open") if buckets else []
 
 
+def _clear(folder: Path, names: set[str]) -> None:
+    """Remove whatever belongs to no bucket that counts: the joins behind this read whole folders."""
+    for path in folder.iterdir():
+        if path.name.partition(".")[0] not in names:
+            path.unlink()
+
+
+class Kept(msgspec.Struct):
+    """A finished bucket: its counts, and the sha256 of what it was made from and of the files that belong to it."""
+
+    made_from: dict[str, str]
+    parts: dict[str, str]
+    counts: list[Counts]
+
+
+def _parts(folder: Path, bucket: Bucket) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.glob(f"{name_of(bucket)}.*.parquet"))}
+
+
+def _keep(folder: Path, bucket: Bucket, made_from: dict[str, str], counts: list[Counts]) -> None:
+    path = folder / f"{name_of(bucket)}.json"
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(msgspec.json.encode(Kept(made_from, _parts(folder, bucket), counts)))
+    part.replace(path)
+
+
+def _kept(folder: Path, bucket: Bucket, made_from: dict[str, str]) -> list[Counts] | None:
+    """What was kept of a bucket; None where it was made from something else, or a part of it is not as it was."""
+    try:
+        kept = msgspec.json.decode((folder / f"{name_of(bucket)}.json").read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return kept.counts if (kept.made_from, kept.parts) == (made_from, _parts(folder, bucket)) else None
+
+
 def name_of(bucket: Bucket) -> str:
     return f"{bucket.minute}-{bucket.part}-of-{bucket.parts}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)

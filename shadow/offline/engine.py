@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,12 +46,26 @@ def _diff_legs(
     import duckdb
 
     data = RunData(run)
-    folder = open_workshop(run / FOLDER, data.manifest.raw)
     try:
-        return {leg: _diff_leg(memory, data, leg, roles, known, folder / leg) for leg, roles in legs}
+        with _alone(run):
+            folder = open_workshop(run / FOLDER, data.manifest.raw)
+            return {leg: _diff_leg(memory, data, leg, roles, known, folder / leg) for leg, roles in legs}
     except (duckdb.OutOfMemoryException, duckdb.IOException) as fault:
         text = str(fault).splitlines()[0]
         raise ShadowError(f"the database needs more than --memory {memory} or more disk: {text}") from None
+
+
+@contextlib.contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Hold the run's folder; UsageError while another process works in it."""
+    folder = os.open(run, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(f"{run}: another `shadow judge --engine duckdb` works there; wait for its end") from None
+    finally:
+        os.close(folder)
 
 
 def _diff_leg(

@@ -97,7 +97,7 @@ def spot_fill(item: Frame, frame: Frame) -> Event:
         price=decimal(item["price"]),
         quantity=decimal(item["amount"]),
         fee=decimal(item.get("fee")),
-        fee_asset=decimal(item.get("fee_currency")),
+        fee_asset=str(item.get("fee_currency") or "") or None,
         role=one_of(item["role"], "maker", "taker"),
         ts=millis(item["create_time_ms"]),
         times=times_of(frame, item),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from shadow.reference.numbers import LARGEST_EXPONENT, exact
+from shadow.reference.numbers import LARGEST_EXPONENT, exact, number
 
 __all__ = ["Frame", "decimal", "millis"]
 
@@ -21,5 +21,5 @@ def millis(value: Any) -> int | None:
 
 
 def decimal(value: Any) -> str | None:
-    """A number's text; empty text (an empty side of the book) is None."""
-    return None if value is None or value == "" else str(value)
+    """A number's text; empty text (an empty side of the book) is None. ValueError for what is no number."""
+    return None if value is None or value == "" else number(str(value))

@@ -10,7 +10,7 @@ from typing import Any
 from shadow.reference.events import Book, BookTicker, DecodeError, Event, Levels, Ticker, Trade
 from shadow.reference.mexc_private import PRIVATE_EVENTS
 from shadow.reference.mexc_wire import SIDE, Push, decode_push, symbol_of, times_of
-from shadow.reference.numbers import read_json
+from shadow.reference.numbers import number, probe, read_json
 
 __all__ = ["Push", "decode", "decode_push", "rest_book"]
 
@@ -27,14 +27,17 @@ def decode(payload: bytes, is_text: bool = False) -> list[Event]:
         return []
     push = decode_push(payload)
     make = EVENTS.get(push.name)
-    return make(push) if make else []
+    try:
+        return make(push) if make else []
+    except ValueError as error:
+        raise DecodeError(f"{push.name}: {error}") from error
 
 
 def rest_book(payload: bytes, symbol: str) -> Book:
     """The book of a REST depth answer (`lastUpdateId`, `bids`, `asks`). DecodeError when it is none."""
     try:
         answer = read_json(payload)
-        bids, asks = ([[str(price), str(size)] for price, size in answer[side]] for side in ("bids", "asks"))
+        bids, asks = (probed([[str(price), str(size)] for price, size in answer[side]]) for side in ("bids", "asks"))
         return Book(symbol, None, int(answer["lastUpdateId"]), True, bids, asks, answer.get("timestamp"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DecodeError(f"no depth answer: {error!r}") from error
@@ -42,7 +45,15 @@ def rest_book(payload: bytes, symbol: str) -> Book:
 
 def levels(items: list[dict[str, Any]]) -> Levels:
     """Level items as price and quantity texts; an absent text is the proto3 default, so zero."""
-    return [[item.get("price") or "0", item.get("quantity") or "0"] for item in items]
+    return probed([[item.get("price") or "0", item.get("quantity") or "0"] for item in items])
+
+
+def probed(found: Levels) -> Levels:
+    """The same levels. ValueError where one is no number."""
+    for price, quantity in found:
+        probe(price)
+        probe(quantity)
+    return found
 
 
 def version(text: str | None) -> int | None:
@@ -67,8 +78,8 @@ def trades(push: Push) -> list[Event]:
         Trade(
             symbol,
             deal.get("tradeId") or None,
-            deal.get("price") or None,
-            deal.get("quantity") or None,
+            number(deal.get("price")),
+            number(deal.get("quantity")),
             SIDE.get(deal.get("tradeType", 0)),
             deal.get("time"),
             times,
@@ -79,18 +90,17 @@ def trades(push: Push) -> list[Event]:
 
 def book_ticker(push: Push) -> list[Event]:
     names = ("bidPrice", "bidQuantity", "askPrice", "askQuantity")
-    bid, bid_quantity, ask, ask_quantity = (push.body.get(name) or None for name in names)
+    bid, bid_quantity, ask, ask_quantity = (number(push.body.get(name)) for name in names)
     seq, symbol = version(push.body.get("version")), symbol_of(push)
     return [BookTicker(symbol, bid, bid_quantity, ask, ask_quantity, seq, push.send_time, times_of(push))]
 
 
 def ticker(push: Push) -> list[Event]:
     body = push.body
-    base, quote = body.get("quantity") or None, body.get("volume") or None
-    high, low = body.get("high") or None, body.get("low") or None
+    base, quote, high, low = (number(body.get(name)) for name in ("quantity", "volume", "high", "low"))
     symbol = push.symbol or body.get("symbol") or symbol_of(push)
     return [
-        Ticker(symbol, body.get("price") or None, None, None, base, quote, high, low, push.send_time, times_of(push))
+        Ticker(symbol, number(body.get("price")), None, None, base, quote, high, low, push.send_time, times_of(push))
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from shadow.reference.events import Balance, DecodeError, Event, Fill, Order
 from shadow.reference.mexc_wire import SIDE, Push, symbol_of, times_of
+from shadow.reference.numbers import number
 
 __all__ = ["PRIVATE_EVENTS"]
 
@@ -23,7 +24,7 @@ def text(body: dict[str, Any], name: str) -> str:
 
 def amount(body: dict[str, Any], name: str) -> str:
     """A number's text; an absent one is the proto3 default, so zero."""
-    return body.get(name) or "0"
+    return number(body.get(name)) or "0"
 
 
 def side(body: dict[str, Any]) -> str:
@@ -71,7 +72,7 @@ def fill(push: Push) -> list[Event]:
         side=side(body),
         price=amount(body, "price"),
         quantity=amount(body, "quantity"),
-        fee=body.get("feeAmount") or None,
+        fee=number(body.get("feeAmount")),
         fee_asset=body.get("feeCurrency") or None,
         role="maker" if body.get("isMaker") else "taker",
         ts=body.get("time"),

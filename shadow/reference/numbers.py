@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-__all__ = ["LARGEST_EXPONENT", "exact", "probe", "read_json"]
+__all__ = ["LARGEST_EXPONENT", "exact", "number", "probe", "read_json"]
 
 LARGEST_EXPONENT = 400
 PLAIN = 1e-300, 1e300
+SURROGATE = re.compile(rb"\\[uU][dD][89a-fA-F]|\xed[\xa0-\xbf]")
+"""Where half of a character may be, which is no text: nobody could write it down."""
 
 
 def read_json(payload: bytes) -> Any:
-    """JSON with fractions as exact decimals. ValueError or RecursionError for what is none."""
-    return JSON.decode(payload.decode(json.detect_encoding(payload), "surrogatepass"))
+    """JSON with fractions as exact decimals. ValueError or RecursionError for none, or half a character in it."""
+    found = JSON.decode(payload.decode(json.detect_encoding(payload), "surrogatepass"))
+    if SURROGATE.search(payload):
+        json.dumps(found, ensure_ascii=False, default=str).encode()
+    return found
 
 
 def exact(text: str) -> Decimal:
@@ -26,6 +32,14 @@ def exact(text: str) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
         raise ValueError(f"no number of this world: {text[:40]}")
     return number
+
+
+def number(text: str | None) -> str | None:
+    """The text of a number, None for none at all. ValueError as from `exact`."""
+    if not text:
+        return None
+    probe(text)
+    return text
 
 
 def probe(text: str) -> None:

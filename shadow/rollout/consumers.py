@@ -120,6 +120,8 @@ def _fresh(folder: Path, kind: type[Status], now_s: float, stale: list[str]) -> 
 
 def read_status(path: Path, kind: type[Status]) -> Status | None:
     """One file, however old its heartbeat; None for one that is no status."""
+    if not path.is_file():  # a pipe would keep the reader for ever
+        return None
     try:
         status: Status = msgspec.json.decode(path.read_bytes(), type=kind)
         names = [alarm.unit for alarm in status.alarms]

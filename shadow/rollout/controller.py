@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from infrastructure.networking.websocket.migration.kill_switch import is_killed, kill_file
 from infrastructure.networking.websocket.migration.stage import Stage
+from shadow.config import CONNECTIONS
 from shadow.errors import ShadowError, UsageError
 from shadow.rollout.consumers import TriggerId, read_statuses, strangers
 from shadow.rollout.evidence import checked, newest_drills, newest_session, our_machine, our_version
@@ -38,9 +39,12 @@ from shadow.rollout.stages import (
     taken_back,
 )
 from shadow.rollout.state import State, Step
-from shadow.rollout.units import Unit, representatives
+from shadow.rollout.units import ANY, Unit, parse_unit, representatives
 
 __all__ = ["Controller", "Outcome", "goes_away", "next_step"]
+
+OURS: Final = tuple(parse_unit(name.rpartition(".")[0]) for name in CONNECTIONS)
+"""Exchanges and markets that our stacks speak."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +106,27 @@ class Controller:
 
     def rollback(self, unit: Unit, position: Position = SHADOW, why: str = "by hand", **more: Any) -> Outcome:
         """Take units back to `shadow` or `off`, whatever else is broken; ShadowError if the flag cannot be written."""
+        self._check_name(unit)
         with self.ledger.locked():
             return self._take_back(unit, position, why, **more)
 
     def hold(self, unit: Unit, why: str) -> Outcome:
         """Keep units where they are until a person lets them go on."""
+        self._check_name(unit)
         with self._alone():
             now_s = self.clock()
             state = self.ledger.settled(now_s).state
             self.ledger.note("hold", now_s, unit=str(unit), why=why, cause="")
             return Outcome(f"{unit} is held where it is: {why}", state.generation)
+
+    def _check_name(self, unit: Unit) -> None:
+        """UsageError for an exchange or market that nobody knows: a slip of the pen must not look like a rollback."""
+        if any(one.common(unit) for one in OURS):
+            return
+        placed = [rule.unit for rule in self.ledger.wreck().rules if rule.unit.exchange != ANY]
+        if not self.seen().held(unit) and not any(one.common(unit) for one in placed):
+            markets = ", ".join(dict.fromkeys(str(one) for one in OURS))
+            raise UsageError(f"nothing is {unit} here; look at the name, there are {markets} and what a consumer holds")
 
     def begin(self, steps: Sequence[Step]) -> None:
         """Note a plan; UsageError while another one is on its way."""

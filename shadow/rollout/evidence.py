@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from shadow.config import machine
+from shadow.config import CHANNELS, channels_of, machine
 from shadow.errors import RunError, UsageError
 from shadow.rollout.units import ANY, Unit
 
@@ -105,7 +105,7 @@ def checked(session: Session) -> str:
 
 
 def _compared(session: dict[str, Any], unit: Unit) -> bool:
-    """Whether a session's connections, channels and symbols hold all that the unit names."""
+    """Whether a session's connections, channels and symbols hold all that the unit names; an account is all of it."""
     connections = [
         name
         for name in session["connections"]
@@ -114,6 +114,9 @@ def _compared(session: dict[str, Any], unit: Unit) -> bool:
         and unit.scope in ("all", name.split(".")[2])
     ]
     channels = {channel for name in connections for channel in session["channels"][name]}
+    accounts = [name for name in connections if name.endswith(".private")]
+    if any(set(session["channels"][name]) != set(channels_of(name, CHANNELS)) for name in accounts):
+        return False
     named_symbol = unit.name if unit.scope == "public" else ANY
     own = all(command.startswith("(own ") for command in session["commands"].values())
     return bool(connections) and own and unit.channel in (ANY, *channels) and named_symbol in (ANY, *session["symbols"])

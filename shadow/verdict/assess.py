@@ -94,7 +94,8 @@ def _decide(
     if doubts:
         return "HOLD", _more(doubts[0], len(doubts) - 1, "reason"), None
     if evidence.facts_only:
-        text = f"No difference found; {evidence.facts_only}, latency is not judged and nothing ships."
+        found = f"Only {_listed(evidence)} were found" if evidence.covered else "No difference found"
+        text = f"{found}; {evidence.facts_only}, latency is not judged and nothing ships."
         return "HOLD", text, None
     held = [metric for metric in metrics if metric.verdict == "HOLD"]
     if held:
@@ -103,7 +104,12 @@ def _decide(
     if not calibration.present:
         return "HOLD", "Nothing speaks against the new stack, but without calibration nothing ships.", None
     judged = sum(metric.verdict == "PASS" for metric in metrics)
-    return "SHIP", f"All {judged} declared metrics passed, and no event was lost or altered.", None
+    events = f"of the events, {_listed(evidence)} were found" if evidence.covered else "no event was lost or altered"
+    return "SHIP", f"All {judged} declared metrics passed, and {events}.", None
+
+
+def _listed(evidence: Evidence) -> str:
+    return f"{evidence.covered} critical or major differences that the known-differences list covers"
 
 
 def _regression(metric: JudgedMetric) -> str:

@@ -83,6 +83,7 @@ class Evidence:
     """Everything that the verdict is decided on; `aa` and `control` are None where a session has no calibration.
 
     `facts_only` says what a session compares that judges no latency, empty where it does.
+    `covered` counts what the known-differences list covers of the critical and major differences of new.
     `short` says, by metric, why its power does not suffice; `watched` is what the sequential tests take in.
     `legacy_failures`, `aa_intolerable` and `hold` are sentences; `frames_share` is accounted / sent.
     """
@@ -97,6 +98,7 @@ class Evidence:
     legacy_failures: list[str] = field(default_factory=list)
     aa_intolerable: list[str] = field(default_factory=list)
     hold: list[str] = field(default_factory=list)
+    covered: int = 0
     short: Mapping[str, str] = field(default_factory=dict)
     watched: list[Watched] = field(default_factory=list)
     interrupted: bool = False

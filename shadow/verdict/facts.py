@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shadow.diff.codes import Difference, LegDiff
 
 __all__ = [
+    "covered_by_list",
     "difference_facts",
     "failure_facts",
     "holds_of",
@@ -104,6 +105,13 @@ def difference_facts(differences: Iterable[Difference]) -> list[Fact]:
         )
         for (severity, code, connection, kind, field), count in order
     ]
+
+
+def covered_by_list(differences: Iterable[Difference]) -> int:
+    """Critical and major differences on new's side or both that would be facts, did the known list not cover them."""
+    return sum(
+        d.count for d in differences if d.side in ("new", "both") and d.severity in GRAVE and d.known is not None
+    )
 
 
 def intolerable(leg: str, differences: Iterable[Difference], excused: Iterable[str]) -> list[str]:

@@ -18,6 +18,7 @@ from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Evidence, Measured, six_digits
 from shadow.verdict.facts import (
+    covered_by_list,
     difference_facts,
     failure_facts,
     holds_of,
@@ -123,7 +124,7 @@ def gather(collected: Collected) -> Evidence:
     main = collected.main
     mute_facts, mute_legacies = mute_sides(diffs)
     failures, differences = failure_facts(timeline), main.differences if main else []
-    if plan.direct and is_shared_refusal(timeline):
+    if plan.live and is_shared_refusal(timeline):
         failures, differences = without_shared_refusal(failures, differences)
     facts = failures + mute_facts + difference_facts(differences)
     manifest_reason = _manifest_reason(collected.run)
@@ -143,6 +144,7 @@ def gather(collected: Collected) -> Evidence:
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        covered=covered_by_list(differences),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],
         interrupted=bool(timeline.interrupted or manifest_reason),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow.cli import main
+from shadow.cli import COMMANDS, main
 
 SHADOW = [sys.executable, "-m", "shadow.cli"]
 
@@ -40,6 +41,12 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["run", "--feed", "capture:no/such/file.session"], "no/such/file.session"),
         (["run", "--rate", "fast"], "fast"),
         (["run", "--rate", "0"], "positive"),
+        (["run", "--rate", "²"], "positive"),
+        (["run", "--rate", "9" * 40], "positive"),
+        (["run", "--new", ""], "--new is empty"),
+        (["run", "--new", "  "], "--new is empty"),
+        (["run", "--legacy", ""], "--legacy is empty"),
+        (["run", "--legacy", "'unclosed"], "no closing quotation"),
         (["run", "--rate", "max", "--fault", "close@mexc.spot.public"], "does not go with --rate max"),
         (["run", "--time-scale", "0.5"], "from 1 to 1440"),
         (["run", "--time-scale", "5000"], "from 1 to 1440"),
@@ -66,7 +73,10 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["report", "--index", "nowhere"], "nowhere is no folder"),
         (["report", "--share", "--index"], "without RUN and --share"),
         (["reproduce", "nowhere"], "nowhere"),
+        (["run", "--connections", "mexc.spot.public,mexc.spot.public"], "name each once"),
         (["soak", "--subjects", "no-such-program"], "no-such-program"),
+        (["soak", "--subjects", "'unclosed"], "no closing quotation"),
+        (["faults", "--new", ""], "--new is empty"),
         (["soak", "--connections", "gateio.spot"], "unknown connection"),
         (["soak", "--rate", "max"], "number"),
         (["faults", "--kinds", "melt"], "melt"),
@@ -127,6 +137,30 @@ def test_a_run_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (tmp_path / "something").read_text() == "kept"
 
 
+@pytest.mark.parametrize("error", [PermissionError, OSError])
+def test_what_cannot_be_written_is_one_line(
+    error: type[OSError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = errno.EACCES if error is PermissionError else errno.ENOSPC
+
+    def fail(_: object) -> int:
+        raise error(number, os.strerror(number), "run/.verdict.json.part")
+
+    monkeypatch.setattr(COMMANDS["judge"], "execute", fail)
+    assert main(["judge", "run"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"shadow: run/.verdict.json.part: {os.strerror(number)}; make room, or give the right to it\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise OSError(errno.EBADF, "ours")
+
+    monkeypatch.setattr(COMMANDS["judge"], "execute", fail)
+    with pytest.raises(OSError, match="ours"):
+        main(["judge", "run"])
+
+
 def test_a_busy_port_is_one_line_and_code_2(tmp_path: Path) -> None:
     import socket
 
@@ -152,7 +186,7 @@ def test_help_answers_at_once(tmp_path: Path) -> None:
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     script = (
-        "import sys, contextlib\nfrom shadow.cli import main\n"
+        "import sys, contextlib\nfrom shadow.cli import COMMANDS, main\n"
         "with contextlib.suppress(SystemExit): main(['--help'])\n"
         "heavy = {'pandas', 'numpy', 'matplotlib', 'pyarrow', 'aiohttp', 'websockets'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from shadow.config import CHANNELS, SessionConfig, channels_of
@@ -29,3 +31,30 @@ def test_channels_that_leave_a_connection_with_nothing_are_a_mistake() -> None:
     config = SessionConfig(connections=("gateio.futures.public",), channels=("position",))
     with pytest.raises(UsageError, match=r"nothing to ask of gateio\.futures\.public; it has book, trade"):
         config.validate()
+
+
+def made_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first folder is made by another session between the look at it and its making."""
+    made: list[Path] = []
+    make = Path.mkdir
+
+    def mkdir(path: Path, *args: int, **options: bool) -> None:
+        if not made:
+            made.append(path)
+            make(path, parents=True)
+        make(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+
+
+def test_two_sessions_never_share_a_run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_by_another(monkeypatch)
+    with pytest.raises(UsageError, match="made by another just now"):
+        SessionConfig(out=tmp_path / "run").out_dir()
+
+
+def test_two_sessions_of_one_second_have_two_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made_by_another(monkeypatch)
+    assert SessionConfig().out_dir().is_dir()
+    assert len(list(Path("runs").iterdir())) == 2

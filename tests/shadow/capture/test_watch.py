@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from shadow.capture.resources import Probe
 from shadow.capture.tables import schema
+from shadow.capture.watch import Family as Processes
 from shadow.capture.watch import Watch
+from shadow.children import keep_offspring
 
 SUBJECT = ("main", "new")
 Family = Callable[[int, int], tuple[int, int]]
@@ -67,3 +71,82 @@ def test_a_stranger_is_not_measured(family: Family) -> None:
     watch.begin(SUBJECT, parent)
     watch.name(SUBJECT, os.getpid())
     assert sample(watch)["pid"] == parent
+
+
+def test_nothing_hides_in_a_child_that_no_hello_names(family: Family) -> None:
+    parent, child = family(1, 64)
+    alone = Probe(child).sample()
+    watch = Watch()
+    watch.begin(SUBJECT, parent)
+    watch.name(SUBJECT, parent)
+    row = sample(watch)
+    assert alone is not None
+    assert row["pid"] == child
+    assert row["uss"] > 64 * 2**20
+    assert row["cpu_ns"] > alone.cpu_ns
+
+
+REAPER = """
+import subprocess, sys
+burn = "sum(range(2_000_000)); print(1, flush=True); input()"
+child = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(1, flush=True)
+sys.stdin.readline()
+child.communicate(b"end")
+print(2, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_child_has_spent_stays_when_it_is_gone() -> None:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", REAPER]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        both = Processes(process.pid)
+        process.stdout.readline()
+        before, alone = both.sample(), Probe(process.pid).sample()
+        process.stdin.write("end\n")
+        process.stdout.readline()
+        after = both.sample()
+        process.communicate("")
+    assert before is not None
+    assert alone is not None
+    assert after is not None
+    assert after.cpu_ns > before.cpu_ns > alone.cpu_ns + 20_000_000
+
+
+LEAVER = """
+import os, sys
+read, write = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(write, str(os.getpid()).encode())
+        os.execvp("sleep", ["sleep", "60"])
+    os._exit(0)
+os.wait()
+print(os.read(read, 20).decode(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["stopped", "harness gone"])
+def test_a_process_in_a_session_of_its_own_does_not_outlive_its_subject(how: str) -> None:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", LEAVER]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, preexec_fn=keep_offspring) as process:
+        assert process.stdout is not None
+        left = os.pidfd_open(int(process.stdout.readline()))
+        watch = Watch()
+        watch.begin(SUBJECT, process.pid)
+        assert len(watch.rows()) == 1
+        if how == "stopped":
+            process.kill()
+            process.wait()
+            watch.stop(SUBJECT)
+        else:
+            watch.kill_all()
+    assert select.select([left], [], [], 5)[0] == [left]

@@ -50,6 +50,25 @@ def test_a_bad_file_is_the_users_mistake_and_named(tmp_path: Path, text: str) ->
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ('"FIELD"', '"FEILD"', "code 'FEILD'"),
+        ('"FIELD"', '"UNJUDGED"', "code 'UNJUDGED'"),
+        ('side = "new"', 'side = "newer"', "side 'newer'"),
+        ('"desk"', '" "', "an owner"),
+        ('"agreed"', '""', "a reason"),
+        ("max_count = 2", "max_count = 0", "max_count 0"),
+        ("[[known]]", "[[knwon]]", "it holds knwon"),
+    ],
+)
+def test_an_entry_that_could_cover_nothing_is_a_mistake(before: str, after: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text(ENTRY.replace(before, after))
+    with pytest.raises(UsageError, match=says):
+        load_known(path)
+
+
+@pytest.mark.parametrize(
     ("entry", "count", "covered"),
     [
         (known(), 2, True),

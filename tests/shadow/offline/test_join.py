@@ -125,6 +125,30 @@ def test_equal_streams_are_equal_over_the_ends_of_minutes(db: Any, tmp_path: Pat
     assert sum(pq.read_metadata(path).num_rows for path in kept) == 200
 
 
+@pytest.mark.parametrize("ending", ["json", "pairs.parquet", "given.parquet"])
+@pytest.mark.parametrize("harm", ["emptied", "changed", "gone"])
+def test_a_damaged_bucket_is_joined_again(db: Any, tmp_path: Path, ending: str, harm: str) -> None:
+    events = [(0, n, n, n) for n in range(130)]
+    paths = write(tmp_path, owed_rows(events, []), given_rows(events))
+    first = join_all(db, *paths, tmp_path / "joined")
+    files = {path: path.read_bytes() for path in (tmp_path / "joined").iterdir()}
+    path = tmp_path / "joined" / f"1-0-of-1.{ending}"
+    harmed = {"emptied": b"", "changed": files[path][:-1] + b"?"}
+    path.write_bytes(harmed[harm]) if harm in harmed else path.unlink()
+    assert join_all(db, *paths, tmp_path / "joined") == first
+    assert {path: path.read_bytes() for path in (tmp_path / "joined").iterdir()}.keys() == files.keys()
+
+
+def test_a_bucket_of_other_events_counts_for_nothing(db: Any, tmp_path: Path) -> None:
+    """As after a mend of the decoder: the same raw files, and other events read from them."""
+    many = [(0, n, n, n) for n in range(130)]
+    join_all(db, *write(tmp_path, owed_rows(many, []), given_rows(many)), tmp_path / "joined")
+    few = [(0, n, n, n) for n in range(40)]
+    counts = merged(*join_all(db, *write(tmp_path, owed_rows(few, []), given_rows(few)), tmp_path / "joined"))
+    assert (counts[0].owed, counts[0].given) == (40, 40)
+    assert [path.name for path in (tmp_path / "joined").glob("*.json")] == ["0-0-of-1.json"]
+
+
 def test_finished_buckets_are_not_joined_again(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [(0, n, n, n) for n in range(130)]
     paths = write(tmp_path, owed_rows(events, []), given_rows(events))

@@ -76,7 +76,10 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         session = {
             "connections": ["gateio.spot.public", "gateio.spot.private"],
-            "channels": {"gateio.spot.public": ["book", "trade"], "gateio.spot.private": ["order", "fill"]},
+            "channels": {
+                "gateio.spot.public": ["book", "trade"],
+                "gateio.spot.private": ["order", "fill", "balance"],
+            },
             "symbols": ["BTC_USDT"],
             "commands": {"legacy": "(own legacy)", "new": "(own new)"},
             "versions": {"ws-shadow": our_version()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ def test_a_file_that_is_no_status_is_named_and_hides_no_other(change: dict[str, 
     (tmp_path / "consumers" / "bad.json").write_bytes(msgspec.json.encode(damaged))
     told = read_statuses(tmp_path, 100.0)
     assert (told.consumers, told.stale) == ([DESK], ["consumers/bad.json"])
+
+
+def test_a_pipe_in_the_place_of_a_status_keeps_nobody(tmp_path: Path) -> None:
+    write_status(tmp_path, DESK)
+    os.mkfifo(tmp_path / "consumers" / "pipe.json")
+    told = read_statuses(tmp_path, 100.0)
+    assert (told.consumers, told.stale) == ([DESK], ["consumers/pipe.json"])
 
 
 def test_addresses_beyond_this_machine_are_strangers() -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from infrastructure.networking.websocket.migration.stage import Stage
+from shadow.cli import main
 from shadow.errors import RunError, ShadowError, UsageError
 from shadow.rollout import ledger as ledger_module
 from shadow.rollout.consumers import Alarm
-from shadow.rollout.controller import next_step
+from shadow.rollout.controller import Controller, next_step
 from shadow.rollout.flag_file import evaluated, read_flag_file
 from shadow.rollout.gates import Ask
 from shadow.rollout.journal import Journal, read_journal
@@ -443,3 +444,32 @@ def test_the_default_of_a_lost_flag_file_is_legacy(live: Desk) -> None:
 def test_what_a_rule_says_is_what_flagd_gives(live: Desk) -> None:
     rules = (Rule(parse_unit(BOOK), parse_position("shadow")), Rule(parse_unit(PUBLIC), parse_position("live")))
     assert evaluated(rules, [parse_unit(BOOK), parse_unit(TRADE)]) == [Stage.SHADOW, Stage.LIVE]
+
+
+@pytest.mark.parametrize("unit", ["gateoi.spot", "gateio.futur.book.BTC_USDT", "mexc.futures"])
+def test_a_slip_of_the_pen_is_no_rollback(unit: str, live: Desk) -> None:
+    for act in (live.controller().rollback, lambda one: live.controller().hold(one, "lunch")):
+        with pytest.raises(UsageError, match="look at the name"):
+            act(parse_unit(unit))
+    assert stages(live) == ["live", "live", "off"]
+
+
+def test_an_exchange_of_somebody_elses_goes_back_by_its_rule_or_its_consumer(desk: Desk) -> None:
+    unit = parse_unit("kraken.spot.book.BTC_USDT")
+    desk.units = (str(unit),)
+    desk.watch()
+    assert "no farther" in desk.controller().rollback(unit).says
+    desk.flip(str(unit), "shadow")
+    (desk.places.folder / "consumers" / "desk.json").unlink()
+    assert "is back at off" in desk.controller().rollback(unit, OFF).says
+
+
+def test_a_rollback_that_no_consumer_could_hear_of_says_so(
+    live: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shadow.rollout.places.places", lambda: live.places)
+    monkeypatch.setattr(Controller.__init__, "__defaults__", (lambda: live.now_s,))
+    assert main(["rollout", "rollback", "gateio.spot.book.BTCUSDT"]) == 0
+    assert "no consumer holds a unit of gateio.spot.book.BTCUSDT" in capsys.readouterr().err
+    assert main(["rollout", "rollback", BOOK]) == 0
+    assert "no consumer holds" not in capsys.readouterr().err

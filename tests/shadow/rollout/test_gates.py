@@ -12,7 +12,9 @@ import pytest
 
 from shadow.errors import UsageError
 from shadow.rollout.consumers import Alarm, JudgeStatus, UnitStatus, write_status
+from shadow.rollout.evidence import newest_session
 from shadow.rollout.lease import release
+from shadow.rollout.units import parse_unit
 
 from .conftest import BOOK, PRIVATE, TRADE, Desk
 
@@ -225,3 +227,12 @@ def test_a_canary_chooses_at_least_one_unit_and_keeps_it(ready: Desk, tmp_path: 
     ready.watch()
     ready.flip(PUBLIC, "canary:2")
     assert ready.rules() == [chosen, f"{PUBLIC} canary:2"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "is_compared"),
+    [(["balance"], False), (["fill", "order"], False), (["balance", "fill", "order"], True)],
+)
+def test_an_account_is_compared_as_a_whole(channels: list[str], is_compared: bool, desk: Desk) -> None:
+    desk.session(channels={"gateio.spot.public": ["book"], "gateio.spot.private": channels})
+    assert (newest_session(desk.places.runs, parse_unit(PRIVATE)) is not None) == is_compared

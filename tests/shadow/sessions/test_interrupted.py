@@ -79,6 +79,21 @@ def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: b
     assert verdict["coverage"]["matched"] > 100
 
 
+def test_a_second_ctrl_c_takes_nothing_from_what_the_first_one_seals(tmp_path: Path) -> None:
+    words = ("--connections", "gateio.spot.public", "--no-calibration", "--duration", "40s", "--json")
+    program = [sys.executable, "-m", "shadow.cli", "run", "--out", "run", *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as session:
+        assert session.stderr is not None
+        for said in ("main paired", "stopping"):
+            assert any(said in line for line in session.stderr)
+            session.send_signal(signal.SIGINT)
+        session.send_signal(signal.SIGTERM)
+        out, said = session.communicate(timeout=50)
+    assert "Traceback" not in said
+    assert (session.returncode, json.loads(out)["verdict"]) == (11, "HOLD")
+    assert "interrupted (stopped by a signal)" in json.loads(out)["reason"]
+
+
 def test_judging_twice_gives_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(recorded, run)

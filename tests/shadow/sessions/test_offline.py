@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +82,18 @@ def test_a_damaged_run_has_the_same_differences(
     left = {("trade", "BTCUSDT"), ("trade", "ETHUSDT"), ("book_ticker", "BTCUSDT"), ("book_ticker", "ETHUSDT")}
     assert {name[0] for name in settled} == {"mexc.spot.public"}  # at Gate.io the lost one may be one in flight
     assert len({name[1:] for name in settled} & left) == 2
+
+
+def test_two_do_not_judge_one_run_at_once(tmp_path: Path) -> None:
+    (tmp_path / "session.json").write_text("{}")
+    write_manifest(tmp_path)
+    differ = duckdb_engine("256MB")
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(UsageError, match="another"):
+        differ(tmp_path, [], ())
+    os.close(other)
+    assert differ(tmp_path, [], ()) == {}
 
 
 def test_a_changed_raw_file_voids_what_was_kept(tmp_path: Path) -> None:

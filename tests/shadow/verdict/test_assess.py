@@ -91,6 +91,17 @@ def test_precedence(case: Evidence, outcome: str, decided_by: str | None) -> Non
     assert got.reason.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("case", "outcome"), [(evidence(covered=7), "SHIP"), (evidence(covered=7, facts_only="x", **UNCALIBRATED), "HOLD")]
+)
+def test_no_verdict_keeps_quiet_about_what_the_known_list_covers(case: Evidence, outcome: str) -> None:
+    got = assess(case, LIMITS)
+    assert got.outcome == outcome
+    assert "7 critical or major differences that the known-differences list covers" in got.reason
+    assert "no event was lost" not in got.reason
+    assert "No difference" not in got.reason
+
+
 def test_an_undeclared_metric_fires_but_never_holds() -> None:
     shown = [metric(1.0), metric(1.5, "service.x.y.book", declared=False)]
     assert assess(evidence(metrics=shown, aa={TYPICAL: metric(1.0)}), LIMITS).outcome == "ROLL_BACK"

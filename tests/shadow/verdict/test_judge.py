@@ -88,6 +88,15 @@ def test_a_lost_trade_rolls_back_whatever_the_numbers(made_up: MakeRun) -> None:
     assert verdict["triggers"][3]["worst"] == "MISSING.mexc.spot.public.trade"
 
 
+def test_what_the_known_list_covers_stands_in_the_verdicts_sentence(made_up: MakeRun) -> None:
+    covered = [lost_trade(), lost_trade("both"), lost_trade("legacy")]
+    for item in covered:
+        item.known = "K1"
+    verdict = made_up(differences=covered).judge().verdict
+    assert verdict["verdict"] == "SHIP"
+    assert "6 critical or major differences that the known-differences list covers were found" in verdict["reason"]
+
+
 @pytest.mark.checklist("R.2")
 def test_a_silent_second_of_its_own_is_a_stability_fact(made_up: MakeRun) -> None:
     """The new side closes its socket itself for 1.5 s of the 36.5 s main leg: 4 %."""
@@ -177,6 +186,23 @@ def test_a_dead_side_is_named(made_up: MakeRun, role: str, word: str, reason: st
     verdict = made_up(marks=[row]).judge().verdict
     assert verdict["verdict"] == word
     assert verdict["reason"].startswith(f"{reason}: exit code 1")
+
+
+@pytest.mark.parametrize(
+    ("feed", "roles", "word"),
+    [
+        ("live", ("legacy", "new"), "NOT_FIT"),
+        ("live", ("new",), "ROLL_BACK"),
+        ("sim", ("legacy", "new"), "ROLL_BACK"),
+    ],
+)
+def test_an_exchange_that_serves_no_side_is_held_against_none(
+    made_up: MakeRun, feed: str, roles: tuple[str, ...], word: str
+) -> None:
+    detail = json.dumps({"reason": "no-subscription", "text": "mexc.spot.public"})
+    marks = [[9 * 10**9, "main", role, "subject-failed", detail] for role in roles]
+    verdict = made_up(marks=marks, session={"feed": feed, "calibration": False}).judge().verdict
+    assert verdict["verdict"] == word, verdict["reason"]
 
 
 def test_a_thin_type_is_shown_with_its_n_but_not_judged(made_up: MakeRun) -> None:
