@@ -65,6 +65,21 @@ def test_in_stage_shadow_a_hole_is_passed_on() -> None:
     assert one.counts.gaps == one.counts.replayed == 0
 
 
+def test_in_stage_shadow_a_hole_right_behind_a_cut_is_filled_all_the_same() -> None:
+    one = arbiter(serving=NEW)
+    assert offer(one, NEW, book(1), book(2)) == ["1-1", "2-2"]
+    assert offer(one, LEGACY, book(1), book(2)) == []
+    one.fills = False
+    one.roll_back(LEGACY, 0.0)
+    assert offer(one, NEW, book(3)) == []
+    assert offer(one, LEGACY, book(4)) == ["3-3", "4-4"]
+    assert len(offer(one, LEGACY, *(book(version) for version in range(5, 103)))) == 98
+    assert one.audit().is_clean
+    assert one.audit().is_complete
+    assert offer(one, NEW, book(103)) == []
+    assert offer(one, LEGACY, book(104)) == ["104-104"]
+
+
 def test_behind_a_cut_the_outgoing_side_goes_on_to_a_boundary_that_both_share() -> None:
     one = arbiter()
     assert offer(one, LEGACY, book(1, 2)) == ["1-2"]
