@@ -160,6 +160,16 @@ class Arbiter(Mover):
             self._fills_to is not None and self.delivered is not None and self.delivered < self._fills_to
         )
 
+    @property
+    def is_starved(self) -> bool:
+        """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
+        if self.is_in_flight or self._rings[self.serving]:
+            return False
+        other = self._rings[self.serving.other]
+        if self.delivered is not None:
+            other.prune(self.delivered)
+        return bool(other)
+
     def _choose(self, now: float) -> Event | None:
         mine, other = self._rings[self.serving], self._rings[self.serving.other]
         if self.delivered is None:

@@ -17,6 +17,7 @@ from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage,
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
+from infrastructure.networking.websocket.migration.guard import Guard
 from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
@@ -57,6 +58,7 @@ class DualRunManager:
         self._reader = FlagReader(self._on_flag_thread, first=stage)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
+        self._guard = Guard(self._legs, self._lanes)
         self._units: dict[Unit, None] = {}
         self._symbols: dict[Symbol, None] = {}
         self._channels: Any = None
@@ -70,12 +72,14 @@ class DualRunManager:
 
     def _make_leg(self, side: Side, build: Build) -> Leg:
         async def on_message(message: ParsedMessage) -> None:
+            leg.messages += 1
             await self._take_in(side, message)
 
         async def on_state(state: ConnectionState) -> None:
             await self._on_state(side, state)
 
-        return Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
+        leg = Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
+        return leg
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -103,6 +107,7 @@ class DualRunManager:
         self._channels = list(default_channels) if default_channels else None
         self._add_units(self._symbols)
         self._reader.start()
+        self._in_background(self._guard.watch())
         for side in (Side.LEGACY, Side.NEW):
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
@@ -137,8 +142,9 @@ class DualRunManager:
         return self._legs[self._control_side].state
 
     def get_performance_metrics(self) -> dict[str, Any]:
-        """The figures of the side that speaks for both, and `migration`: stages, sides, moves, what was shed."""
-        own: dict[str, Any] = self._control.get_performance_metrics()
+        """The figures of the side that speaks for both, while it is there, and `migration`: stages, sides, shed."""
+        stack = self._legs[self._control_side].stack
+        own: dict[str, Any] = {} if stack is None else stack.get_performance_metrics()
         return own | {"architecture_version": self.architecture_version, "migration": self._migration_metrics()}
 
     async def close(self) -> None:
@@ -209,6 +215,10 @@ class DualRunManager:
         to = Side(serving_architecture(stage))
         if isinstance(lane.arbiter, Arbiter):
             lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
+        if to is Side.LEGACY:
+            lane.latch = None
+        elif lane.latch is not None:
+            return
         # A side that does not run cannot be gone back to at once: the other goes on until this one is connected.
         is_rollback = to is Side.LEGACY and self._legs[Side.LEGACY].is_running
         if to is not lane.wanted or (is_rollback and to is not lane.arbiter.serving):
@@ -305,7 +315,10 @@ class DualRunManager:
         """A stack is gone: what it served goes back to the other one."""
         for lane in self._lanes.values():
             if lane.arbiter.serving is side and self._legs[side.other].is_running:
-                lane.move(side.other, is_rollback=True)
+                if side is Side.NEW:
+                    lane.retreat(self._legs[side].problem or "new is gone")
+                else:
+                    lane.move(side.other, is_rollback=True)
 
     # Helpers
 
@@ -325,6 +338,7 @@ class DualRunManager:
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
+            "latched": {str(lane.unit): lane.latch for lane in self._lanes.values() if lane.latch},
             "gaps": {str(lane.unit): lane.gaps for lane in self._lanes.values() if lane.gaps},
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},

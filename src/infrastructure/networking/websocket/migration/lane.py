@@ -45,6 +45,7 @@ class Lane:
         self.wanted = arbiter.serving
         self.records: deque[FlipRecord] = deque(maxlen=KEPT_RECORDS)
         self.refusal: str | None = None
+        self.latch: str | None = None
         self._consume = consume
         self._logger = logger
         self._timer: asyncio.TimerHandle | None = None
@@ -91,6 +92,12 @@ class Lane:
         self._seal()
         self._open_record = FlipRecord(self.unit, to, is_rollback, time.monotonic())
         self._try_move()
+
+    def retreat(self, reason: str) -> None:
+        """Go back to legacy without being told; it stays there, latched, until its stage names legacy itself."""
+        self.latch = reason
+        self._logger.warning("%s: back to legacy: %s", self.unit, reason)
+        self.move(Side.LEGACY, is_rollback=True)
 
     def set_connected(self, side: Side, is_connected: bool) -> None:
         """A side's connection came or went."""
