@@ -15,6 +15,7 @@ from typing import Any
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
+from infrastructure.networking.websocket.migration.beat import Beat
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.guard import Guard
@@ -108,6 +109,7 @@ class DualRunManager:
         self._add_units(self._symbols)
         self._reader.start()
         self._in_background(self._guard.watch())
+        self._in_background(Beat().beat())
         for side in (Side.LEGACY, Side.NEW):
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
