@@ -523,3 +523,32 @@ async def test_what_both_stacks_missed_is_told_as_a_gap(
     await caller.until(lambda: versions(caller.messages, "book") == [101, 105])
     (unit,) = dual.serving()
     assert dual.get_performance_metrics()["migration"]["gaps"] == {str(unit): 1}
+
+
+async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_know_what_went_by(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any
+) -> None:
+    await connected(dual, venue, caller)
+    traffic = Traffic(venue, caller, seed=12)
+    passage = dual._passage
+    for _ in range(3):
+        while not passage.is_open:
+            await traffic.push()
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await traffic.push()
+        assert passage.is_open
+        for stage, side in (("canary", Side.NEW), ("shadow", Side.LEGACY)):
+            flag.set(stage)
+            while set(dual.serving().values()) != {side}:
+                await traffic.push()
+                await asyncio.sleep(0)
+            assert side is Side.LEGACY or not passage.is_open
+            await traffic.push()
+            await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+    records = dual.flip_records()
+    assert len(records) == 18
+    assert [one for one in records if one.first_at is None or one.audit is None or not one.audit.is_clean] == []

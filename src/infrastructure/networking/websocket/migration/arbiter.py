@@ -161,6 +161,11 @@ class Arbiter(Mover):
         )
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
+        return not (self.is_in_flight or self._move or self._is_filling or self._rings[self.serving])
+
+    @property
     def is_starved(self) -> bool:
         """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
         if self.is_in_flight or self._rings[self.serving]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.guard import Guard
 from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
+from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
 from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
 from infrastructure.networking.websocket.migration.unit import Unit
@@ -29,6 +30,7 @@ __all__ = ["DualRunManager"]
 
 PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
 SETTLE_S = 0.02
+LOOK_AGAIN_S = 0.001
 
 
 class DualRunManager:
@@ -57,6 +59,7 @@ class DualRunManager:
         self.logger = logger or logging.getLogger("websocket.migration")
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
+        self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
         self._guard = Guard(self._legs, self._lanes)
@@ -72,15 +75,14 @@ class DualRunManager:
         self._build_first(self._side_of(scope))
 
     def _make_leg(self, side: Side, build: Build) -> Leg:
-        async def on_message(message: ParsedMessage) -> None:
-            leg.messages += 1
-            await self._take_in(side, message)
+        def on_message(message: ParsedMessage) -> Awaitable[None]:
+            return self._take_in(side, message)
 
         async def on_state(state: ConnectionState) -> None:
             await self._on_state(side, state)
 
-        leg = Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
-        return leg
+        way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
+        return Leg(side, build, way, on_state, partial(self._on_shed, side), self.logger)
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -110,6 +112,7 @@ class DualRunManager:
         self._reader.start()
         self._in_background(self._guard.watch())
         self._in_background(Beat().beat())
+        self._in_background(self._passage.keep_up())
         for side in (Side.LEGACY, Side.NEW):
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
@@ -170,6 +173,7 @@ class DualRunManager:
 
     def serving(self) -> dict[Unit, Side]:
         """Who serves each stream that has begun."""
+        self._passage.catch_up()
         return {lane.unit: lane.arbiter.serving for lane in self._lanes.values()}
 
     def flip_records(self) -> list[FlipRecord]:
@@ -205,6 +209,10 @@ class DualRunManager:
     def _on_flag(self) -> None:
         """Bring every stream to the side that its stage names: rollbacks at once, flips when they are ready."""
         if self._is_closed:
+            return
+        if not self._is_legacys() and not self._passage.shut():
+            assert self._loop is not None
+            self._loop.call_later(LOOK_AGAIN_S, self._on_flag)
             return
         for lane in self._lanes.values():
             self._apply(lane)
@@ -271,16 +279,33 @@ class DualRunManager:
     # What the stacks say
 
     async def _take_in(self, side: Side, message: ParsedMessage) -> None:
+        self._legs[side].messages += 1
         placed = self._place(side, message)
         if placed is None:
             if side is self._control_side:
                 await self.message_handler(message)
             return
         stream, event = placed
-        lane = self._lanes.get(stream)
-        if lane is None:
-            lane = self._make_lane(stream)
-        await lane.take_in(side, event)
+        await (self._lanes.get(stream) or self._make_lane(stream)).take_in(side, event)
+
+    def _note_passed(self, message: ParsedMessage) -> None:
+        """Legacy's message went straight to the consumer."""
+        self._legs[Side.LEGACY].messages += 1
+        placed = self._place(Side.LEGACY, message)
+        if placed is not None:
+            stream, event = placed
+            (self._lanes.get(stream) or self._make_lane(stream)).note_passed(Side.LEGACY, event)
+
+    def _is_legacys(self) -> bool:
+        """Whether every stage gives the consumer legacy alone."""
+        return all(self._side_of(unit) is Side.LEGACY for unit in self._units or {self.scope: None})
+
+    def _may_pass(self) -> bool:
+        return (
+            self._is_legacys()
+            and self._legs[Side.LEGACY].is_running
+            and all(lane.is_legacys_alone for lane in self._lanes.values())
+        )
 
     def _place(self, side: Side, message: ParsedMessage) -> tuple[Stream, Event] | None:
         try:
@@ -315,6 +340,8 @@ class DualRunManager:
 
     def _on_shed(self, side: Side) -> None:
         """A stack is gone: what it served goes back to the other one."""
+        if side is Side.LEGACY:
+            self._passage.shut()
         for lane in self._lanes.values():
             if lane.arbiter.serving is side and self._legs[side.other].is_running:
                 if side is Side.NEW:

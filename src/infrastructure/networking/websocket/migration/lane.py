@@ -60,6 +60,15 @@ class Lane:
             self._try_move()
         await self.pump()
 
+    def note_passed(self, side: Side, event: Event) -> None:
+        """A side's event has reached the consumer on another way; nothing else may be waiting."""
+        arbiter, now = self.arbiter, time.monotonic()
+        arbiter.offer(side, event, now)
+        while (passed := arbiter.take(arbiter.epoch, now)) is not None:
+            arbiter.done(arbiter.epoch)
+            if self._open_record is not None and passed.side is self._open_record.to:
+                self._note_first(self._open_record)
+
     async def pump(self) -> None:
         """Hand on what there is. The consumer's first error is raised behind the last event, as a stack expects it."""
         arbiter, failure = self.arbiter, None
@@ -118,6 +127,11 @@ class Lane:
             if task is not asyncio.current_task():
                 task.cancel()
                 await asyncio.wait({task})
+
+    @property
+    def is_legacys_alone(self) -> bool:
+        """Whether the consumer gets what legacy delivers, as it comes, and no change is under way."""
+        return self.wanted is Side.LEGACY and self.arbiter.serving is Side.LEGACY and self.arbiter.is_settled
 
     @property
     def gaps(self) -> int:

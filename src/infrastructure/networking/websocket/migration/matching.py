@@ -148,6 +148,11 @@ class MatchingArbiter(Mover):
         return book.pay(key)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
+        return not (self.is_in_flight or self._move or self._books[self.serving].ring)
+
+    @property
     def is_starved(self) -> bool:
         """Whether the other side has items without a copy, and the serving one has nothing to give."""
         mine, other = self._books[self.serving], self._books[self.serving.other]

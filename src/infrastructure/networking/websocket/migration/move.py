@@ -53,6 +53,11 @@ class Mover(ABC):
     def is_starved(self) -> bool:
         """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
 
+    @property
+    @abstractmethod
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
+
     @abstractmethod
     def _choose(self, now: float) -> Event | None:
         """The next event for the consumer, taken out; None while there is none."""

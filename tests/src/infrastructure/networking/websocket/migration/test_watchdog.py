@@ -22,7 +22,8 @@ APPLICATION = """
 import asyncio, json, os, signal, sys, time
 from exchanges.structs import ConnectionState, ExchangeConfig, MessageType, ParsedMessage, Symbol, Trade
 from infrastructure.networking.websocket import utils
-from infrastructure.networking.websocket.migration import stacks
+# The flag is given a second, which on a busy machine importing its provider alone may take.
+from infrastructure.networking.websocket.migration import dual_run, file_provider, stacks
 
 BTC = Symbol("BTC", "USDT")
 mischief = sys.argv[1]
