@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from time import monotonic, perf_counter_ns
 from typing import Any
@@ -90,12 +90,12 @@ class Sent(msgspec.Struct):
 class Application:
     """Holds one manager per connection and turns the flag for all of them."""
 
-    def __init__(self, ready: dict[str, Any], flag: HandFlag) -> None:
+    def __init__(self, ready: dict[str, Any], flag: HandFlag, connections: Sequence[str] = CONNECTIONS) -> None:
         self.flag = flag
         self.kept = Kept()
         self.sent: list[Sent] = []
         self.turned: list[float] = []
-        self._specs = [specify(name, ready) for name in CONNECTIONS]
+        self._specs = [specify(name, ready) for name in connections]
         start = StartLine(1, "flips", "new", tuple(self._specs))
         self._subject = StackSubject("new", start, self.kept)  # type: ignore[arg-type]
 
@@ -106,12 +106,16 @@ class Application:
 
     async def open(self) -> None:
         """Connect both stacks everywhere, and wait until legacy serves."""
+        await self.start()
+        await until(lambda: all(leg.is_connected() for one in self.managers.values() for leg in one._legs.values()))
+        await until(lambda: all(one.serving() for one in self.managers.values()) and self.is_served_by(Side.LEGACY))
+
+    async def start(self) -> None:
+        """Start both stacks everywhere."""
         await self._subject.open()
         for name, manager in self.managers.items():
             if not isinstance(manager, DualRunManager):
                 raise RuntimeError(f"{name}: the factory gave {type(manager).__name__}, not both stacks")
-        await until(lambda: all(leg.is_connected() for one in self.managers.values() for leg in one._legs.values()))
-        await until(lambda: all(one.serving() for one in self.managers.values()) and self.is_served_by(Side.LEGACY))
 
     async def turn(self, stage: Stage, side: Side) -> None:
         """Turn the flag and wait until this side serves every stream that has begun."""

@@ -30,7 +30,7 @@ __all__ = ["DualRunManager"]
 
 PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
 SETTLE_S = 0.02
-LOOK_AGAIN_S = 0.001
+LOOK_AGAIN_S = 0.002
 
 
 class DualRunManager:
@@ -69,6 +69,7 @@ class DualRunManager:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._is_settled = True
         self._last_control: Side | None = None
@@ -211,8 +212,8 @@ class DualRunManager:
         if self._is_closed:
             return
         if not self._is_legacys() and not self._passage.shut():
-            assert self._loop is not None
-            self._loop.call_later(LOOK_AGAIN_S, self._on_flag)
+            if self._again is None or self._again.when() <= asyncio.get_running_loop().time():
+                self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._on_flag)
             return
         for lane in self._lanes.values():
             self._apply(lane)
