@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -35,7 +35,7 @@ from exchanges.structs import (
 from infrastructure.networking.websocket.migration import guard, stacks
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
-from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage
+from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage, serving_architecture
 from infrastructure.networking.websocket.utils import create_websocket_manager
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
@@ -215,21 +215,23 @@ async def test_a_request_goes_out_once_by_the_side_that_serves(
     await traffic.push()
     await caller.until(lambda: len(dual.serving()) == 3)
     senders = []
-    for number, (stage, side) in enumerate(
-        (("shadow", Side.LEGACY), ("canary", Side.NEW), ("live", Side.NEW), ("shadow", Side.LEGACY))
-    ):
+    stages = ("shadow", "canary", "live", "rampdown", "shadow", "off", "complete")
+    for number, stage in enumerate(stages):
+        side = Side(serving_architecture(Stage(stage)))
         flag.set(stage)
         message = {"method": "PING", "time": number, "channel": "spot.custom"}
         # While the sides change places, too.
         await dual.send_message(message)
         while set(dual.serving().values()) != {side} or dual.stages()[dual.scope] is not Stage(stage):
             await traffic.push()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
+        if stage == "off":
+            await venue.connections[1].wait_closed()
         await dual.send_message(message | {"settled": True})
         await venue.until(lambda number=number: sent(venue, number) == 2)
         senders.append(sender(venue, number))
-    assert [sent(venue, number) for number in range(4)] == [2, 2, 2, 2]
-    assert senders == [0, 1, 1, 0]
+    assert [sent(venue, number) for number in range(len(stages))] == [2] * len(stages)
+    assert senders == [0, 1, 1, 1, 0, 0, 2]
 
 
 def sent(venue: Any, number: int) -> int:
@@ -552,3 +554,39 @@ async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_kn
     records = dual.flip_records()
     assert len(records) == 18
     assert [one for one in records if one.first_at is None or one.audit is None or not one.audit.is_clean] == []
+
+
+async def test_a_stream_that_began_on_the_straight_way_is_known_when_the_stage_has_changed(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connected(dual, venue, caller)
+    passage = dual._passage
+    await soon(lambda: passage.is_open)
+    tell = passage.catch_up
+    # Nothing is told before the way is shut.
+    monkeypatch.setattr(passage, "catch_up", lambda limit=None: tell() if limit is None else None)
+    traffic = Traffic(venue, caller, seed=14)
+    legacy, new = venue.connections
+    venue.connections[:] = [legacy]
+    await traffic.push()
+    await caller.until(lambda: all(versions(caller.messages, kind) for kind in KINDS))
+    assert dual._lanes == {}
+    flag.set("live")
+    await soon(lambda: not passage.is_open)
+    for kind in KINDS:
+        await new.send(venue.wire.push(kind, BTC, traffic.number))
+    venue.connections.append(new)
+    while set(dual.serving().values()) != {Side.NEW}:
+        await traffic.push()
+        await asyncio.sleep(0.001)
+    await traffic.push()
+    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+
+
+async def soon(condition: Callable[[], bool]) -> None:
+    """Until it is so; what is looked at tells nobody that it changed."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)

@@ -295,7 +295,14 @@ class DualRunManager:
         placed = self._place(Side.LEGACY, message)
         if placed is not None:
             stream, event = placed
-            (self._lanes.get(stream) or self._make_lane(stream)).note_passed(Side.LEGACY, event)
+            lane = self._lanes.get(stream)
+            if lane is not None:
+                lane.note_passed(Side.LEGACY, event)
+                return
+            # It was legacy's alone, whatever the stage is by now.
+            lane = self._begin_lane(stream, Side.LEGACY)
+            lane.note_passed(Side.LEGACY, event)
+            self._apply(lane)
 
     def _is_legacys(self) -> bool:
         """Whether every stage gives the consumer legacy alone."""
@@ -319,18 +326,26 @@ class DualRunManager:
             return None
 
     def _make_lane(self, stream: Stream) -> Lane:
-        unit = self.scope
-        if self.scope.channel != "private":
-            unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
+        wanted = self._side_of(self._unit_of(stream))
+        lane = self._begin_lane(stream, wanted if self._legs[wanted].is_connected() else wanted.other)
+        self._apply(lane)
+        return lane
+
+    def _unit_of(self, stream: Stream) -> Unit:
+        if self.scope.channel == "private":
+            return self.scope
+        unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
+        if unit not in self._units:
             self._units[unit] = None
             self._reader.add([unit])
-        wanted = self._side_of(unit)
-        serving = wanted if self._legs[wanted].is_connected() else wanted.other
+        return unit
+
+    def _begin_lane(self, stream: Stream, serving: Side) -> Lane:
+        unit = self._unit_of(stream)
         lane = Lane(unit, make_arbiter(stream, serving, self.limits), self.message_handler, self.logger)
         for side, leg in self._legs.items():
             lane.set_connected(side, leg.is_connected())
         self._lanes[stream] = lane
-        self._apply(lane)
         return lane
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
@@ -342,7 +357,7 @@ class DualRunManager:
     def _on_shed(self, side: Side) -> None:
         """A stack is gone: what it served goes back to the other one."""
         if side is Side.LEGACY:
-            self._passage.shut()
+            self._passage.shut(waits=False)
         for lane in self._lanes.values():
             if lane.arbiter.serving is side and self._legs[side.other].is_running:
                 if side is Side.NEW:

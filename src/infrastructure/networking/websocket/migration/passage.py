@@ -57,11 +57,11 @@ class Passage:
         """Whether the consumer has not returned from the last message that went straight."""
         return isinstance(self._delivery, CoroutineType) and self._delivery.cr_frame is not None
 
-    def shut(self) -> bool:
-        """Lead everything by the arbiters from now on; False while the consumer has not returned."""
+    def shut(self, *, waits: bool = True) -> bool:
+        """Lead everything by the arbiters from now on; False while the consumer has not returned and that matters."""
         if not self.is_open:
             return True
-        if self.is_in_flight:
+        if waits and self.is_in_flight:
             return False
         self.is_open = False
         self.catch_up()
