@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -478,6 +479,50 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     assert [one for one in beside.flip_records() if one.audit is not None and not one.audit.is_clean] == []
     assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]
+
+
+async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
+    flag: Flag, beside: DualRunManager, venue: Any, caller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No judge and no controller runs; the flag's thread hangs in its provider, and new's process is stopped."""
+    await beside.initialize([BTC])
+    await venue.subscribed(0, BTC)
+    await venue.subscribed(1, BTC)
+    traffic = Traffic(venue, caller, seed=13)
+    flag.set("live")
+    while len(beside.serving()) < 3 or set(beside.serving().values()) != {Side.NEW}:
+        await traffic.push()
+        await asyncio.sleep(0.001)
+    await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang(unit: Any) -> Any:
+        hangs.set()
+        released.wait()
+        return None, "ERROR"
+
+    monkeypatch.setattr(beside._reader, "_read", hang)
+    await asyncio.to_thread(hangs.wait)
+    pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(10):
+            await traffic.push()
+        began = time.monotonic()
+        (tmp_path / "websocket.kill").touch()
+        await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+        took_s = time.monotonic() - began
+        assert set(beside.serving().values()) == {Side.LEGACY}
+        await traffic.push()
+        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        released.set()
+    # The guard would have needed a second.
+    assert took_s < guard.SILENCE_S
+    assert beside.get_performance_metrics()["migration"]["latched"] == {}
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
 
 
 async def test_a_stage_opens_and_closes_the_stacks_and_the_kill_file_closes_new(

@@ -160,8 +160,12 @@ class DualRunManager:
         self._is_closed = True
         self._last_control = self._control_side
         await asyncio.to_thread(self._reader.stop)
-        for task in self._tasks - {asyncio.current_task()}:
+        settling = {self._settling} if self._settling is not None else set()
+        for task in self._tasks - settling - {asyncio.current_task()}:
             task.cancel()
+        # A stack that is being closed is closed whole: a sidecar would be left behind.
+        if unfinished := settling - {asyncio.current_task()}:
+            await asyncio.wait(unfinished)
         await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
         for lane in self._lanes.values():
             await lane.close()
@@ -237,7 +241,7 @@ class DualRunManager:
 
     async def _settle_legs(self) -> None:
         """Start what the stages need now; close what they do not, once nothing is served by it."""
-        while not self._is_settled:
+        while not (self._is_settled or self._is_closed):
             self._is_settled = True
             for side, leg in self._legs.items():
                 if self._is_needed(side):
