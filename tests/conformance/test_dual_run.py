@@ -9,8 +9,9 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -23,11 +24,19 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from exchanges.structs import ConnectionState, ExchangeConfig, ExchangeRestError, MessageType, ParsedMessage, Symbol
-from infrastructure.networking.websocket.migration import stacks
+from exchanges.structs import (
+    ConnectionState,
+    ExchangeConfig,
+    ExchangeRestError,
+    MessageType,
+    ParsedMessage,
+    Symbol,
+    Trade,
+)
+from infrastructure.networking.websocket.migration import guard, stacks
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
-from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage
+from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage, serving_architecture
 from infrastructure.networking.websocket.utils import create_websocket_manager
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
@@ -207,21 +216,23 @@ async def test_a_request_goes_out_once_by_the_side_that_serves(
     await traffic.push()
     await caller.until(lambda: len(dual.serving()) == 3)
     senders = []
-    for number, (stage, side) in enumerate(
-        (("shadow", Side.LEGACY), ("canary", Side.NEW), ("live", Side.NEW), ("shadow", Side.LEGACY))
-    ):
+    stages = ("shadow", "canary", "live", "rampdown", "shadow", "off", "complete")
+    for number, stage in enumerate(stages):
+        side = Side(serving_architecture(Stage(stage)))
         flag.set(stage)
         message = {"method": "PING", "time": number, "channel": "spot.custom"}
         # While the sides change places, too.
         await dual.send_message(message)
         while set(dual.serving().values()) != {side} or dual.stages()[dual.scope] is not Stage(stage):
             await traffic.push()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
+        if stage == "off":
+            await venue.connections[1].wait_closed()
         await dual.send_message(message | {"settled": True})
         await venue.until(lambda number=number: sent(venue, number) == 2)
         senders.append(sender(venue, number))
-    assert [sent(venue, number) for number in range(4)] == [2, 2, 2, 2]
-    assert senders == [0, 1, 1, 0]
+    assert [sent(venue, number) for number in range(len(stages))] == [2] * len(stages)
+    assert senders == [0, 1, 1, 1, 0, 0, 2]
 
 
 def sent(venue: Any, number: int) -> int:
@@ -254,6 +265,41 @@ class BrokenStack(ModuleType):
     def cannot_start(self, *args: Any, **kwargs: Any) -> Any:
         """What it makes can be neither started nor closed."""
         return Unstartable()
+
+    def flooding(self, config: Any, is_private: bool, on_message: Any, on_state: Any, **kwargs: Any) -> Any:
+        """What it makes repeats one old trade without end."""
+        return Flooding(on_message, on_state)
+
+
+class Flooding:
+    """A stack that is connected and never stops."""
+
+    handler = None
+
+    def __init__(self, on_message: Any, on_state: Any) -> None:
+        self._on_message, self._on_state = on_message, on_state
+        self._task: asyncio.Task[None] | None = None
+
+    async def initialize(self, symbols: Any = None, default_channels: Any = None) -> None:
+        await self._on_state(ConnectionState.CONNECTED)
+        self._task = asyncio.create_task(self._flood(symbols[0]))
+
+    async def _flood(self, symbol: Symbol) -> None:
+        trade = Trade(symbol, 1.0, 1.0, "buy", 5, "101")
+        while True:
+            for _ in range(50):
+                await self._on_message(ParsedMessage(MessageType.TRADES, symbol, "trade", [trade], 5))
+            await asyncio.sleep(0)
+
+    def is_connected(self) -> bool:
+        return True
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Unstartable:
@@ -302,6 +348,77 @@ async def test_a_new_stack_that_fails_is_shed_and_legacy_serves(
         assert dual.connection_state is ConnectionState.CONNECTED
         assert set(dual.serving().values()) == {Side.LEGACY}
         assert says in dual.get_performance_metrics()["migration"]["shed"]["new"]
+    finally:
+        await dual.close()
+
+
+async def test_a_silent_new_stack_is_left_without_being_told_and_stays_left(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "SILENCE_S", 0.3)
+    await connected(dual, venue, caller)
+    traffic = Traffic(venue, caller, seed=10)
+
+    async def served(side: Side, stage: str) -> None:
+        while set(dual.serving().values()) != {side} or dual.stages()[dual.scope] is not Stage(stage):
+            await traffic.push()
+            await asyncio.sleep(0.001)
+        await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+
+    flag.set("live")
+    await served(Side.NEW, "live")
+    new = venue.connections.pop(1)
+    await traffic.push()
+    began = time.monotonic()
+    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    assert time.monotonic() - began > 0.25
+    venue.connections.append(new)
+    # A gap on both sides: what new was not sent is lost to it alone.
+    latched = dual.get_performance_metrics()["migration"]["latched"]
+    assert set(latched.values()) == {"new has been silent for 0.3 s while legacy was not"}
+    assert set(latched) == {str(unit) for unit in dual.serving()}
+    # Stage live is still what the flag says, and canary names new as well.
+    flag.set("canary")
+    await served(Side.LEGACY, "canary")
+    flag.set("shadow")
+    await served(Side.LEGACY, "shadow")
+    assert dual.get_performance_metrics()["migration"]["latched"] == {}
+    flag.set("canary")
+    await served(Side.NEW, "canary")
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+
+
+@pytest.mark.parametrize("stage", ["shadow", "live"])
+async def test_a_new_stack_that_floods_is_shed(
+    flag: Flag,
+    exchange_config: ExchangeConfig,
+    venue: Any,
+    caller: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    exchange = exchange_config.name.partition("_")[0].lower()
+    monkeypatch.setitem(stacks.BUILDERS, ("new", exchange), "broken_stack:flooding")
+    monkeypatch.setitem(sys.modules, "broken_stack", BrokenStack("broken_stack"))
+    monkeypatch.setattr("infrastructure.networking.websocket.utils.require_mixins", lambda *args: None)
+    monkeypatch.setattr(guard, "FLOOD_LOOKS", 1)
+    flag.set("shadow")
+    dual = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+    try:
+        await dual.initialize([BTC])
+        link = await venue.subscribed(0, BTC)
+        flag.set(stage)
+        number = 101
+        while "new" not in dual.get_performance_metrics()["migration"]["shed"]:
+            await link.send(venue.wire.push("trade", BTC, number))
+            await caller.got(number - 100, MessageType.TRADES)
+            number += 1
+        await link.send(venue.wire.push("trade", BTC, number))
+        await caller.got(number - 100, MessageType.TRADES)
+        assert versions(caller.messages, "trade") == list(range(101, number + 1))
+        assert "new floods: " in dual.get_performance_metrics()["migration"]["shed"]["new"]
+        assert set(dual.serving().values()) == {Side.LEGACY}
     finally:
         await dual.close()
 
@@ -364,6 +481,50 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
     assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]
 
 
+async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
+    flag: Flag, beside: DualRunManager, venue: Any, caller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No judge and no controller runs; the flag's thread hangs in its provider, and new's process is stopped."""
+    await beside.initialize([BTC])
+    await venue.subscribed(0, BTC)
+    await venue.subscribed(1, BTC)
+    traffic = Traffic(venue, caller, seed=13)
+    flag.set("live")
+    while len(beside.serving()) < 3 or set(beside.serving().values()) != {Side.NEW}:
+        await traffic.push()
+        await asyncio.sleep(0.001)
+    await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang(unit: Any) -> Any:
+        hangs.set()
+        released.wait()
+        return None, "ERROR"
+
+    monkeypatch.setattr(beside._reader, "_read", hang)
+    await asyncio.to_thread(hangs.wait)
+    pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(10):
+            await traffic.push()
+        began = time.monotonic()
+        (tmp_path / "websocket.kill").touch()
+        await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+        took_s = time.monotonic() - began
+        assert set(beside.serving().values()) == {Side.LEGACY}
+        await traffic.push()
+        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        released.set()
+    # The guard would have needed a second.
+    assert took_s < guard.SILENCE_S
+    assert beside.get_performance_metrics()["migration"]["latched"] == {}
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+
+
 async def test_a_stage_opens_and_closes_the_stacks_and_the_kill_file_closes_new(
     flag: Flag, dual: DualRunManager, venue: Any, caller: Any, tmp_path: Path
 ) -> None:
@@ -409,3 +570,68 @@ async def test_what_both_stacks_missed_is_told_as_a_gap(
     await caller.until(lambda: versions(caller.messages, "book") == [101, 105])
     (unit,) = dual.serving()
     assert dual.get_performance_metrics()["migration"]["gaps"] == {str(unit): 1}
+
+
+async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_know_what_went_by(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any
+) -> None:
+    await connected(dual, venue, caller)
+    traffic = Traffic(venue, caller, seed=12)
+    passage = dual._passage
+    for _ in range(3):
+        while not passage.is_open:
+            await traffic.push()
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await traffic.push()
+        assert passage.is_open
+        for stage, side in (("canary", Side.NEW), ("shadow", Side.LEGACY)):
+            flag.set(stage)
+            while set(dual.serving().values()) != {side}:
+                await traffic.push()
+                await asyncio.sleep(0)
+            assert side is Side.LEGACY or not passage.is_open
+            await traffic.push()
+            await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+    records = dual.flip_records()
+    assert len(records) == 18
+    assert [one for one in records if one.first_at is None or one.audit is None or not one.audit.is_clean] == []
+
+
+async def test_a_stream_that_began_on_the_straight_way_is_known_when_the_stage_has_changed(
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connected(dual, venue, caller)
+    passage = dual._passage
+    await soon(lambda: passage.is_open)
+    tell = passage.catch_up
+    # Nothing is told before the way is shut.
+    monkeypatch.setattr(passage, "catch_up", lambda limit=None: tell() if limit is None else None)
+    traffic = Traffic(venue, caller, seed=14)
+    legacy, new = venue.connections
+    venue.connections[:] = [legacy]
+    await traffic.push()
+    await caller.until(lambda: all(versions(caller.messages, kind) for kind in KINDS))
+    assert dual._lanes == {}
+    flag.set("live")
+    await soon(lambda: not passage.is_open)
+    for kind in KINDS:
+        await new.send(venue.wire.push(kind, BTC, traffic.number))
+    venue.connections.append(new)
+    while set(dual.serving().values()) != {Side.NEW}:
+        await traffic.push()
+        await asyncio.sleep(0.001)
+    await traffic.push()
+    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+
+
+async def soon(condition: Callable[[], bool]) -> None:
+    """Until it is so; what is looked at tells nobody that it changed."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from infrastructure.networking.websocket.migration.audit import Audit, AuditResult
+from infrastructure.networking.websocket.migration.audit import SPAN, Audit, AuditResult
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.move import Mover
 
@@ -78,7 +78,8 @@ class Arbiter(Mover):
     """One stream with versions. `is_contiguous`: each event begins where the one before ended (books).
 
     `fills`: a hole of the serving side is filled from the other one; off in stage shadow, where the consumer gets what
-    legacy alone would give. Times are seconds of one monotonic clock, given by the caller.
+    legacy alone would give, but for the versions behind a cut that its audit looks at. Times are seconds of one
+    monotonic clock, given by the caller.
     """
 
     def __init__(self, serving: Side, *, is_contiguous: bool, limits: Limits | None = None) -> None:
@@ -92,6 +93,7 @@ class Arbiter(Mover):
         self._highest: dict[Side, int | None] = dict.fromkeys(Side)
         self._has_break = dict.fromkeys(Side, False)
         self._stale_since: float | None = None
+        self._fills_to: int | None = None
 
     # What the stacks say
 
@@ -103,7 +105,7 @@ class Arbiter(Mover):
 
     def offer(self, side: Side, event: Event, now: float) -> None:
         """A side delivered an event, in its own order."""
-        if self.fills or side is self.serving:
+        if self._is_filling or side is self.serving:
             self._audit.note_offer(side, event)
         event.side = side
         event.is_behind_break, self._has_break[side] = self._has_break[side], False
@@ -139,7 +141,7 @@ class Arbiter(Mover):
 
     def _start_over(self) -> None:
         self.counts.resets += 1
-        self.delivered = self._stale_since = self.wait_until = None
+        self.delivered = self._stale_since = self.wait_until = self._fills_to = None
         self._highest = dict.fromkeys(Side)
         self._audit.start_over()
         for ring in self._rings.values():
@@ -152,6 +154,27 @@ class Arbiter(Mover):
 
     # What the consumer gets
 
+    @property
+    def _is_filling(self) -> bool:
+        return self.fills or (
+            self._fills_to is not None and self.delivered is not None and self.delivered < self._fills_to
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
+        return not (self.is_in_flight or self._move or self._is_filling or self._rings[self.serving])
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
+        if self.is_in_flight or self._rings[self.serving]:
+            return False
+        other = self._rings[self.serving.other]
+        if self.delivered is not None:
+            other.prune(self.delivered)
+        return bool(other)
+
     def _choose(self, now: float) -> Event | None:
         mine, other = self._rings[self.serving], self._rings[self.serving.other]
         if self.delivered is None:
@@ -161,7 +184,7 @@ class Arbiter(Mover):
         head, spare = mine.head, other.head
         if head is None:
             return None
-        if not self.fills:
+        if not self._is_filling:
             return self._hand_out(mine)
         if spare is not None and not spare.is_snapshot and self._start(spare) < self._start(head):
             self.counts.replayed += 1
@@ -246,6 +269,7 @@ class Arbiter(Mover):
 
     def _on_cut(self) -> None:
         self.wait_until = None
+        self._fills_to = None if self.delivered is None else self.delivered + SPAN
         self._audit.note_cut(self.delivered)
 
     def audit(self) -> AuditResult:

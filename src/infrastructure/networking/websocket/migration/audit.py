@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from infrastructure.networking.websocket.migration.event import Event, Side
 
-__all__ = ["Audit", "AuditResult"]
+__all__ = ["SPAN", "Audit", "AuditResult"]
 
 SPAN = 100
 KEPT_EVENTS = 1024

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
+from infrastructure.networking.websocket.migration.beat import Beat
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
+from infrastructure.networking.websocket.migration.guard import Guard
 from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
+from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
 from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
 from infrastructure.networking.websocket.migration.unit import Unit
@@ -27,6 +30,7 @@ __all__ = ["DualRunManager"]
 
 PUBLIC_CHANNELS = ("book", "trade", "book_ticker", "ticker")
 SETTLE_S = 0.02
+LOOK_AGAIN_S = 0.002
 
 
 class DualRunManager:
@@ -55,27 +59,31 @@ class DualRunManager:
         self.logger = logger or logging.getLogger("websocket.migration")
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
+        self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
+        self._guard = Guard(self._legs, self._lanes)
         self._units: dict[Unit, None] = {}
         self._symbols: dict[Symbol, None] = {}
         self._channels: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._is_settled = True
         self._last_control: Side | None = None
         self._build_first(self._side_of(scope))
 
     def _make_leg(self, side: Side, build: Build) -> Leg:
-        async def on_message(message: ParsedMessage) -> None:
-            await self._take_in(side, message)
+        def on_message(message: ParsedMessage) -> Awaitable[None]:
+            return self._take_in(side, message)
 
         async def on_state(state: ConnectionState) -> None:
             await self._on_state(side, state)
 
-        return Leg(side, build, on_message, on_state, partial(self._on_shed, side), self.logger)
+        way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
+        return Leg(side, build, way, on_state, partial(self._on_shed, side), self.logger)
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -103,6 +111,9 @@ class DualRunManager:
         self._channels = list(default_channels) if default_channels else None
         self._add_units(self._symbols)
         self._reader.start()
+        self._in_background(self._guard.watch())
+        self._in_background(Beat().beat())
+        self._in_background(self._passage.keep_up())
         for side in (Side.LEGACY, Side.NEW):
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
@@ -137,8 +148,9 @@ class DualRunManager:
         return self._legs[self._control_side].state
 
     def get_performance_metrics(self) -> dict[str, Any]:
-        """The figures of the side that speaks for both, and `migration`: stages, sides, moves, what was shed."""
-        own: dict[str, Any] = self._control.get_performance_metrics()
+        """The figures of the side that speaks for both, while it is there, and `migration`: stages, sides, shed."""
+        stack = self._legs[self._control_side].stack
+        own: dict[str, Any] = {} if stack is None else stack.get_performance_metrics()
         return own | {"architecture_version": self.architecture_version, "migration": self._migration_metrics()}
 
     async def close(self) -> None:
@@ -148,8 +160,12 @@ class DualRunManager:
         self._is_closed = True
         self._last_control = self._control_side
         await asyncio.to_thread(self._reader.stop)
-        for task in self._tasks - {asyncio.current_task()}:
+        settling = {self._settling} if self._settling is not None else set()
+        for task in self._tasks - settling - {asyncio.current_task()}:
             task.cancel()
+        # A stack that is being closed is closed whole: a sidecar would be left behind.
+        if unfinished := settling - {asyncio.current_task()}:
+            await asyncio.wait(unfinished)
         await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
         for lane in self._lanes.values():
             await lane.close()
@@ -162,6 +178,7 @@ class DualRunManager:
 
     def serving(self) -> dict[Unit, Side]:
         """Who serves each stream that has begun."""
+        self._passage.catch_up()
         return {lane.unit: lane.arbiter.serving for lane in self._lanes.values()}
 
     def flip_records(self) -> list[FlipRecord]:
@@ -198,6 +215,10 @@ class DualRunManager:
         """Bring every stream to the side that its stage names: rollbacks at once, flips when they are ready."""
         if self._is_closed:
             return
+        if not self._is_legacys() and not self._passage.shut():
+            if self._again is None or self._again.when() <= asyncio.get_running_loop().time():
+                self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._on_flag)
+            return
         for lane in self._lanes.values():
             self._apply(lane)
         self._is_settled = False
@@ -209,6 +230,10 @@ class DualRunManager:
         to = Side(serving_architecture(stage))
         if isinstance(lane.arbiter, Arbiter):
             lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
+        if to is Side.LEGACY:
+            lane.latch = None
+        elif lane.latch is not None:
+            return
         # A side that does not run cannot be gone back to at once: the other goes on until this one is connected.
         is_rollback = to is Side.LEGACY and self._legs[Side.LEGACY].is_running
         if to is not lane.wanted or (is_rollback and to is not lane.arbiter.serving):
@@ -216,7 +241,7 @@ class DualRunManager:
 
     async def _settle_legs(self) -> None:
         """Start what the stages need now; close what they do not, once nothing is served by it."""
-        while not self._is_settled:
+        while not (self._is_settled or self._is_closed):
             self._is_settled = True
             for side, leg in self._legs.items():
                 if self._is_needed(side):
@@ -259,16 +284,40 @@ class DualRunManager:
     # What the stacks say
 
     async def _take_in(self, side: Side, message: ParsedMessage) -> None:
+        self._legs[side].messages += 1
         placed = self._place(side, message)
         if placed is None:
             if side is self._control_side:
                 await self.message_handler(message)
             return
         stream, event = placed
-        lane = self._lanes.get(stream)
-        if lane is None:
-            lane = self._make_lane(stream)
-        await lane.take_in(side, event)
+        await (self._lanes.get(stream) or self._make_lane(stream)).take_in(side, event)
+
+    def _note_passed(self, message: ParsedMessage) -> None:
+        """Legacy's message went straight to the consumer."""
+        self._legs[Side.LEGACY].messages += 1
+        placed = self._place(Side.LEGACY, message)
+        if placed is not None:
+            stream, event = placed
+            lane = self._lanes.get(stream)
+            if lane is not None:
+                lane.note_passed(Side.LEGACY, event)
+                return
+            # It was legacy's alone, whatever the stage is by now.
+            lane = self._begin_lane(stream, Side.LEGACY)
+            lane.note_passed(Side.LEGACY, event)
+            self._apply(lane)
+
+    def _is_legacys(self) -> bool:
+        """Whether every stage gives the consumer legacy alone."""
+        return all(self._side_of(unit) is Side.LEGACY for unit in self._units or {self.scope: None})
+
+    def _may_pass(self) -> bool:
+        return (
+            self._is_legacys()
+            and self._legs[Side.LEGACY].is_running
+            and all(lane.is_legacys_alone for lane in self._lanes.values())
+        )
 
     def _place(self, side: Side, message: ParsedMessage) -> tuple[Stream, Event] | None:
         try:
@@ -281,18 +330,26 @@ class DualRunManager:
             return None
 
     def _make_lane(self, stream: Stream) -> Lane:
-        unit = self.scope
-        if self.scope.channel != "private":
-            unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
+        wanted = self._side_of(self._unit_of(stream))
+        lane = self._begin_lane(stream, wanted if self._legs[wanted].is_connected() else wanted.other)
+        self._apply(lane)
+        return lane
+
+    def _unit_of(self, stream: Stream) -> Unit:
+        if self.scope.channel == "private":
+            return self.scope
+        unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
+        if unit not in self._units:
             self._units[unit] = None
             self._reader.add([unit])
-        wanted = self._side_of(unit)
-        serving = wanted if self._legs[wanted].is_connected() else wanted.other
+        return unit
+
+    def _begin_lane(self, stream: Stream, serving: Side) -> Lane:
+        unit = self._unit_of(stream)
         lane = Lane(unit, make_arbiter(stream, serving, self.limits), self.message_handler, self.logger)
         for side, leg in self._legs.items():
             lane.set_connected(side, leg.is_connected())
         self._lanes[stream] = lane
-        self._apply(lane)
         return lane
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
@@ -303,9 +360,14 @@ class DualRunManager:
 
     def _on_shed(self, side: Side) -> None:
         """A stack is gone: what it served goes back to the other one."""
+        if side is Side.LEGACY:
+            self._passage.shut(waits=False)
         for lane in self._lanes.values():
             if lane.arbiter.serving is side and self._legs[side.other].is_running:
-                lane.move(side.other, is_rollback=True)
+                if side is Side.NEW:
+                    lane.retreat(self._legs[side].problem or "new is gone")
+                else:
+                    lane.move(side.other, is_rollback=True)
 
     # Helpers
 
@@ -325,6 +387,7 @@ class DualRunManager:
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
+            "latched": {str(lane.unit): lane.latch for lane in self._lanes.values() if lane.latch},
             "gaps": {str(lane.unit): lane.gaps for lane in self._lanes.values() if lane.gaps},
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},

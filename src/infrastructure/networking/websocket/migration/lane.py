@@ -45,6 +45,7 @@ class Lane:
         self.wanted = arbiter.serving
         self.records: deque[FlipRecord] = deque(maxlen=KEPT_RECORDS)
         self.refusal: str | None = None
+        self.latch: str | None = None
         self._consume = consume
         self._logger = logger
         self._timer: asyncio.TimerHandle | None = None
@@ -58,6 +59,15 @@ class Lane:
         if side is self.wanted and self._needs_flip:
             self._try_move()
         await self.pump()
+
+    def note_passed(self, side: Side, event: Event) -> None:
+        """A side's event has reached the consumer on another way; nothing else may be waiting."""
+        arbiter, now = self.arbiter, time.monotonic()
+        arbiter.offer(side, event, now)
+        while (passed := arbiter.take(arbiter.epoch, now)) is not None:
+            arbiter.done(arbiter.epoch)
+            if self._open_record is not None and passed.side is self._open_record.to:
+                self._note_first(self._open_record)
 
     async def pump(self) -> None:
         """Hand on what there is. The consumer's first error is raised behind the last event, as a stack expects it."""
@@ -92,6 +102,12 @@ class Lane:
         self._open_record = FlipRecord(self.unit, to, is_rollback, time.monotonic())
         self._try_move()
 
+    def retreat(self, reason: str) -> None:
+        """Go back to legacy without being told; it stays there, latched, until its stage names legacy itself."""
+        self.latch = reason
+        self._logger.warning("%s: back to legacy: %s", self.unit, reason)
+        self.move(Side.LEGACY, is_rollback=True)
+
     def set_connected(self, side: Side, is_connected: bool) -> None:
         """A side's connection came or went."""
         self.arbiter.set_connected(side, is_connected)
@@ -111,6 +127,11 @@ class Lane:
             if task is not asyncio.current_task():
                 task.cancel()
                 await asyncio.wait({task})
+
+    @property
+    def is_legacys_alone(self) -> bool:
+        """Whether the consumer gets what legacy delivers, as it comes, and no change is under way."""
+        return self.wanted is Side.LEGACY and self.arbiter.serving is Side.LEGACY and self.arbiter.is_settled
 
     @property
     def gaps(self) -> int:

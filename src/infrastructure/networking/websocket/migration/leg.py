@@ -45,7 +45,8 @@ Build = Callable[[OnMessage, OnState], Stack]
 
 
 class Leg:
-    """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself."""
+    """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself,
+    `messages` what it delivered."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Leg:
         self.state = ConnectionState.DISCONNECTED
         self.problem: str | None = None
         self.errors = 0
+        self.messages = 0
         self.stack: Stack | None = None
         self._build = build
         self._on_message = on_message

@@ -147,6 +147,17 @@ class MatchingArbiter(Mover):
             return key in self._seen or key in book.by_key or key in event.parts[:index]
         return book.pay(key)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
+        return not (self.is_in_flight or self._move or self._books[self.serving].ring)
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether the other side has items without a copy, and the serving one has nothing to give."""
+        mine, other = self._books[self.serving], self._books[self.serving.other]
+        return not (self.is_in_flight or mine.ring) and any(entry.live for entry in other.ring)
+
     def _expire(self, now: float) -> None:
         expected_since = now - self.limits.window_s
         self.counts.unmatched += sum(book.expire_owed(expected_since) for book in self._books.values())

@@ -31,7 +31,7 @@ class Moves:
 
 
 class Mover(ABC):
-    """Hands out one event at a time under an epoch, and changes sides between two of them."""
+    """Hands out one event at a time under an epoch, and changes sides between two of them; `taken` counts them."""
 
     def __init__(self, serving: Side, limits: Limits) -> None:
         self.serving = serving
@@ -40,12 +40,23 @@ class Mover(ABC):
         self.is_in_flight = False
         self.is_connected = dict.fromkeys(Side, False)
         self.moves = Moves()
+        self.taken = 0
         self.wait_until: float | None = None
         self._move: Move | None = None
 
     @abstractmethod
     def offer(self, side: Side, event: Event, now: float) -> None:
         """A side delivered an event, in its own order."""
+
+    @property
+    @abstractmethod
+    def is_starved(self) -> bool:
+        """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
+
+    @property
+    @abstractmethod
+    def is_settled(self) -> bool:
+        """Whether the serving side's next event would go out at once and alone."""
 
     @abstractmethod
     def _choose(self, now: float) -> Event | None:
@@ -70,7 +81,9 @@ class Mover(ABC):
         if self.is_in_flight:
             return None
         event = self._choose(now)
-        self.is_in_flight = event is not None
+        if event is not None:
+            self.is_in_flight = True
+            self.taken += 1
         return event
 
     def done(self, epoch: int) -> None:

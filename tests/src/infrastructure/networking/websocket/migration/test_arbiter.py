@@ -65,6 +65,48 @@ def test_in_stage_shadow_a_hole_is_passed_on() -> None:
     assert one.counts.gaps == one.counts.replayed == 0
 
 
+def test_in_stage_shadow_a_hole_right_behind_a_cut_is_filled_all_the_same() -> None:
+    one = arbiter(serving=NEW)
+    assert offer(one, NEW, book(1), book(2)) == ["1-1", "2-2"]
+    assert offer(one, LEGACY, book(1), book(2)) == []
+    one.fills = False
+    one.roll_back(LEGACY, 0.0)
+    assert offer(one, NEW, book(3)) == []
+    assert offer(one, LEGACY, book(4)) == ["3-3", "4-4"]
+    assert len(offer(one, LEGACY, *(book(version) for version in range(5, 103)))) == 98
+    assert one.audit().is_clean
+    assert one.audit().is_complete
+    assert offer(one, NEW, book(103)) == []
+    assert offer(one, LEGACY, book(104)) == ["104-104"]
+
+
+@pytest.mark.parametrize("is_contiguous", [True, False])
+def test_a_stream_is_starved_while_only_the_other_side_has_something(is_contiguous: bool) -> None:
+    one = arbiter(is_contiguous=is_contiguous, serving=NEW)
+    assert offer(one, NEW, book(1)) == ["1-1"]
+    assert offer(one, LEGACY, book(1)) == []
+    assert not one.is_starved
+    assert offer(one, LEGACY, book(2)) == []
+    assert one.is_starved
+    one.offer(NEW, book(2), 0.0)
+    assert not one.is_starved
+    assert one.take(one.epoch, 0.0) is not None
+    one.offer(LEGACY, book(3), 0.0)
+    assert not one.is_starved
+    one.done(one.epoch)
+    assert one.is_starved
+    assert one.taken == 2
+
+
+def test_items_without_a_copy_starve_a_stream_of_ids() -> None:
+    one = MatchingArbiter(NEW, is_unique=True, limits=LIMITS)
+    item = Event(0, 0, "fill", parts=("a",))
+    one.offer(LEGACY, item, 0.0)
+    assert one.is_starved
+    assert offer(one, NEW, Event(0, 0, "fill", parts=("a",))) == ["fill"]
+    assert not one.is_starved
+
+
 def test_behind_a_cut_the_outgoing_side_goes_on_to_a_boundary_that_both_share() -> None:
     one = arbiter()
     assert offer(one, LEGACY, book(1, 2)) == ["1-2"]

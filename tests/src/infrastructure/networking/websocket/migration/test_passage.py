@@ -1,0 +1,126 @@
+"""Legacy's straight way: nothing but the consumer's own coroutine, and what the arbiters are told behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import pytest
+
+from exchanges.structs import MessageType, ParsedMessage
+from infrastructure.networking.websocket.migration.passage import PERIOD_S, Passage
+
+FIRST, SECOND = (ParsedMessage(MessageType.OTHER, data=number) for number in (1, 2))
+
+
+class Scene:
+    """A consumer that returns when it is let go, and the way around it."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.arbitrated: list[Any] = []
+        self.told: list[Any] = []
+        self.may_open = True
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.passage = Passage(self.consume, self.take_in, self.told.append, lambda: self.may_open)
+
+    async def consume(self, message: ParsedMessage) -> None:
+        self.got.append(message)
+        await self.gate.wait()
+
+    async def take_in(self, message: ParsedMessage) -> None:
+        self.arbitrated.append(message)
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    return Scene()
+
+
+async def test_the_straight_way_adds_no_await_and_no_lock(scene: Scene) -> None:
+    scene.passage.is_open = True
+    handed_on = scene.passage.hand_on(FIRST)
+    assert inspect.iscoroutine(handed_on)
+    # What the stack awaits is the consumer's own coroutine, with nothing around it.
+    assert handed_on.cr_code is Scene.consume.__code__
+    assert not inspect.iscoroutinefunction(Passage.hand_on)
+    names = set(Passage.hand_on.__code__.co_names)
+    assert names == {"is_open", "_behind", "append", "_delivery", "_consume", "_take_in"}
+    await handed_on
+    assert (scene.got, scene.arbitrated, scene.told) == ([FIRST], [], [])
+    scene.passage.catch_up()
+    assert scene.told == [FIRST]
+
+
+async def test_shut_it_leads_by_the_arbiters_which_know_what_went_by(scene: Scene) -> None:
+    scene.passage.is_open = True
+    await scene.passage.hand_on(FIRST)
+    assert scene.passage.shut()
+    assert scene.told == [FIRST]
+    await scene.passage.hand_on(SECOND)
+    assert (scene.got, scene.arbitrated) == ([FIRST], [SECOND])
+    assert scene.passage.shut()
+
+
+async def test_it_does_not_shut_before_the_consumer_has_returned(scene: Scene) -> None:
+    scene.passage.is_open = True
+    scene.gate.clear()
+    delivery = asyncio.ensure_future(scene.passage.hand_on(FIRST))
+    await asyncio.sleep(0)
+    assert scene.got == [FIRST]
+    assert not scene.passage.shut()
+    assert scene.passage.is_open
+    scene.gate.set()
+    await delivery
+    assert scene.passage.shut()
+
+
+async def test_a_consumer_that_raises_has_returned() -> None:
+    async def consume(message: ParsedMessage) -> None:
+        raise RuntimeError("the consumer is broken")
+
+    passage = Passage(consume, consume, lambda message: None, lambda: True)
+    passage.is_open = True
+    with pytest.raises(RuntimeError, match="the consumer is broken"):
+        await passage.hand_on(FIRST)
+    assert passage.shut()
+
+
+@pytest.mark.parametrize("is_coroutine", [True, False])
+async def test_it_opens_for_a_coroutine_function_when_nothing_stands_in_the_way(
+    scene: Scene, is_coroutine: bool
+) -> None:
+    looked = asyncio.Event()
+    answers = iter([False, True])
+
+    def may_open() -> bool:
+        looked.set()
+        return next(answers)
+
+    consume = scene.consume if is_coroutine else lambda message: scene.consume(message)
+    told = asyncio.Event()
+
+    def note(message: ParsedMessage) -> None:
+        scene.told.append(message)
+        told.set()
+
+    passage = Passage(consume, scene.take_in, note, may_open)
+    task = asyncio.create_task(passage.keep_up())
+    if is_coroutine:
+        for expected in (False, True):
+            await looked.wait()
+            looked.clear()
+            await asyncio.sleep(0)
+            assert passage.is_open is expected
+        await passage.hand_on(FIRST)
+        await told.wait()
+        assert scene.told == [FIRST]
+    else:
+        await passage.hand_on(FIRST)
+        assert scene.arbitrated == [FIRST]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(looked.wait(), 5 * PERIOD_S)
+        assert not passage.is_open
+    task.cancel()
