@@ -16,8 +16,9 @@ from shadow.verdict.analysis import build_analysis
 from shadow.verdict.assess import EXIT_CODES, assess
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
-from shadow.verdict.evidence import Evidence, Measured, six_digits
+from shadow.verdict.evidence import Evidence, Fact, Measured, six_digits
 from shadow.verdict.facts import (
+    GRAVE,
     difference_facts,
     failure_facts,
     holds_of,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from shadow.capture.reader import RunData
     from shadow.diff.codes import LegDiff
 
-__all__ = ["Judgement", "exit_code", "judge", "judge_diffs"]
+__all__ = ["Judgement", "exit_code", "facts_of", "gather", "judge", "judge_diffs"]
 
 
 SAME_LOAD = 0.9
@@ -121,11 +122,7 @@ def gather(collected: Collected) -> Evidence:
     """What the verdict is decided on, from a run's figures."""
     plan, timeline, diffs = collected.plan, collected.timeline, collected.diffs
     main = collected.main
-    mute_facts, mute_legacies = mute_sides(diffs)
-    failures, differences = failure_facts(timeline), main.differences if main else []
-    if plan.direct and is_shared_refusal(timeline):
-        failures, differences = without_shared_refusal(failures, differences)
-    facts = failures + mute_facts + difference_facts(differences)
+    mute_legacies = mute_sides(diffs)[1]
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
     metrics = (
@@ -139,7 +136,7 @@ def gather(collected: Collected) -> Evidence:
         metrics=metrics,
         aa=aa,
         control=collected.control() if calibrated else None,
-        facts=facts,
+        facts=facts_of(collected),
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
@@ -149,6 +146,16 @@ def gather(collected: Collected) -> Evidence:
         frames_sent=main.frames_sent if main else 0,
         frames_accounted=main.frames_accounted if main else 0,
     )
+
+
+def facts_of(collected: Collected, severities: Sequence[str] = GRAVE) -> list[Fact]:
+    """Confirmed facts of new: failures, silence, and differences of these severities."""
+    plan, timeline, main = collected.plan, collected.timeline, collected.main
+    failures, differences = failure_facts(timeline), main.differences if main else []
+    if plan.direct and is_shared_refusal(timeline):
+        failures, differences = without_shared_refusal(failures, differences)
+    grave = [d for d in differences if d.severity in severities]
+    return failures + mute_sides(collected.diffs)[0] + difference_facts(grave)
 
 
 def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:
