@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shadow.diff.leg import diff_leg
+from shadow.online.settled import KEEP_NS, Rest, Settled
 from shadow.online.snapshot import Snapshot
 from shadow.verdict.assess import assess
 from shadow.verdict.checklist import Checklist, load_checklist
@@ -21,7 +22,7 @@ from shadow.verdict.judge import facts_of, gather
 from shadow.verdict.legs import KnownList, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.sequential import Series, Tail, Watch, Watched, alpha_of, watch
-from shadow.verdict.timeline import read_marks
+from shadow.verdict.timeline import Timeline, read_marks
 from shadow.verdict.watched import watched_of
 
 if TYPE_CHECKING:
@@ -64,12 +65,17 @@ class Look:
 
 
 class Follower:
-    """Looks at a run directory again and again; the diff of a leg that has ended is kept."""
+    """Looks at a run directory again and again; what needs no second look is kept: ended legs, settled stretches.
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    What is settled is compared once more as long as it is younger than `keep_ns`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], keep_ns: int = KEEP_NS) -> None:
         self._folder = Path(folder)
         self._limits = load_checklist()
+        self._keep_ns = keep_ns
         self._ended: dict[str, LegDiff] = {}
+        self._settled: dict[str, Settled] = {}
 
     def look(self, now: int) -> Look:
         """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read."""
@@ -77,16 +83,21 @@ class Follower:
         run = Snapshot(self._folder, now)
         plan, known = PlanView(run.session), read_known(run.path, run.session)
         timeline = read_marks(run.table("marks").to_pylist())
-        diffs = {leg: self._diff(run, leg, plan.roles(leg), known) for leg in timeline.legs}
+        diffs = {leg: self._diff(run, leg, plan.roles(leg), known, timeline) for leg in timeline.legs}
         fact_s = process_time() - began
         return replace(look_at(Collected(run, plan, timeline, diffs, self._limits), run.end), fact_s=fact_s)
 
-    def _diff(self, run: Snapshot, leg: str, roles: tuple[str, str], known: KnownList) -> LegDiff:
+    def _diff(self, run: Snapshot, leg: str, roles: tuple[str, str], known: KnownList, timeline: Timeline) -> LegDiff:
         if leg in self._ended:
             return self._ended[leg]
-        found: LegDiff = diff_leg(run, leg, roles, known=known)
+        settled = self._settled.setdefault(leg, Settled())
+        rest = diff_leg(Rest(run, settled), leg, roles, known=known)
+        found = settled.with_rest(rest)
         if leg != run.open_leg:
             self._ended[leg] = found
+            del self._settled[leg]
+        elif not run.session.get("direct"):
+            settled.take(rest, run.end - self._keep_ns, {name for at, name in timeline.faulted if at == leg})
         return found
 
 

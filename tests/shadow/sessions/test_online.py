@@ -131,6 +131,25 @@ def test_each_damage_is_named_within_one_segment(
     assert re.match("[0-9]+ critical [A-Z]+ of the new stack in", said[1])
 
 
+@pytest.mark.checklist("R.4")
+@pytest.mark.parametrize("name", [None, "one book update dropped", "one price changed"])
+def test_what_is_settled_is_not_compared_again_and_nothing_is_overlooked(
+    recorded: Path, damaged_copy: Damage, tmp_path: Path, name: str | None
+) -> None:
+    run = damaged_copy(recorded, NAMED[name][0]) if name else recorded
+    replay, counted = Replay(run, tmp_path / "live"), []
+    follower = Follower(replay.folder, keep_ns=S // 2)
+    for now in (*range(replay.begin + 2 * S, replay.end, 2 * S), replay.end + 60 * S):
+        replay.show(now)
+        look = follower.look(now)
+        counted.append(sum(settled.lines.get("new", 0) for settled in follower._settled.values()))
+    offline = diff_leg(RunData(run), "main", ("legacy", "new"))
+    assert max(counted) > 100
+    # A book is followed from the last update that is settled; what a hole does to it later is not counted again.
+    assert grave(look.differences) == [d for d in grave(offline.differences) if d[0] != "STATE"]
+    assert look.events == sum(totals["input"] for totals in offline.totals.values())
+
+
 def damaged_at(run: Path, damaged: Path) -> int:
     """When the first line came that is not what it was."""
     lines = [pq.read_table(path / "events" / "new.parquet", columns=["t_read", "body"]) for path in (run, damaged)]
