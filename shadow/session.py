@@ -65,7 +65,7 @@ class Session:
         self._running: asyncio.Task[Any] | None = None
         self._stopped = "stopped by a signal"
         self._early: str | None = None
-        self._online = Companion(folder, self._on_look, self._on_regression)
+        self._online = Companion(folder, self.plan.measured_s, self._on_look, self._on_regression)
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""

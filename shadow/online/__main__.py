@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import sys
+from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -21,24 +22,27 @@ from shadow.online.status import status_of, write_status
 
 if TYPE_CHECKING:
     from shadow.online.follow import Follower, Look
+    from shadow.online.running_report import RunningReport
     from shadow.online.stop import StopRule
 
 __all__ = ["Start", "Watcher", "main", "step_back"]
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
-    """The first line on stdin: the run directory."""
+    """The first line on stdin: the run directory, and how long the session is planned to measure."""
 
     dir: str
+    planned_s: float = 0.0
 
 
 class Watcher:
     """Looks again and again; keeps what its looks cost. `pause_s` is how long to wait before the next one."""
 
-    def __init__(self, folder: str, follower: Follower, rule: StopRule) -> None:
+    def __init__(self, folder: str, follower: Follower, rule: StopRule, report: RunningReport) -> None:
         self._folder = folder
         self._follower = follower
         self._rule = rule
+        self._report = report
         self._began = perf_counter_ns()
         self._spent = {"facts": 0.0, "statistics": 0.0}
         self._stop: str | None = None
@@ -62,6 +66,7 @@ class Watcher:
         self._stop = self._stop or self._rule.take(look)
         status = status_of(look, (now - look.end) / 1e9, shares, self._stop)
         write_status(self._folder, status)
+        self._report.after(look)
         said: list[dict[str, Any]] = [{"k": "look", "status": status}]
         if is_new and self._stop is not None:
             said.append({"k": "stop", "reason": self._stop})
@@ -83,10 +88,12 @@ def main() -> int:
     import pyarrow as pa
 
     from shadow.online.follow import Follower
+    from shadow.online.running_report import RunningReport
     from shadow.online.stop import StopRule
 
     pa.set_cpu_count(1)
-    watcher = Watcher(start.dir, Follower(start.dir), StopRule())
+    follower = Follower(start.dir)
+    watcher = Watcher(start.dir, follower, StopRule(), RunningReport(Path(start.dir), follower, start.planned_s))
     with selectors.DefaultSelector() as selector:
         selector.register(sys.stdin, selectors.EVENT_READ)
         while not selector.select(watcher.pause_s):

@@ -18,8 +18,11 @@ FROM_S: Final = 20.0
 class Companion:
     """One online judge. `on_look` gets each status, `on_stop` the reason when a regression is certain."""
 
-    def __init__(self, folder: Path, on_look: Callable[[Message], None], on_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, planned_s: float, on_look: Callable[[Message], None], on_stop: Callable[[str], None]
+    ) -> None:
         self._folder = folder
+        self._planned_s = planned_s
         self._on_look = on_look
         self._on_stop = on_stop
         self._child: Child | None = None
@@ -31,7 +34,7 @@ class Companion:
                 "online judge",
                 "shadow.online",
                 log=self._folder / "online.log",
-                first={"dir": str(self._folder)},
+                first={"dir": str(self._folder), "planned_s": self._planned_s},
                 on_message=self._hear,
             )
 

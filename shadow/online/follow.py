@@ -18,7 +18,7 @@ from shadow.verdict.assess import assess
 from shadow.verdict.checklist import Checklist, load_checklist
 from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Fact
-from shadow.verdict.judge import facts_of, gather
+from shadow.verdict.judge import Judgement, facts_of, gather, judge_diffs
 from shadow.verdict.legs import KnownList, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.sequential import Series, Tail, Watch, Watched, alpha_of, watch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Follower", "Look", "Worst", "look_at", "until"]
 
+STRAIN_NS = 60_000_000_000
 LEAST_BLOCKS = 5
 """A ratio of fewer blocks is not told."""
 
@@ -49,7 +50,8 @@ class Look:
 
     `end` (ns) is the moment up to which everything was judged. `facts` are critical ones of new; `watch` is what the
     sequential tests say at the margin. `confirmed` names the test where the whole judge says ROLL BACK by it.
-    `stat_s` and `fact_s` are CPU seconds of statistics and of comparing events.
+    `stat_s` and `fact_s` are CPU seconds of statistics and of comparing events; `measured_s` of the planned time are
+    over; `is_strained` when the recorder could not keep up within the last minute.
     """
 
     end: int
@@ -62,6 +64,8 @@ class Look:
     confirmed: str | None
     stat_s: float
     fact_s: float = 0.0
+    measured_s: float = 0.0
+    is_strained: bool = False
 
 
 class Follower:
@@ -76,6 +80,7 @@ class Follower:
         self._keep_ns = keep_ns
         self._ended: dict[str, LegDiff] = {}
         self._settled: dict[str, Settled] = {}
+        self._newest: tuple[Snapshot, PlanView, Timeline, dict[str, LegDiff], KnownList] | None = None
 
     def look(self, now: int) -> Look:
         """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read."""
@@ -85,7 +90,13 @@ class Follower:
         timeline = read_marks(run.table("marks").to_pylist())
         diffs = {leg: self._diff(run, leg, plan.roles(leg), known, timeline) for leg in timeline.legs}
         fact_s = process_time() - began
+        self._newest = run, plan, timeline, diffs, known
         return replace(look_at(Collected(run, plan, timeline, diffs, self._limits), run.end), fact_s=fact_s)
+
+    def judgement(self) -> Judgement:
+        """The whole judge over what the last look saw."""
+        assert self._newest is not None, "nothing was looked at"
+        return judge_diffs(*self._newest)
 
     def _diff(self, run: Snapshot, leg: str, roles: tuple[str, str], known: KnownList, timeline: Timeline) -> LegDiff:
         if leg in self._ended:
@@ -120,13 +131,16 @@ def look_at(collected: Collected, end: int) -> Look:
         watch=seen,
         confirmed=confirm(collected, end, limits) if seen.fired else None,
         stat_s=process_time() - began,
+        measured_s=sum(p.end - p.begin for p in collected.timeline.phases if p.phase != "warm-up") / 1e9,
+        is_strained=any(end - t < STRAIN_NS for t in collected.timeline.bound),
     )
 
 
 def confirm(collected: Collected, end: int, limits: Checklist) -> str | None:
     """The test by which the offline judge would say ROLL BACK now: each at its own line, calibration heard."""
     evidence = gather(collected)
-    found = assess(replace(evidence, watched=until(evidence.watched, end)), limits)
+    # A run that has no seal yet is not interrupted: if it ends here, its calibration has to bear the verdict out.
+    found = assess(replace(evidence, watched=until(evidence.watched, end), interrupted=False), limits)
     is_said = found.outcome == "ROLL_BACK" and found.watch.fired
     return f"the sequential test of {found.watch.worst}" if is_said else None
 

@@ -30,6 +30,7 @@ def status_of(look: Look, behind_s: float, cpu_share: dict[str, float], stop: st
         "schema": 1,
         "leg": look.leg,
         "t": look.end,
+        "measured_s": six_digits(look.measured_s),
         "behind_s": six_digits(behind_s),
         "events": look.events,
         "differences": _counted(look),

@@ -20,6 +20,8 @@ from shadow.diff.leg import diff_leg
 from shadow.online.follow import Follower
 from shadow.online.pace import CORE_SHARE, STATISTICS_SHARE
 from shadow.online.stop import StopRule
+from shadow.verdict.judge import judge
+from shadow.verdict.write import write
 
 from .conftest import SPOT, Edit, Outcome, of, sabotage, shadow_run
 from .test_damage import drop, drop_book, invent, price_changed, silent, t_goes_back
@@ -179,8 +181,16 @@ def test_a_session_may_end_as_soon_as_new_has_lost_an_event(tmp_path: Path) -> N
     share = json.loads((tmp_path / "run" / "online.json").read_bytes())["cpu_share"]
     assert 0 < share["statistics"] <= STATISTICS_SHARE
     assert share["facts"] + share["statistics"] <= CORE_SHARE
+    assert_judged_alike(tmp_path / "run")
     phases = RunData(tmp_path / "run").table("marks").to_pylist()
     assert not any('"burst"' in row["detail"] for row in phases if row["name"] == "phase-begin")
+
+
+def assert_judged_alike(run: Path) -> None:
+    """The verdict of what is there: the same bytes each time."""
+    written = (run / "verdict.json").read_bytes()
+    write(run, judge(RunData(run)))
+    assert (run / "verdict.json").read_bytes() == written
 
 
 def test_without_the_word_nothing_ends_early(recorded: Path, run_session: Callable[..., Outcome]) -> None:
