@@ -236,7 +236,7 @@ def _signoff(data: ReportInput) -> list[Fact]:
 
 def problems_of(data: ReportInput) -> list[str]:
     """What limits a run's figures: files that cannot be used, an interruption."""
-    problems = list(data.problems)
+    problems = [data.running, *data.problems] if data.running else list(data.problems)
     if data.manifest.interrupted:
         problems.append(f"the run was interrupted: {data.manifest.interrupted}")
     elif data.manifest.complete is False:

@@ -195,3 +195,9 @@ class Manifest(msgspec.Struct):
 
     complete: bool | None = None
     interrupted: str | None = None
+
+
+class Running(msgspec.Struct):
+    """`online.json`, of which the report takes how much of a session that still runs is measured."""
+
+    measured_s: float = 0.0

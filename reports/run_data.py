@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from reports.records import DifferenceRow, Manifest, Session, Verdict
+from reports.records import DifferenceRow, Manifest, Running, Session, Verdict
 from reports.series import Analysis
 from reports.text import clean
 
@@ -38,7 +38,8 @@ class Reproducer(msgspec.Struct, frozen=True):
 
 
 class ReportInput(msgspec.Struct):
-    """All that one page is made of; `problems` are sentences about files that could not be used."""
+    """All that one page is made of; `problems` are sentences about files that could not be used, `running` says how far
+    a session is that still runs."""
 
     session: Session
     analysis: Analysis
@@ -47,21 +48,33 @@ class ReportInput(msgspec.Struct):
     differences: list[DifferenceRow] = []
     reproducers: list[Reproducer] = []
     problems: list[str] = []
+    running: str = ""
 
 
 def load(run_dir: Path) -> ReportInput:
     """Read the run directory; never raises for a missing or damaged file."""
     problems: list[str] = []
     verdict = _read(run_dir / "verdict.json", Verdict, problems)
+    session = _read(run_dir / "session.json", Session, problems) or Session()
+    running = _running(run_dir, session)
     return ReportInput(
-        session=_read(run_dir / "session.json", Session, problems) or Session(),
+        session=session,
         analysis=_read(run_dir / "analysis.json", Analysis, problems) or Analysis(),
-        manifest=_read(run_dir / "manifest.json", Manifest, problems) or Manifest(),
+        manifest=_read(run_dir / "manifest.json", Manifest, [] if running else problems) or Manifest(),
         verdict=verdict,
         differences=_differences(run_dir / "differences.parquet", problems),
         reproducers=_reproducers(run_dir / "reproducer", problems),
         problems=problems,
+        running=running,
     )
+
+
+def _running(run_dir: Path, session: Session) -> str:
+    """How far a session without a seal is, by what its online judge saw last; empty where there is none."""
+    if (run_dir / "manifest.json").exists():
+        return ""
+    seen = _read(run_dir / "online.json", Running, [])
+    return f"running, {seen.measured_s:.0f} of {session.duration_s or 0:.0f} s" if seen is not None else ""
 
 
 def load_summary(run_dir: Path) -> ReportInput:

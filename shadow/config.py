@@ -145,6 +145,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     out: Path | None = None
     max_disk: int | None = None
     """Bytes that the raw tables may take; without it half of what is free."""
+    stop_early: bool = False
+    """Whether a regression that is certain while the session runs ends it."""
     burn: Burn | None = None
     options: dict[str, dict[str, Any]] = {}
     """What each role's start line holds besides."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from shadow.errors import UsageError
 
-__all__ = ["RUNS", "render_copy", "render_report", "render_sessions"]
+__all__ = ["RUNS", "render_copy", "render_report", "render_running", "render_sessions"]
 
 RUNS: Final = Path("runs")
 REPORTS: Final = Path("reports")
@@ -22,6 +22,15 @@ def render_report(folder: Path) -> Path:
     path: Path = render(folder)
     _link_latest(path)
     _list_sessions(folder)
+    return path
+
+
+def render_running(folder: Path) -> Path:
+    """Write the report of a session that still runs and point reports/latest.html at it; its path."""
+    from reports.session import render
+
+    path: Path = render(folder)
+    _link_latest(path)
     return path
 
 

@@ -24,6 +24,7 @@ class Progress:
         self._frames = 0
         self._rate = 0.0
         self._last_line = 0.0
+        self._seen = ""
         self._terminal = sys.stderr.isatty() if terminal is None else terminal
         self._live: Any = None
 
@@ -63,6 +64,10 @@ class Progress:
         if self._live is None and time.monotonic() - self._last_line >= EVERY_S:
             self._print(self._line())
 
+    def note_look(self, status: dict[str, Any]) -> None:
+        """What the online judge sees, as in online.json."""
+        self._seen = _seen(status)
+
     def note(self, text: str) -> None:
         """A line that stays."""
         if self._live is not None:
@@ -83,9 +88,21 @@ class Progress:
 
     def _line(self) -> str:
         figures = f"  {self._frames} frames, {self._rate:.0f}/s" if self._frames else ""
-        return f"{self._label}{figures}  {self._left_s():.0f} s of measuring left"
+        return f"{self._label}{figures}{self._seen}  {self._left_s():.0f} s of measuring left"
 
     def _print(self, text: str) -> None:
         self._last_line = time.monotonic()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def _seen(status: dict[str, Any]) -> str:
+    """Differences of new that matter, the worst ratio, and the test that has spoken."""
+    count = sum(
+        one["count"]
+        for one in status["differences"]
+        if one["side"] in ("new", "both") and one["severity"] in ("critical", "major")
+    )
+    worst, fired = status["worst"], status["sequential"]["fired"]
+    ratio = f", worst {worst['id']} {worst['ratio']:.2f}" if worst else ""
+    return f"  {count} differences{ratio}{', ' + fired if fired else ''}"

@@ -21,6 +21,7 @@ from shadow.config import SessionConfig, channels_of, machine
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
 from shadow.network.credentials import read_credentials
+from shadow.online.companion import FROM_S, Companion
 from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
@@ -63,6 +64,8 @@ class Session:
         self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
         self._running: asyncio.Task[Any] | None = None
         self._stopped = "stopped by a signal"
+        self._early: str | None = None
+        self._online = Companion(folder, self.plan.measured_s, self._on_look, self._on_regression)
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -78,6 +81,8 @@ class Session:
         try:
             await self._start_recorder(pipes)
             await self._start_venue()
+            if self.config.stop_early or self.plan.measured_s >= FROM_S:
+                await self._online.start()
             for number in range(len(self.plan.legs)):
                 await self._run_leg(self.plan.legs[number], pipes)
                 if self._leg is not None and self._leg.failures:
@@ -87,7 +92,7 @@ class Session:
             failures = self._leg.failures if self._leg is not None else {}
             await probe_targets(self.config, self.folder, failures, self._placement.settle_subject, self._listener)
         except asyncio.CancelledError:
-            interrupted = self._stopped
+            interrupted = None if self._early is not None else self._stopped
         except (ChildDied, TimeoutError) as error:
             interrupted = str(error) or "a part of the harness did not answer in time"
         finally:
@@ -285,15 +290,17 @@ class Session:
 
     async def _finish(self, interrupted: str | None) -> str | None:
         """Stop the venue, let the recorder compact; survives a second cancellation by the processes' own end."""
+        await self._online.end()
         if self._venue is not None:
             with contextlib.suppress(ChildDied):
                 await self._venue.send({"cmd": "stop"})
             await self._venue.end()
         if self._recorder is not None:
-            if interrupted is not None:
-                row = [perf_counter_ns(), "", "", "interrupted", orjson.dumps({"reason": interrupted}).decode()]
-                with contextlib.suppress(ChildDied):
-                    await self._recorder.send({"cmd": "mark", "row": row})
+            for name, reason in (("interrupted", interrupted), ("stopped-early", self._early)):
+                if reason is not None:
+                    row = [perf_counter_ns(), "", "", name, orjson.dumps({"reason": reason}).decode()]
+                    with contextlib.suppress(ChildDied):
+                        await self._recorder.send({"cmd": "mark", "row": row})
             patience_s = max(FINISH_S, self.plan.measured_s * FINISH_SHARE)
             try:
                 await self._recorder.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", timeout_s=patience_s)
@@ -348,6 +355,16 @@ class Session:
             self._running.cancel()
         if self._leg is not None:
             self._leg.on_recorder(message)
+
+    def _on_look(self, status: Message) -> None:
+        if hasattr(self._listener, "note_look"):
+            self._listener.note_look(status)
+
+    def _on_regression(self, reason: str) -> None:
+        if self.config.stop_early and self._running is not None:
+            self._early = reason
+            self._listener.note(f"stopped early by {reason}")
+            self._running.cancel()
 
     def _on_venue(self, message: Message) -> None:
         if message.get("k") == "progress":

@@ -39,6 +39,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legacy", metavar="CMD", help="the baseline's command; default our legacy stack")
     parser.add_argument("--new", metavar="CMD", help="the candidate's command; default our new stack")
     parser.add_argument("--no-calibration", action="store_true", help="no A/A legs; SHIP is then impossible")
+    parser.add_argument("--stop-early", action="store_true", help="end the session as soon as a regression is certain")
     parser.add_argument(
         "--direct", action="store_true", help="with live: each stack on connections of its own, through a relay"
     )
@@ -77,6 +78,7 @@ def execute(options: argparse.Namespace) -> int:
         legacy=command_of("legacy", options.legacy),
         new=command_of("new", options.new),
         calibration=not options.no_calibration,
+        stop_early=options.stop_early,
         known=options.known,
         out=options.out,
         max_disk=bytes_of(options.max_disk) if options.max_disk else None,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shadow.diff.codes import Difference, LegDiff
 
 __all__ = [
+    "GRAVE",
     "covered_by_list",
     "difference_facts",
     "failure_facts",
@@ -135,10 +136,12 @@ def holds_of(
         legs = ", ".join(timeline.legs) or "none"
         events = sum(totals.get("input", 0) for diff in diffs.values() for totals in diff.totals.values())
         out.append(f"the run was interrupted ({reason}) after {events} events; legs begun: {legs}")
+    if timeline.stopped:
+        out.append(f"the session was stopped early by {timeline.stopped}")
     if timeline.drops:
         out.append(f"the harness dropped {timeline.drops} rows")
     missing = [leg for leg in planned if leg not in diffs]
-    if missing and not reason:
+    if missing and not (reason or timeline.stopped):
         out.append(f"legs without data: {', '.join(missing)}")
     for leg, diff in diffs.items():
         if not diff.conserved:

@@ -16,8 +16,9 @@ from shadow.verdict.analysis import build_analysis
 from shadow.verdict.assess import EXIT_CODES, assess
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
-from shadow.verdict.evidence import Evidence, Measured, six_digits
+from shadow.verdict.evidence import Evidence, Fact, Measured, six_digits
 from shadow.verdict.facts import (
+    GRAVE,
     covered_by_list,
     difference_facts,
     failure_facts,
@@ -37,9 +38,9 @@ from shadow.verdict.watched import watched_of
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
-    from shadow.diff.codes import LegDiff
+    from shadow.diff.codes import Difference, LegDiff
 
-__all__ = ["Judgement", "exit_code", "judge", "judge_diffs"]
+__all__ = ["Judgement", "exit_code", "facts_of", "gather", "judge", "judge_diffs"]
 
 
 SAME_LOAD = 0.9
@@ -122,11 +123,7 @@ def gather(collected: Collected) -> Evidence:
     """What the verdict is decided on, from a run's figures."""
     plan, timeline, diffs = collected.plan, collected.timeline, collected.diffs
     main = collected.main
-    mute_facts, mute_legacies = mute_sides(diffs)
-    failures, differences = failure_facts(timeline), main.differences if main else []
-    if plan.live and is_shared_refusal(timeline):
-        failures, differences = without_shared_refusal(failures, differences)
-    facts = failures + mute_facts + difference_facts(differences)
+    mute_legacies = mute_sides(diffs)[1]
     manifest_reason = _manifest_reason(collected.run)
     calibrated = plan.calibrated
     metrics = (
@@ -140,17 +137,33 @@ def gather(collected: Collected) -> Evidence:
         metrics=metrics,
         aa=aa,
         control=collected.control() if calibrated else None,
-        facts=facts,
+        facts=facts_of(collected),
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
-        covered=covered_by_list(differences),
+        covered=covered_by_list(_told(collected)[1]),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],
         interrupted=bool(timeline.interrupted or manifest_reason),
         frames_sent=main.frames_sent if main else 0,
         frames_accounted=main.frames_accounted if main else 0,
     )
+
+
+def facts_of(collected: Collected, severities: Sequence[str] = GRAVE) -> list[Fact]:
+    """Confirmed facts of new: failures, silence, and differences of these severities."""
+    failures, differences = _told(collected)
+    grave = [d for d in differences if d.severity in severities]
+    return failures + mute_sides(collected.diffs)[0] + difference_facts(grave)
+
+
+def _told(collected: Collected) -> tuple[list[Fact], list[Difference]]:
+    """Failures and differences, without what an exchange refused to both sides."""
+    timeline, main = collected.timeline, collected.main
+    failures, differences = failure_facts(timeline), main.differences if main else []
+    if collected.plan.live and is_shared_refusal(timeline):
+        return without_shared_refusal(failures, differences)
+    return failures, differences
 
 
 def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:

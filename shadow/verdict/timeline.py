@@ -58,7 +58,7 @@ class Timeline:
     """What the marks of a run say; times in ns, `origin` the first of them.
 
     Of a live session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
-    exchange and role.
+    exchange and role; `stopped` the regression for which the online judge ended the session.
     """
 
     origin: int = 0
@@ -72,6 +72,7 @@ class Timeline:
     budget: list[dict[str, Any]] = field(default_factory=list)
     held_back: dict[tuple[str, str], int] = field(default_factory=dict)
     interrupted: str | None = None
+    stopped: str | None = None
     legs: list[str] = field(default_factory=list)
 
     def phase(self, leg: str, name: str) -> Phase | None:
@@ -142,5 +143,7 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
         case "budget" | "order-refused":
             place = str(detail.get("connection", "")).partition(".")[0], role
             line.held_back[place] = line.held_back.get(place, 0) + 1
+        case "stopped-early":
+            line.stopped = str(detail.get("reason") or "a regression")
         case "interrupted":
             line.interrupted = str(detail.get("reason") or detail.get("text") or "interrupted")

@@ -259,3 +259,14 @@ def test_judging_twice_writes_the_same_bytes(made_up: MakeRun, tmp_path: Any) ->
     assert set(analysis) >= {"forest", "blocks", "tails", "timeline", "resources", "phases", "conservation", "samples"}
     assert len(analysis["blocks"]["mexc.spot.public"]) == 42 + 36
     assert len(written[0][1]) < 400_000
+
+
+STOPPED = [99 * 10**9, "", "", "stopped-early", '{"reason": "1 critical MISSING of the new stack"}']
+
+
+def test_a_session_that_was_stopped_early_holds_unless_its_own_data_say_roll_back(made_up: MakeRun) -> None:
+    verdict = made_up(marks=[STOPPED]).judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert "stopped early by 1 critical MISSING" in verdict["reason"]
+    proven = made_up(marks=[STOPPED], differences=[lost_trade()], seed=2).judge().verdict
+    assert (proven["verdict"], proven["decided_by"]) == ("ROLL_BACK", "functionality")

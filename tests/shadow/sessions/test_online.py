@@ -1,0 +1,199 @@
+"""The online judge over a recorded run that grows again before its eyes, segment by segment."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shadow.capture.manifest import read_manifest
+from shadow.capture.reader import RunData
+from shadow.diff.leg import diff_leg
+from shadow.online.follow import Follower
+from shadow.online.pace import CORE_SHARE, STATISTICS_SHARE
+from shadow.online.stop import StopRule
+from shadow.verdict.judge import judge
+from shadow.verdict.write import write
+
+from .conftest import SPOT, Edit, Outcome, of, sabotage, shadow_run
+from .test_damage import drop, drop_book, invent, price_changed, silent, t_goes_back
+
+S = 1_000_000_000
+SEGMENT_NS = 5 * S
+TIMES = {"sends": "t_sent", "events/new": "t_read", "events/legacy": "t_read"}
+Damage = Callable[[Path, Edit], Path]
+
+
+class Replay:
+    """A run directory that holds what a recorded run held at a moment, as segments of one second each."""
+
+    def __init__(self, run: Path, folder: Path) -> None:
+        self.folder = folder
+        (folder / "events").mkdir(parents=True)
+        shutil.copy(run / "session.json", folder)
+        self.tables = {
+            path.relative_to(run).with_suffix("").as_posix(): pq.read_table(path)
+            for path in (*run.glob("*.parquet"), *run.glob("events/*.parquet"))
+            if path.stem != "differences"
+        }
+        self.times = {name: self._times(name) for name in self.tables}
+        marks = self.tables["marks"].to_pylist()
+        self.begin = next(row["t"] for row in marks if row["name"] == "leg-begin")
+        self.end = next(row["t"] for row in marks if row["name"] == "leg-end")
+        self._shown = dict.fromkeys(self.tables, 0)
+
+    def _times(self, name: str) -> Any:
+        """When each row was written down: never before the row above it."""
+        if name != "frames":
+            return np.maximum.accumulate(self.tables[name][TIMES.get(name, "t")].to_numpy())
+        sends = self.tables["sends"].to_pydict()
+        first: dict[int, int] = {}
+        for number, t in zip(sends["frame_no"], sends["t_sent"], strict=True):
+            first.setdefault(number, t)
+        return np.maximum.accumulate([first.get(number, 0) for number in self.tables["frames"]["frame_no"].to_pylist()])
+
+    def show(self, until: int) -> None:
+        """Add a segment of each table with what it got since."""
+        for name, table in self.tables.items():
+            upto = int(np.searchsorted(self.times[name], until, side="right"))
+            rows, self._shown[name] = table.slice(self._shown[name], upto - self._shown[name]), upto
+            place = self.folder / name
+            place.mkdir(exist_ok=True)
+            with pa.ipc.new_stream(place / f"{len(list(place.iterdir())) + 1:06d}.arrows", rows.schema) as stream:
+                stream.write_table(rows)
+
+
+def grave(differences: Any) -> list[tuple[str, str, str, str, str, int]]:
+    return sorted(
+        (d.code, d.side, d.connection, d.type, d.field, d.count)
+        for d in differences
+        if d.severity in ("critical", "major")
+    )
+
+
+@pytest.mark.checklist("R.4")
+def test_looks_at_a_clean_run_see_nothing_and_the_last_one_is_the_offline_diff(recorded: Path, tmp_path: Path) -> None:
+    replay, rule = Replay(recorded, tmp_path / "live"), StopRule()
+    follower = Follower(replay.folder)
+    events = []
+    for now in range(replay.begin + 2 * S, replay.end + 2 * S, 2 * S):
+        replay.show(now)
+        look = follower.look(now)
+        assert grave(look.differences) == []
+        assert rule.take(look) is None
+        events.append(look.events)
+    replay.show(replay.end + 60 * S)
+    look = follower.look(replay.end + 60 * S)
+    offline = diff_leg(RunData(recorded), "main", ("legacy", "new"))
+    assert look.differences == offline.differences
+    assert [*events, look.events] == [*sorted(events), sum(t["input"] for t in offline.totals.values())]
+    assert look.worst is not None
+    assert 0.3 < look.worst.ratio < 3
+
+
+NAMED = {
+    "one trade dropped": (drop("gateio.spot.public"), "MISSING"),
+    "one book update dropped": (drop_book("mexc.spot.public"), "MISSING"),
+    "one price changed": (price_changed("mexc.spot.public"), "FIELD"),
+    "one invented": (invent("gateio.spot.public"), "PHANTOM"),
+    "t going back": (t_goes_back("mexc.spot.public"), "CLOCK"),
+    "silent after the ack": (silent("mexc.spot.public"), "MISSING"),
+}
+
+
+@pytest.mark.checklist("R.4")
+@pytest.mark.parametrize("name", NAMED)
+def test_each_damage_is_named_within_one_segment(
+    recorded: Path, damaged_copy: Damage, tmp_path: Path, name: str
+) -> None:
+    edit, code = NAMED[name]
+    damaged = damaged_copy(recorded, edit)
+    replay, rule = Replay(damaged, tmp_path / "live"), StopRule()
+    follower = Follower(replay.folder)
+    at = damaged_at(recorded, damaged)
+    before = at - S // 2
+    replay.show(before)
+    assert [d for d in follower.look(before).differences if d.code == code] == []
+    said = []
+    for now in (at + 2 * S, at + SEGMENT_NS):
+        replay.show(now)
+        look = follower.look(now)
+        assert {d.side for d in look.differences if d.code == code} == {"new"}
+        said.append(rule.take(look))
+    assert said[0] is None
+    assert said[1] is not None
+    assert re.match("[0-9]+ critical [A-Z]+ of the new stack in", said[1])
+
+
+@pytest.mark.checklist("R.4")
+@pytest.mark.parametrize("name", [None, "one book update dropped", "one price changed"])
+def test_what_is_settled_is_not_compared_again_and_nothing_is_overlooked(
+    recorded: Path, damaged_copy: Damage, tmp_path: Path, name: str | None
+) -> None:
+    run = damaged_copy(recorded, NAMED[name][0]) if name else recorded
+    replay, counted = Replay(run, tmp_path / "live"), []
+    follower = Follower(replay.folder, keep_ns=S // 2)
+    for now in (*range(replay.begin + 2 * S, replay.end, 2 * S), replay.end + 60 * S):
+        replay.show(now)
+        look = follower.look(now)
+        counted.append(sum(settled.lines.get("new", 0) for settled in follower._settled.values()))
+    offline = diff_leg(RunData(run), "main", ("legacy", "new"))
+    assert max(counted) > 100
+    # A book is followed from the last update that is settled; what a hole does to it later is not counted again.
+    assert grave(look.differences) == [d for d in grave(offline.differences) if d[0] != "STATE"]
+    assert look.events == sum(totals["input"] for totals in offline.totals.values())
+
+
+def damaged_at(run: Path, damaged: Path) -> int:
+    """When the first line came that is not what it was."""
+    lines = [pq.read_table(path / "events" / "new.parquet", columns=["t_read", "body"]) for path in (run, damaged)]
+    bodies = [table["body"].to_pylist() for table in lines]
+    first = next(n for n, (a, b) in enumerate(zip(*bodies, strict=False)) if a != b)
+    return int(lines[0]["t_read"][first].as_py())
+
+
+@pytest.mark.checklist("R.4")
+@pytest.mark.timeout(60)
+def test_a_session_may_end_as_soon_as_new_has_lost_an_event(tmp_path: Path) -> None:
+    words = (
+        "--no-calibration",
+        "--duration",
+        "40s",
+        "--stop-early",
+        "--new",
+        sabotage("drop@gateio.spot.public:at=1s"),
+    )
+    code, verdict, said = shadow_run(tmp_path / "run", *SPOT, *words)
+    assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "functionality")
+    assert "stopped early by 1 critical MISSING of the new stack" in said
+    assert [d["count"] for d in of(verdict, "MISSING")] == [1]
+    manifest = read_manifest(tmp_path / "run")
+    assert (manifest.complete, manifest.interrupted) == (True, None)
+    assert "online.json" not in {**manifest.raw, **manifest.derived}
+    share = json.loads((tmp_path / "run" / "online.json").read_bytes())["cpu_share"]
+    assert 0 < share["statistics"] <= STATISTICS_SHARE
+    assert share["facts"] + share["statistics"] <= CORE_SHARE
+    assert_judged_alike(tmp_path / "run")
+    phases = RunData(tmp_path / "run").table("marks").to_pylist()
+    assert not any('"burst"' in row["detail"] for row in phases if row["name"] == "phase-begin")
+
+
+def assert_judged_alike(run: Path) -> None:
+    """The verdict of what is there: the same bytes each time."""
+    written = (run / "verdict.json").read_bytes()
+    write(run, judge(RunData(run)))
+    assert (run / "verdict.json").read_bytes() == written
+
+
+def test_without_the_word_nothing_ends_early(recorded: Path, run_session: Callable[..., Outcome]) -> None:
+    marks = RunData(recorded).table("marks")["name"].to_pylist()
+    assert "stopped-early" not in marks
+    assert not (recorded / "online.json").exists()
