@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -35,6 +35,8 @@ class Parts:
         self.places = Places(folder / "flags.json", folder / "rollout", runs)
         self.kill_file = folder / "websocket.kill"
         self.harm_file = folder / "harm"
+        self.units: dict[tuple[str, str, str], str] = {}
+        """By connection, type and symbol of an event the unit that it belongs to."""
         self.connections = tuple(connections)
         self.symbols = tuple(symbols)
         self.ear = Ear()
@@ -61,9 +63,9 @@ class Parts:
             await self._venue.end()
 
     @property
-    def environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         """What names the rollout's files to every process."""
-        return subject_environment() | self.places.environment(self.kill_file)
+        return self.places.environment(self.kill_file)
 
     async def start_venue(self, rate: float, seed: int) -> None:
         """Open the exchange; nothing is sent before `feed`."""
@@ -89,6 +91,7 @@ class Parts:
         if ready["k"] == "failed":
             raise UsageError(ready["text"])
         self.specs = [self._spec(connection, ready) for connection in self.connections]
+        self.units = {key: unit for spec in self.specs for key, unit in units_of(spec, self.symbols)}
         await self._tell_venue({"cmd": "leg", "leg": "rehearsal", "pair": [ROLE]})
 
     def _spec(self, connection: str, ready: dict[str, Any]) -> ConnectionSpec:
@@ -130,7 +133,7 @@ class Parts:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log if stdout is None else stdout,
                 stderr=log,
-                env=self.environment,
+                env=subject_environment() | self.variables,
                 start_new_session=True,
             )
 
@@ -187,6 +190,17 @@ async def _ended(process: asyncio.subprocess.Process) -> int:
     except TimeoutError:
         end_group(process.pid)
     return await process.wait()
+
+
+def units_of(spec: ConnectionSpec, symbols: Sequence[str]) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """Each kind of event with its unit; `symbols` are those of the connection in the Gate.io spelling."""
+    market = f"{spec.exchange}.{spec.market}"
+    for channel in spec.channels:
+        if spec.scope == "private":
+            yield from (((spec.id, channel, symbol), f"{market}.private") for symbol in ("", *spec.symbols))
+        else:
+            pairs = zip(spec.symbols, symbols, strict=True)
+            yield from (((spec.id, channel, theirs), f"{market}.{channel}.{ours}") for theirs, ours in pairs)
 
 
 def topics(spec: ConnectionSpec) -> list[tuple[str, str, str]]:
