@@ -34,6 +34,7 @@ class Ear:
         self.serving: dict[str, str] = {}
         self.moves: list[dict[str, Any]] = []
         self.flips: list[dict[str, Any]] = []
+        self.gaps: dict[str, int] = {}
         self.errors: list[dict[str, Any]] = []
         self.subscribed: set[tuple[str, int, str, str]] = set()
         self.drops = 0
@@ -74,6 +75,8 @@ class Ear:
             self.moves.append(body)
         elif kind == "flip":
             self.flips.append(body)
+        elif kind == "gaps":
+            self.gaps[body["unit"]] = body["count"]
         elif kind == "error":
             self.errors.append(body)
 

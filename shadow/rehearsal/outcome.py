@@ -39,6 +39,7 @@ def record_of(rehearsal: Rehearsal, took_s: float) -> Record:
         served=served(rehearsal),
         streams=streams,
         flips=[flip | times(rehearsal, flip) for flip in rehearsal.parts.ear.flips],
+        gaps=rehearsal.parts.ear.gaps,
         journal=journal,
         detected_s=detected_s,
         back_s=back_s,

@@ -45,7 +45,8 @@ class StreamLine(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """`rehearsal.json`. `served` has for each unit since when (seconds) which side serves."""
+    """`rehearsal.json`. `served` has for each unit since when (seconds) which side serves; `gaps` how many holes the
+    consumer was told of, which neither stack could fill."""
 
     schema: int = 1
     started_utc: str
@@ -57,6 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     served: dict[str, list[tuple[float, str]]]
     streams: list[StreamLine]
     flips: list[dict[str, Any]]
+    gaps: dict[str, int]
     journal: list[dict[str, Any]]
     detected_s: float | None
     back_s: float | None

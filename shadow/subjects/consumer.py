@@ -2,7 +2,8 @@
 
 It speaks the subject protocol, but which stack serves is not its own choice: flag file and kill file decide, while it
 runs. What it delivers is what an application would have got. Beside that it writes its status file for the controller,
-and lines of its own kind: `serving` where a unit changes sides, `flip` at the end for each change with its audit.
+and lines of its own kind: `serving` where a unit changes sides; at the end `flip` for each change with its audit, and
+`gaps` where a unit has marked some.
 """
 
 from __future__ import annotations
@@ -59,13 +60,15 @@ class Consumer(StackSubject):
         self._beating = asyncio.create_task(self._beat())
 
     async def close(self) -> None:
-        """Tell of every flip, then close every manager."""
+        """Tell of every flip and gap, then close every manager."""
         if self._beating is not None:
             self._beating.cancel()
         for manager in self._managers.values():
             if isinstance(manager, DualRunManager):
                 for record in manager.flip_records():
                     self._emitter.put(_flip_line(record))
+                for unit, count in manager.get_performance_metrics()["migration"]["gaps"].items():
+                    self._emitter.put({"k": "gaps", "unit": unit, "count": count})
         await super().close()
 
     def placing(self) -> dict[str, str]:

@@ -139,13 +139,14 @@ def record(rehearsal: Rehearsal) -> Record:
 
 def test_the_page_says_what_was_seen_and_escapes_it(played: Rehearsal) -> None:
     played.judge.alarms = [Alarm("functionality", "*", "<b>seen</b>")]
+    played.parts.ear.line(json.dumps({"k": "gaps", "unit": UNIT, "count": 2}).encode())
     page = write_record(played.folder, record(played))
     text = page.read_text()
     assert "Rehearsal: passed" in text
     assert "&lt;b&gt;seen&lt;/b&gt;" in text
     assert "<b>seen" not in text
     assert text.count("<rect") == 3
-    assert UNIT in text
+    assert f"2 in {UNIT}" in text
     assert page.stat().st_mode & 0o777 == 0o600
 
 

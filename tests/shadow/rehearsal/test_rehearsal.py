@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,8 +56,11 @@ def short_plan(folder: Path, **settings: str) -> Path:
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Plays a plan through the command line; its code and its record."""
+    """Plays a plan through the command line, beside a rollout in earnest; its code and its record."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "earnest.kill").touch()
+    monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "earnest.kill"))
+    monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "earnest" / "flags.json"))
 
     def played(path: Path) -> tuple[int, dict[str, Any]]:
         plan = read_rehearsal(path)
@@ -65,6 +69,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         code = main(["rollout", "start", "--rehearsal", str(path)])
         (record,) = (tmp_path / "runs" / "rehearsals").glob("*/rehearsal.json")
         assert record.with_suffix(".html").exists()
+        assert os.environ["WS_SHADOW_KILL"] == str(tmp_path / "earnest.kill")
+        assert not (tmp_path / "earnest").exists()
         return code, json.loads(record.read_bytes())
 
     return played
