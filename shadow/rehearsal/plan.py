@@ -15,7 +15,8 @@ from shadow.rollout.state import Step
 
 __all__ = ["HARMS", "RehearsalPlan", "read_rehearsal"]
 
-HARMS: Final = ("alter", "mute", "die")
+HARMS: Final = ("alter", "mute", "die", "leak")
+OF_A_PROCESS: Final = ("die", "leak")
 TIMES: Final = ("after", "rollback_within", "session")
 
 
@@ -77,8 +78,10 @@ def _check(path: Path, plan: RehearsalPlan) -> None:
         raise UsageError(f"{where}: harm is one of {', '.join(HARMS)}, not {plan.harm!r}")
     if plan.placement not in ("inline", "sidecar"):
         raise UsageError(f"{where}: placement is inline or sidecar, not {plan.placement!r}")
-    if (plan.harm, plan.placement) == ("die", "inline"):
-        raise UsageError(f'{where}: a stack that dies inline takes the consumer along; write placement = "sidecar"')
+    if plan.harm in OF_A_PROCESS and plan.placement == "inline":
+        raise UsageError(
+            f'{where}: a stack that dies or leaks inline takes the consumer along; write placement = "sidecar"'
+        )
     if plan.rate <= 0 or not plan.symbols:
         raise UsageError(f"{where}: rate is messages per second, and symbols are at least one")
     if serving(plan.steps[-1].position) != "new" or serving(plan.steps[0].position) != "legacy":

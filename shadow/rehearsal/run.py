@@ -222,7 +222,8 @@ class Rehearsal:
             first = self.judge.first_alarm_ns
             self.judge.look()
             if first is None and self.judge.first_alarm_ns is not None:
-                self._note("trigger", self.judge.alarms[0].says)
+                alarm = self.judge.alarms[0]
+                self._note("trigger", f"{alarm.trigger}: {alarm.says}")
             await asyncio.sleep(LOOK_S)
 
     async def _wait(self, what: str, holds: Callable[[], bool], within_s: float) -> None:

@@ -1,7 +1,7 @@
 """The new stack as a candidate that goes bad while it runs: while a file exists, its word is done to the stack.
 
-The words: `alter` (prices that nobody sent), `mute` (nothing is delivered any more), `die` (its process is gone, as
-after `kill -9`: for a stack in a process of its own).
+The words: `alter` (prices that nobody sent), `mute` (nothing is delivered any more); and for a stack in a process of
+its own `die` (the process is gone, as after `kill -9`) and `leak` (it takes 10 MiB a second and keeps them).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from exchanges.structs.types import BookTicker, MessageType, ParsedMessage
 __all__ = ["HARMS", "VARIABLE", "build_gateio", "build_mexc", "take_the_place"]
 
 VARIABLE: Final = "WS_SHADOW_HARM"
-HARMS: Final = ("alter", "mute", "die")
+HARMS: Final = ("alter", "mute", "die", "leak")
 LOOK_S: Final = 0.02
+LEAK_BYTES: Final = round(LOOK_S * (10 << 20))
 OnMessage = Callable[[ParsedMessage], Awaitable[None]]
 
 
@@ -59,13 +60,14 @@ class Harmed:
         self._on_message = on_message
         self._path = path
         self._harm = ""
+        self._leaked: list[bytes] = []
         threading.Thread(target=self._watch, name="harm", daemon=True).start()
 
     async def take(self, message: ParsedMessage) -> None:
         """Hand on, or do what the word says."""
-        if self._harm and message.message_type > 0:
-            if self._harm == "mute":
-                return
+        if self._harm == "mute" and message.message_type > 0:
+            return
+        if self._harm == "alter":
             message = altered(message)
         await self._on_message(message)
 
@@ -77,6 +79,9 @@ class Harmed:
                 self._harm = ""
             if self._harm == "die":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self._harm == "leak":
+                # written to, or the kernel would never hand out the pages
+                self._leaked.append(b"\x01" * LEAK_BYTES)
             time.sleep(LOOK_S)
 
 

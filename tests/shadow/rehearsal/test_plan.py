@@ -53,9 +53,10 @@ def test_a_plan_without_the_table_is_no_rehearsals(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "says"),
     [
-        ('harm = "sing"', "harm is one of alter, mute, die"),
+        ('harm = "sing"', "harm is one of alter, mute, die, leak"),
         ('placement = "moon"', "placement is inline or sidecar"),
         ('harm = "die"\nplacement = "inline"', 'write placement = "sidecar"'),
+        ('harm = "leak"\nplacement = "inline"', 'write placement = "sidecar"'),
         ("rate = 0", "rate is messages per second"),
         ('rate = "fast"', "rate"),
         ('after = "soon"', "after is a time"),
