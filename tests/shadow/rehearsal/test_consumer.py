@@ -17,6 +17,13 @@ def children(pid: int) -> list[int]:
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def status(parts: Parts) -> dict[str, object]:
     found: dict[str, object] = json.loads((parts.places.folder / "consumers" / "rehearsal.json").read_bytes())
     return found
@@ -56,6 +63,10 @@ async def test_the_kill_file_works_with_no_controller_and_a_frozen_new_stack(tmp
         # Else the watch over a process without a heartbeat, 2 s, would have been what brought it back.
         assert "shed" not in (tmp_path / "consumer.log").read_text()
         assert await end(parts) == 0
+        left = [pid for pid in frozen if is_alive(pid)]
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert left == []
     assert wrong(parts) == {}
 
 
