@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from shadow.children import Child, ChildDied, end_group, subject_environment
+from shadow.children import Child, ChildDied, end_group, end_with_parent, subject_environment
 from shadow.config import CHANNELS, channels_of
 from shadow.errors import ShadowError, UsageError
 from shadow.rehearsal.ear import Ear, LedgerPipe, LinePipe
@@ -84,7 +84,13 @@ class Parts:
         await loop.connect_read_pipe(lambda: LedgerPipe(self.ear), os.fdopen(readable, "rb"))
         try:
             log = self.folder / "venue.log"
-            self._venue = await Child.start("venue", "shadow.venue", log=log, first=first, pass_fds=(writable,))
+            self._venue = await Child.start(
+                *("venue", "shadow.venue"),
+                log=log,
+                first=first,
+                pass_fds=(writable,),
+                before_program=end_with_parent,
+            )
         finally:
             os.close(writable)
         ready = await self._venue.expect(lambda m: m["k"] in ("ready", "failed"), READY_S)
@@ -134,6 +140,7 @@ class Parts:
                 stdout=log if stdout is None else stdout,
                 stderr=log,
                 env=subject_environment() | self.variables,
+                preexec_fn=end_with_parent,
                 start_new_session=True,
             )
 

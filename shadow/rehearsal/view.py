@@ -14,6 +14,7 @@ __all__ = ["View"]
 
 LINES: Final = 10
 UNITS: Final = 30
+UNIT_WIDTH: Final = len("gateio.futures.book_ticker.BTC_USDT")
 
 
 class View:
@@ -62,8 +63,10 @@ class View:
         if rehearsal is None:
             return Text("starting")
         grid = Table(title=f"{rehearsal.stage}   {time.monotonic() - self._began:.0f} s", expand=True)
-        for name in ("unit", "served by", "owed", "delivered", "wrong", "missing now"):
-            grid.add_column(name, justify="left" if name in ("unit", "served by") else "right")
+        grid.add_column("unit", no_wrap=True, min_width=UNIT_WIDTH)
+        grid.add_column("served by", no_wrap=True)
+        for name in ("owed", "delivered", "wrong", "missing"):
+            grid.add_column(name, justify="right")
         for unit, side, *figures in rows(rehearsal)[:UNITS]:
             grid.add_row(unit, Text(side, style="green" if side == "new" else ""), *map(str, figures))
         return Group(grid, *(Text(line) for line in self._lines[-LINES:]))
