@@ -26,6 +26,8 @@ from shadow.rollout.units import parse_unit
 __all__ = ["play_rehearsal"]
 
 REHEARSALS: Final = "rehearsals"
+STDERR: Final = 2
+"""Where the comparison's own last line goes: ours stands alone on stdout."""
 RECORD_NAME: Final = "rehearsal.json"
 Say = Callable[[str], None]
 
@@ -83,7 +85,7 @@ def compare(plan: RehearsalPlan, runs: Path, say: Say) -> int:
     say(f"first a comparison of {plan.session_s:.0f} s: no session of this version says SHIP about every unit")
     words = ["--connections", ",".join(plan.connections), "--symbols", ",".join(plan.symbols)]
     words += ["--duration", f"{plan.session_s:g}s", "--seed", str(plan.seed)]
-    return subprocess.call([sys.executable, "-m", "shadow.cli", "run", *words], stdout=sys.stderr)
+    return subprocess.call([sys.executable, "-m", "shadow.cli", "run", *words], stdout=STDERR)
 
 
 def units(plan: RehearsalPlan) -> list[str]:

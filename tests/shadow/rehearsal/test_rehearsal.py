@@ -29,8 +29,8 @@ after = "1s"
 Play = Callable[..., tuple[int, dict[str, Any]]]
 
 
-def session(runs: Path, connections: Sequence[str], symbols: Sequence[str]) -> None:
-    """The evidence that the gate out of shadow asks for: a sealed comparison that says SHIP."""
+def session(runs: Path, connections: Sequence[str], symbols: Sequence[str], verdict: str = "SHIP") -> None:
+    """The evidence that the gate out of shadow asks for, a sealed comparison."""
     folder = runs / "compared"
     folder.mkdir(parents=True)
     content = {
@@ -42,7 +42,7 @@ def session(runs: Path, connections: Sequence[str], symbols: Sequence[str]) -> N
         "started_utc": datetime.now(UTC).isoformat(),
     }
     (folder / "session.json").write_text(json.dumps(content))
-    (folder / "verdict.json").write_text(json.dumps({"verdict": "SHIP", "grade": "quick"}))
+    (folder / "verdict.json").write_text(json.dumps({"verdict": verdict, "grade": "quick"}))
     write_manifest(folder)
 
 
