@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 FEED ?= sim
+PLAN ?= docs/examples/rehearsal.toml
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
@@ -34,6 +35,9 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 drill: $(STAMP)       ## harm a stack on purpose, on every connection: does each trigger fire, and only then
 	@$(BIN)/python -m shadow.cli drill $(ARGS)
 
+rollout: $(STAMP)     ## rehearse a rollout on loopback: up by stages, an injected regression, back by itself
+	@$(BIN)/python -m shadow.cli rollout start --rehearsal "$(PLAN)" $(ARGS)
+
 bench: $(STAMP)       ## frame and socket to callback of both stacks against the shortest code
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.allocations
@@ -43,4 +47,4 @@ bench-peers: $(STAMP) ## frame to callback of the new stack beside what ccxt.pro
 	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[peers]' || echo "going on without it"; }
 	@$(BIN)/python -m bench.peers $(ARGS)
 
-.PHONY: help shadow-run test test-long check drill bench bench-peers
+.PHONY: help shadow-run test test-long check drill rollout bench bench-peers

@@ -18,13 +18,22 @@ from shadow.errors import ShadowError
 from shadow.network.credentials import CREDENTIALS_VARIABLE
 from shadow.upstream import UPSTREAM_VARIABLE
 
-__all__ = ["Child", "ChildDied", "end_group", "keep_offspring", "same_layout", "subject_environment"]
+__all__ = [
+    "Child",
+    "ChildDied",
+    "end_group",
+    "end_with_parent",
+    "keep_offspring",
+    "same_layout",
+    "subject_environment",
+]
 
 Message = dict[str, Any]
 LINE_LIMIT = 16 * 1024 * 1024
 PATIENCE_S = 3.0
 ADDR_NO_RANDOMIZE = 0x0040000
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
 # glibc gives the end of the heap back when enough of it is free. A stack that reads into 256 KiB at a time then sits,
 # by chance and for as long as its heap keeps its shape, on a threshold that costs it two page faults a message: half of
 # its CPU time again. Bounds well above keep every process in the cheap state.
@@ -179,3 +188,8 @@ def keep_offspring() -> None:
 def same_layout() -> None:
     """Runs in a subject before its program: no address space randomisation, as far as the system lets us."""
     _libc.personality(ADDR_NO_RANDOMIZE)
+
+
+def end_with_parent() -> None:
+    """Runs in a child before its program: SIGTERM when we are gone, however that came about."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -13,12 +13,13 @@ from shadow.commands.flip import add_people, ask_of, move
 from shadow.commands.words import Parser, say
 
 if TYPE_CHECKING:
+    from shadow.rehearsal.plan import RehearsalPlan
     from shadow.rollout.controller import Controller
 
 __all__ = ["HELP", "add_words", "execute"]
 
 HELP = "plan a rollout, watch it, move it on, hold it, take it back"
-TURN_S = 1.0
+TURN_S = 0.5
 CODES = {"failed": 1, "rollback": 10, "hold": 11}
 
 
@@ -62,6 +63,10 @@ def _plan(options: argparse.Namespace, _: Controller) -> int:
 def _start(options: argparse.Namespace, controller: Controller) -> int:
     from shadow.rollout.plan_file import read_plan
 
+    if options.plan is not None and (rehearsal := _rehearsal(options)) is not None:
+        from shadow.rehearsal.command import play_rehearsal
+
+        return play_rehearsal(rehearsal, controller.places.runs, say)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -75,6 +80,17 @@ def _start(options: argparse.Namespace, controller: Controller) -> int:
     finally:
         controller.stop()
     return next((code for kind, code in CODES.items() if kind in kinds), 0)
+
+
+def _rehearsal(options: argparse.Namespace) -> RehearsalPlan | None:
+    """How the plan is played on loopback, if it says so; UsageError unless that is meant."""
+    from shadow.errors import UsageError
+    from shadow.rehearsal.plan import read_rehearsal
+
+    found = read_rehearsal(options.plan)
+    if found is not None and not options.rehearsal:
+        raise UsageError(f"plan {options.plan} is that of a rehearsal; add --rehearsal, or take its [rehearsal] out")
+    return found
 
 
 def _turn(controller: Controller, *, strict: bool) -> set[str]:

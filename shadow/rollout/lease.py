@@ -46,13 +46,27 @@ def read_lease(path: Path) -> Lease | None:
 def renew(path: Path, holder: str, now_s: float) -> Lease:
     """Take or keep the lease; UsageError while another one holds it."""
     found = read_lease(path)
-    if found is not None and found.holder != holder and found.is_live(now_s):
+    if found is not None and found.holder != holder and found.is_live(now_s) and not _is_gone(found.holder):
         raise UsageError(
             f"controller {found.holder} holds the lease; stop it, or wait {found.until_s - now_s:.0f} s if it died"
         )
     lease = Lease(holder, now_s + LEASE_S)
     replace_file(path, (json.dumps({"holder": holder, "until": lease.until_s}) + "\n").encode())
     return lease
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether it is a process of this machine that has ended without giving its lease back."""
+    host, _, pid = holder.rpartition(":")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def release(path: Path, holder: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infrastructure.networking.websocket.migration.file_provider import flag_file
+from infrastructure.networking.websocket.migration.file_provider import FLAG_FILE_VARIABLE, flag_file
+from infrastructure.networking.websocket.migration.kill_switch import KILL_FILE_VARIABLE
 from shadow.pages import RUNS
 
 __all__ = ["FOLDER_VARIABLE", "Places", "places"]
@@ -37,6 +38,14 @@ class Places:
     def lock(self) -> Path:
         """Locked by whoever changes journal and flag."""
         return self.folder / "lock"
+
+    def environment(self, kill_file: Path) -> dict[str, str]:
+        """The variables that name these files, and the kill file, to another process."""
+        return {
+            FLAG_FILE_VARIABLE: str(self.flags),
+            FOLDER_VARIABLE: str(self.folder),
+            KILL_FILE_VARIABLE: str(kill_file),
+        }
 
 
 def places() -> Places:

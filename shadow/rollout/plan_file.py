@@ -13,7 +13,10 @@ from shadow.rollout.stages import Position, parse_position
 from shadow.rollout.state import Step
 from shadow.rollout.units import Unit, parse_unit
 
-__all__ = ["default_plan", "plan_text", "read_plan"]
+__all__ = ["REHEARSAL", "default_plan", "plan_text", "read_content", "read_plan"]
+
+REHEARSAL = "rehearsal"
+"""The table that says how a rehearsal is played; see `shadow/rehearsal/plan.py`."""
 
 PUBLIC = ("shadow", "canary:10", "canary:50", "canary", "live", "rampdown")
 PRIVATE = ("shadow", "canary", "live", "rampdown")
@@ -52,16 +55,21 @@ def plan_text(steps: list[Step]) -> str:
 
 def read_plan(path: Path) -> list[Step]:
     """The steps of a plan file; UsageError says what is wrong with it."""
+    content = read_content(path)
+    steps = content.get("step")
+    if not isinstance(steps, list) or not steps or not set(content) <= {"step", REHEARSAL}:
+        raise UsageError(f"plan {path} holds no steps; each begins with [[step]], as `shadow rollout plan` prints them")
+    return [_read_step(path, number, step) for number, step in enumerate(steps, 1)]
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """The tables of a plan file: steps, and in that of a rehearsal how it is played."""
     try:
-        content = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise UsageError(f"plan {path}: {error.strerror}; make one with `shadow rollout plan > plan.toml`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"plan {path} is no TOML: {error}") from None
-    steps = content.get("step")
-    if not isinstance(steps, list) or not steps or set(content) != {"step"}:
-        raise UsageError(f"plan {path} holds no steps; each begins with [[step]], as `shadow rollout plan` prints them")
-    return [_read_step(path, number, step) for number, step in enumerate(steps, 1)]
 
 
 def _read_step(path: Path, number: int, step: Any) -> Step:

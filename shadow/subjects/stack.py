@@ -145,11 +145,19 @@ class StackSubject:
         async def on_state(new_state: Any) -> None:
             state(STATES.get(new_state.value, new_state.value))
 
-        manager = create_websocket_manager(config, spec.scope == "private", sink, on_state, **renewal)
+        manager = create_websocket_manager(config, spec.scope == "private", sink, on_state, **renewal, **self.placing())
+        self.accept(manager)
+        return manager
+
+    def placing(self) -> dict[str, str]:
+        """What the factory is told of processes; one stack alone runs in this one."""
+        return {}
+
+    def accept(self, manager: Any) -> None:
+        """RuntimeError where the factory gave the other stack."""
         given = architecture_of(manager)
         if given != self._architecture:
             raise RuntimeError(f"asked for the {self._architecture} stack, the factory gave {given}")
-        return manager
 
     def _compress_renewal(self, spec: ConnectionSpec) -> dict[str, float]:
         """In a compressed day a connection is renewed and a listen key extended as much sooner.
@@ -246,19 +254,18 @@ def freeze_heap() -> None:
 
 async def run(architecture: str, folder: Path, emitter: Emitter) -> int:
     """Speak the protocol until stop; the exit code is 1 when the stack could not be started."""
+    set_flag(architecture, folder)
+    return await speak(architecture, emitter, lambda start: StackSubject(architecture, start, emitter))
+
+
+async def speak(name: str, emitter: Emitter, make: Callable[[StartLine], StackSubject]) -> int:
+    """The same for the subject that `make` makes of the start line."""
     reader = await stdin_lines()
     start = read_start(await reader.readline())
-    set_flag(architecture, folder)
     emitter.start()
-    subject = StackSubject(architecture, start, emitter)
+    subject = make(start)
     emitter.attend(subject)
-    hello = {
-        "k": "hello",
-        "protocol": PROTOCOL,
-        "name": f"ws-shadow {architecture}",
-        "version": "1",
-        "pid": os.getpid(),
-    }
+    hello = {"k": "hello", "protocol": PROTOCOL, "name": f"ws-shadow {name}", "version": "1", "pid": os.getpid()}
     emitter.put({**hello, "t": perf_counter_ns()})
     failed = 0
     try:

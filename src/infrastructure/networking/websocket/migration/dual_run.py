@@ -177,9 +177,13 @@ class DualRunManager:
         return {unit: self._reader.stage(unit) for unit in self._units}
 
     def serving(self) -> dict[Unit, Side]:
-        """Who serves each stream that has begun."""
+        """Who serves each unit of which a stream has begun; one that has not moved as a whole is where it was."""
         self._passage.catch_up()
-        return {lane.unit: lane.arbiter.serving for lane in self._lanes.values()}
+        found: dict[Unit, Side] = {}
+        for lane in self._lanes.values():
+            if found.setdefault(lane.unit, lane.arbiter.serving) is not lane.arbiter.serving:
+                found[lane.unit] = lane.wanted.other
+        return found
 
     def flip_records(self) -> list[FlipRecord]:
         """Every change of sides of the streams, the newest with its audit so far."""
@@ -391,5 +395,6 @@ class DualRunManager:
             "gaps": {str(lane.unit): lane.gaps for lane in self._lanes.values() if lane.gaps},
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
+            "connected": {side.value: leg.is_connected() for side, leg in self._legs.items()},
             "shed": {side.value: leg.problem for side, leg in self._legs.items() if leg.problem},
         }

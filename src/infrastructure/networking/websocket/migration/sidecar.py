@@ -125,6 +125,10 @@ class Sidecar:
         except TimeoutError:
             _kill(process)
             await process.wait()
+        except asyncio.CancelledError:
+            # Nobody asks again: a process that stands still would outlive us.
+            _kill(process)
+            raise
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()

@@ -1,0 +1,1 @@
+"""A whole rollout on loopback: venue, consumer and controller, an injected regression, and the way back."""

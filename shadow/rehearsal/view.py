@@ -1,0 +1,84 @@
+"""What a person sees while a rehearsal runs: on a terminal a live table, elsewhere a line per moment. Always stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from shadow.rehearsal.run import Rehearsal
+
+__all__ = ["View"]
+
+LINES: Final = 10
+UNITS: Final = 30
+UNIT_WIDTH: Final = len("gateio.futures.book_ticker.BTC_USDT")
+
+
+class View:
+    """Shows where the rollout stands, who serves each unit and what the consumer got; `tell` keeps a line."""
+
+    def __init__(self, *, terminal: bool | None = None) -> None:
+        self._terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._lines: list[str] = []
+        self._began = time.monotonic()
+        self._rehearsal: Rehearsal | None = None
+        self._live: Any = None
+
+    def watch(self, rehearsal: Rehearsal) -> None:
+        """What to show."""
+        self._rehearsal = rehearsal
+
+    def __enter__(self) -> Self:
+        if self._terminal:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self.table)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def tell(self, text: str) -> None:
+        """A line that stays."""
+        self._lines.append(text)
+        if self._live is None:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def table(self) -> Any:
+        """The picture of now."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        rehearsal = self._rehearsal
+        if rehearsal is None:
+            return Text("starting")
+        grid = Table(title=f"{rehearsal.stage}   {time.monotonic() - self._began:.0f} s", expand=True)
+        grid.add_column("unit", no_wrap=True, min_width=UNIT_WIDTH)
+        grid.add_column("served by", no_wrap=True)
+        for name in ("owed", "delivered", "wrong", "missing"):
+            grid.add_column(name, justify="right")
+        for unit, side, *figures in rows(rehearsal)[:UNITS]:
+            grid.add_row(unit, Text(side, style="green" if side == "new" else ""), *map(str, figures))
+        return Group(grid, *(Text(line) for line in self._lines[-LINES:]))
+
+
+def rows(rehearsal: Rehearsal) -> list[tuple[str, str, int, int, int, int]]:
+    """For each unit its side and its events: owed, delivered, wrong, missing."""
+    parts = rehearsal.parts
+    sums: dict[str, list[int]] = {unit: [0, 0, 0, 0] for unit in parts.ear.serving}
+    for key, stream in parts.ear.streams.items():
+        figures = (stream.counts.owed, stream.counts.delivered, stream.counts.wrong, stream.lost())
+        held = sums.setdefault(parts.units.get(key, ""), [0, 0, 0, 0])
+        for place, figure in enumerate(figures):
+            held[place] += figure
+    return [(unit, parts.ear.serving.get(unit, ""), *found) for unit, found in sums.items()]  # type: ignore[misc]
