@@ -16,7 +16,7 @@ from bench.flip_drive import Sent
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from shadow.capture.reader import RunData
 from shadow.diff.allowance import side_rows
-from shadow.diff.arrow import columns_of
+from shadow.diff.arrow import columns_of_table
 from shadow.diff.expected import side_sends
 from shadow.diff.frames import FrameStore
 from shadow.diff.lines import read_lines
@@ -75,7 +75,7 @@ def audit(
 ) -> tuple[Audited, SideJudgement]:
     """Each event that the venue sent meanwhile has to be got once, in order, on whichever link it came first."""
     run = RunData(ledger)
-    tables = {name: columns_of(run.table(name)) for name in ("frames", "sends", "connections")}
+    tables = {name: columns_of_table(run.table(name)) for name in ("frames", "sends", "connections")}
     end = [{"t": stopped_ns, "leg": "alone", "role": "", "name": "leg-end", "detail": "{}"}]
     store = FrameStore(tables["frames"])
     firsts = {send.frame.frame_no: send for send in reversed(side_sends(ROLE, tables["sends"], store))}
@@ -120,7 +120,7 @@ def ended(owed: Counter[tuple[bool, str]], got: Counter[tuple[bool, str]], is_la
 
 def once_each(ledger: Path, sent: Iterable[Sent]) -> dict[str, int]:
     """How often what the application sent reached the exchange, over all its connections."""
-    requests = columns_of(RunData(ledger).table("requests"))
+    requests = columns_of_table(RunData(ledger).table("requests"))
     reached: Counter[tuple[str, int]] = Counter()
     for connection, payload in zip(requests["connection"], requests["payload"], strict=True):
         if payload.startswith(b"{"):
