@@ -33,7 +33,7 @@ from exchanges.structs import (
     Symbol,
     Trade,
 )
-from infrastructure.networking.websocket.migration import guard, stacks
+from infrastructure.networking.websocket.migration import guard, lane, stacks
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage, serving_architecture
@@ -481,6 +481,36 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
     assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]
 
 
+@pytest.mark.parametrize("stage", ["shadow", "canary", "live"])
+async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
+    flag: Flag, beside: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(guard, "SILENCE_S", 0.3)
+    await beside.initialize([BTC])
+    await venue.subscribed(0, BTC)
+    await venue.subscribed(1, BTC)
+    traffic = Traffic(venue, caller, seed=15)
+    side = Side(serving_architecture(Stage(stage)))
+    flag.set(stage)
+    while len(beside.serving()) < 3 or set(beside.serving().values()) != {side}:
+        await traffic.push()
+        await asyncio.sleep(0.001)
+    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(10):
+            await traffic.push()
+        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        assert set(beside.serving().values()) == {Side.LEGACY}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    latched = beside.get_performance_metrics()["migration"]["latched"]
+    assert len(latched) == (0 if stage == "shadow" else 3)
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+
+
 async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
     flag: Flag, beside: DualRunManager, venue: Any, caller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -573,10 +603,11 @@ async def test_what_both_stacks_missed_is_told_as_a_gap(
 
 
 async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_know_what_went_by(
-    flag: Flag, dual: DualRunManager, venue: Any, caller: Any
+    flag: Flag, dual: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await connected(dual, venue, caller)
     traffic = Traffic(venue, caller, seed=12)
+    monkeypatch.setattr(lane, "STRAIGHT_AFTER_S", 0.0)
     passage = dual._passage
     for _ in range(3):
         while not passage.is_open:

@@ -163,7 +163,11 @@ class Arbiter(Mover):
     @property
     def is_settled(self) -> bool:
         """Whether the serving side's next event would go out at once and alone."""
-        return not (self.is_in_flight or self._move or self._is_filling or self._rings[self.serving])
+        if self.is_in_flight or self._move or self._is_filling or self._rings[self.serving]:
+            return False
+        # What the other side gave the consumer may still come from this one, to be dropped.
+        highest = self._highest[self.serving]
+        return self.delivered is None or (highest is not None and highest >= self.delivered)
 
     @property
     def is_starved(self) -> bool:

@@ -91,11 +91,11 @@ class Audit:
         if self._cut is None or self._last is None or self._since is None:
             return AuditResult(self._cut, self._last, False, (), (), 0, ())
         low, high = max(self._cut - SPAN, self._since), min(self._cut + SPAN, self._last)
-        offered = {version for log in self._offered.values() for one in log for version in _within(one, low, high)}
-        got = Counter(version for one, _ in self._delivered for version in _within(one, low, high))
-        straddled = {
-            version for one, is_straddle in self._delivered if is_straddle for version in _within(one, low, high)
-        }
+        logs = ((one for one in log if one[1] >= low and one[0] <= high) for log in self._offered.values())
+        offered = {version for log in logs for one in log for version in _within(one, low, high)}
+        delivered = [each for each in self._delivered if each[0][1] >= low and each[0][0] <= high]
+        got = Counter(version for one, _ in delivered for version in _within(one, low, high))
+        straddled = {version for one, is_straddle in delivered if is_straddle for version in _within(one, low, high)}
         missing = sorted(offered - set(got))
         in_gap = {version for first, last in self._gaps for version in range(max(first, low), min(last, high) + 1)}
         return AuditResult(
@@ -104,10 +104,6 @@ class Audit:
             self._last >= self._cut + SPAN,
             tuple(version for version in missing if version not in in_gap),
             tuple(sorted(version for version, count in got.items() if count > 1 and version not in straddled)),
-            self._reordered(low, high),
+            sum(later[0][1] <= earlier[0][1] for earlier, later in pairwise(delivered)),
             tuple(version for version in missing if version in in_gap),
         )
-
-    def _reordered(self, low: int, high: int) -> int:
-        lasts = [last for (first, last, _), _ in self._delivered if last >= low and first <= high]
-        return sum(later <= earlier for earlier, later in pairwise(lasts))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from dataclasses import dataclass
 
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
-from infrastructure.networking.websocket.migration.audit import AuditResult
+from infrastructure.networking.websocket.migration.audit import SPAN, AuditResult
 from infrastructure.networking.websocket.migration.event import Event, Side
 from infrastructure.networking.websocket.migration.leg import OnMessage
 from infrastructure.networking.websocket.migration.matching import MatchingArbiter
@@ -19,6 +20,8 @@ __all__ = ["FlipRecord", "Lane"]
 
 RETRY_S = 0.02
 KEPT_RECORDS = 1000
+STRAIGHT_AFTER_S = 5.0
+"""How long behind a change of sides late copies of legacy are still looked for one by one."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Lane:
         self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_record: FlipRecord | None = None
+        self._seal_at: int | None = None
+        self._cut_at = -math.inf
 
     async def take_in(self, side: Side, event: Event) -> None:
         """A side delivered an event; returns when nothing more can be handed on now."""
@@ -68,6 +73,7 @@ class Lane:
             arbiter.done(arbiter.epoch)
             if self._open_record is not None and passed.side is self._open_record.to:
                 self._note_first(self._open_record)
+        self._seal_in_time()
 
     async def pump(self) -> None:
         """Hand on what there is. The consumer's first error is raised behind the last event, as a stack expects it."""
@@ -87,6 +93,7 @@ class Lane:
                 arbiter.done(epoch)
             if arbiter.epoch != epoch:
                 self._note_cut()
+        self._seal_in_time()
         self._set_timer()
         if failure is not None:
             raise failure
@@ -131,7 +138,9 @@ class Lane:
     @property
     def is_legacys_alone(self) -> bool:
         """Whether the consumer gets what legacy delivers, as it comes, and no change is under way."""
-        return self.wanted is Side.LEGACY and self.arbiter.serving is Side.LEGACY and self.arbiter.is_settled
+        if self.wanted is not Side.LEGACY or self.arbiter.serving is not Side.LEGACY:
+            return False
+        return time.monotonic() - self._cut_at >= STRAIGHT_AFTER_S and self.arbiter.is_settled
 
     @property
     def gaps(self) -> int:
@@ -157,9 +166,12 @@ class Lane:
     def _note_cut(self) -> None:
         record = self._open_record
         self.refusal = None
+        self._cut_at = time.monotonic()
         if record is None or record in self.records:
             return
-        record.cut = self.arbiter.delivered if isinstance(self.arbiter, Arbiter) else None
+        record.cut = self._seal_at = self.arbiter.delivered if isinstance(self.arbiter, Arbiter) else None
+        if self._seal_at is not None:
+            self._seal_at += SPAN
         self.records.append(record)
         self._logger.info("%s: %s serves behind version %s", self.unit, record.to.value, record.cut)
 
@@ -167,8 +179,18 @@ class Lane:
         if self.arbiter.serving is record.to and record.first_at is None:
             record.first_at = time.monotonic()
 
+    def _seal_in_time(self) -> None:
+        """Work the audit out when it is complete: at the next change all streams would do so at once."""
+        if self._seal_at is not None and isinstance(self.arbiter, Arbiter):
+            delivered = self.arbiter.delivered
+            if delivered is not None and delivered >= self._seal_at:
+                self._seal()
+                self._seal_at = None
+
     def _seal(self) -> None:
         """Keep the audit of the last change with its record, before the next one begins."""
+        if self.records and (known := self.records[-1].audit) is not None and known.is_complete:
+            return
         if self.records and isinstance(self.arbiter, Arbiter) and self.records[-1] is self._open_record:
             self.records[-1].audit = self.arbiter.audit()
 

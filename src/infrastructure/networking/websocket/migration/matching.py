@@ -143,14 +143,17 @@ class MatchingArbiter(Mover):
                 self.counts.only_standby += len(book.shift().live)
 
     def _is_copy(self, book: SideBook, event: Event, index: int, key: Hashable) -> bool:
+        is_paid = book.pay(key)
         if self.is_unique:
-            return key in self._seen or key in book.by_key or key in event.parts[:index]
-        return book.pay(key)
+            return is_paid or key in self._seen or key in book.by_key or key in event.parts[:index]
+        return is_paid
 
     @property
     def is_settled(self) -> bool:
         """Whether the serving side's next event would go out at once and alone."""
-        return not (self.is_in_flight or self._move or self._books[self.serving].ring)
+        mine = self._books[self.serving]
+        # What the other side gave the consumer may still come from this one, to be dropped.
+        return not (self.is_in_flight or self._move or mine.ring or mine.owes)
 
     @property
     def is_starved(self) -> bool:
@@ -188,7 +191,7 @@ class MatchingArbiter(Mover):
             self._seen[key] = None
             if len(self._seen) > MAX_SEEN:
                 self._seen.popitem(last=False)
-        elif not is_matched:
+        if not is_matched:
             other.owe(key, now)
 
     def _is_newest(self, event: Event, index: int) -> bool:

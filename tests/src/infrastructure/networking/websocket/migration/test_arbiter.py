@@ -98,6 +98,30 @@ def test_a_stream_is_starved_while_only_the_other_side_has_something(is_contiguo
     assert one.taken == 2
 
 
+@pytest.mark.parametrize("is_unique", [True, False])
+def test_a_side_that_owes_copies_of_what_the_other_delivered_is_not_settled(is_unique: bool) -> None:
+    one = MatchingArbiter(NEW, is_unique=is_unique, limits=LIMITS)
+    first, second = (Event(0, 0, key, parts=(key,)) for key in "ab")
+    assert offer(one, NEW, first, second) == ["a", "b"]
+    one.roll_back(LEGACY, 0.0)
+    assert not one.is_settled
+    assert offer(one, LEGACY, Event(0, 0, "a", parts=("a",))) == []
+    assert not one.is_settled
+    assert offer(one, LEGACY, Event(0, 0, "b", parts=("b",))) == []
+    assert one.is_settled
+
+
+def test_a_side_behind_the_consumer_is_not_settled() -> None:
+    one = arbiter(serving=NEW)
+    one.fills = False
+    assert offer(one, NEW, book(1)) == ["1-1"]
+    one.roll_back(LEGACY, 0.0)
+    one._fills_to = None
+    assert not one.is_settled
+    assert offer(one, LEGACY, book(1)) == []
+    assert one.is_settled
+
+
 def test_items_without_a_copy_starve_a_stream_of_ids() -> None:
     one = MatchingArbiter(NEW, is_unique=True, limits=LIMITS)
     item = Event(0, 0, "fill", parts=("a",))
