@@ -166,7 +166,7 @@ def test_a_session_may_end_as_soon_as_new_has_lost_an_event(tmp_path: Path) -> N
     words = (
         "--no-calibration",
         "--duration",
-        "40s",
+        "60s",
         "--stop-early",
         "--new",
         sabotage("drop@gateio.spot.public:at=1s"),
