@@ -61,7 +61,8 @@ class Watcher:
         self.pause_s = pause_s(look.fact_s, look.stat_s)
         self._spent["facts"] += look.fact_s
         self._spent["statistics"] += look.stat_s
-        shares = {name: spent * 1e9 / (now - self._began) for name, spent in self._spent.items()}
+        whole_s = (now - self._began) / 1e9 + self.pause_s
+        shares = {name: spent / whole_s for name, spent in self._spent.items()}
         is_new = self._stop is None
         self._stop = self._stop or self._rule.take(look)
         status = status_of(look, (now - look.end) / 1e9, shares, self._stop)

@@ -161,12 +161,12 @@ def damaged_at(run: Path, damaged: Path) -> int:
 
 
 @pytest.mark.checklist("R.4")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_session_may_end_as_soon_as_new_has_lost_an_event(tmp_path: Path) -> None:
     words = (
         "--no-calibration",
         "--duration",
-        "40s",
+        "60s",
         "--stop-early",
         "--new",
         sabotage("drop@gateio.spot.public:at=1s"),
