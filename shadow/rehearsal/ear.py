@@ -21,6 +21,7 @@ __all__ = ["Ear", "LedgerPipe", "LinePipe", "StreamKey"]
 StreamKey = tuple[str, str, str]
 """Connection, event type, symbol in the exchange's spelling; balances have none."""
 LOOK_S: Final = 0.05
+QUIET_NS: Final = 3_000_000_000
 _FRAME: Final = {name: place for place, name in enumerate(COLUMNS["frames"])}
 _SEND: Final = {name: place for place, name in enumerate(COLUMNS["sends"])}
 _LINK: Final = {name: place for place, name in enumerate(COLUMNS["connections"])}
@@ -38,6 +39,10 @@ class Ear:
         self.errors: list[dict[str, Any]] = []
         self.subscribed: set[tuple[str, int, str, str]] = set()
         self.drops = 0
+        self.ledger_ns = 0
+        """Up to when the ledger is known: the newest send."""
+        self.heard_ns = 0
+        """Up to when the consumer's deliveries are known: its newest beat."""
         self.has_ended = False
         self.changed = asyncio.Event()
         self._unsent: dict[int, tuple[str, list[Event]]] = {}
@@ -51,6 +56,7 @@ class Ear:
             if events:
                 self._unsent[row[_FRAME["frame_no"]]] = connection, events
         elif table == "sends":
+            self.ledger_ns = max(self.ledger_ns, row[_SEND["t_sent"]])
             connection, events = self._unsent.pop(row[_SEND["frame_no"]], ("", []))
             for event in events:
                 self._stream(connection, event.type, event.symbol).owe(event, row[_SEND["t_sent"]])
@@ -69,7 +75,9 @@ class Ear:
             return
         kind = body.get("k")
         if kind == "event":
-            self._stream(body["c"], body["type"], body["symbol"]).give(body, perf_counter_ns())
+            self._stream(body["c"], body["type"], body["symbol"]).give(body, body["t"])
+        elif kind == "beat":
+            self.heard_ns = body["t"]
         elif kind == "serving":
             self.serving[body["unit"]] = body["side"]
             self.moves.append(body)
@@ -90,8 +98,11 @@ class Ear:
                         await self.changed.wait()
 
     def is_settled(self) -> bool:
-        """Whether all that was owed was delivered, and all that was delivered is told apart."""
-        now = perf_counter_ns()
+        """Whether all that was owed was delivered, and all that was delivered is told apart.
+
+        Where no more is sent, nothing else says that the ledger is whole but that it has been quiet for a while.
+        """
+        now = max(self.ledger_ns, perf_counter_ns() - QUIET_NS)
         return all(stream.is_settled(now) for stream in self.streams.values())
 
     def _stream(self, connection: str, event_type: str, symbol: str | None) -> Stream:

@@ -21,6 +21,7 @@ __all__ = ["SILENCE_NS", "Judge"]
 
 SILENCE_NS: Final = 2_000_000_000
 HOLE_NS: Final = 1_000_000_000
+CONFIRMED_NS: Final = 300_000_000
 CLEAR_S: Final = 1.0
 BEAT_S: Final = 1.0
 EVERYTHING: Final = "*"
@@ -34,6 +35,7 @@ class Judge:
         self._parts = parts
         self._ear: Ear = parts.ear
         self._wrong: dict[StreamKey, int] = {}
+        self._missing: dict[StreamKey, int] = {}
         self._open: dict[str, tuple[float, Alarm]] = {}
         self._written: JudgeStatus | None = None
         self._memory = Memory()
@@ -45,7 +47,7 @@ class Judge:
         now = perf_counter_ns()
         for alarm in self._of_consumer():
             self._note(alarm, now)
-        for alarm in self._found(now):
+        for alarm in self._found():
             self._note(alarm, now)
             first = self._open.get(alarm.trigger, (0.0, alarm))[1]
             self._open[alarm.trigger] = (time.monotonic(), first)
@@ -63,7 +65,9 @@ class Judge:
         told = read_statuses(self._parts.places.folder, time.time()).consumers
         return [alarm for consumer in told for alarm in consumer.alarms]
 
-    def _found(self, now: int) -> list[Alarm]:
+    def _found(self) -> list[Alarm]:
+        """By what was heard: that this process, or a pipe, is late is nothing that new does."""
+        now = self._ear.heard_ns
         found: list[Alarm] = []
         for key, stream in self._ear.streams.items():
             says = self._says(key, stream, now)
@@ -74,16 +78,22 @@ class Judge:
 
     def _says(self, key: StreamKey, stream: Stream, now: int) -> str:
         """What is new and wrong in a stream, in a sentence; empty where nothing is."""
-        stream.is_settled(now)
+        stream.is_settled(self._ear.ledger_ns)
         before, self._wrong[key] = self._wrong.get(key, 0), stream.counts.wrong
         if stream.counts.wrong > before:
             kind, text = next(iter(stream.counts.first.items()))
             return f"{stream.counts.wrong - before} wrong events, first {kind} {text}"
         name = " ".join(part for part in key if part)
+        silent_ns = stream.overdue_ns(now)
+        if stream.hole_ns(now) <= HOLE_NS and silent_ns <= SILENCE_NS:
+            self._missing.pop(key, None)
+            return ""
+        # Behind a pause of its own a consumer beats before it has read what came meanwhile.
+        if now - self._missing.setdefault(key, now) < CONFIRMED_NS:
+            return ""
         if stream.hole_ns(now) > HOLE_NS:
             return f"{name}: an event is missing behind later ones"
-        silent_ns = stream.overdue_ns(now)
-        return f"{name}: nothing for {silent_ns / 1e9:.1f} s" if silent_ns > SILENCE_NS else ""
+        return f"{name}: nothing for {silent_ns / 1e9:.1f} s"
 
     def _is_shared(self, stream: Stream, now: int) -> bool:
         """Whether what legacy serves is silent as well: then the way back leads nowhere."""

@@ -16,7 +16,7 @@ from shadow.reference.events import Event
 __all__ = ["WAIT_NS", "Counts", "Stream"]
 
 WAIT_NS: Final = 1_000_000_000
-"""How long a delivered event may be ahead of the ledger, and a missing one behind a later one."""
+"""How much later than a delivery the ledger has to be known for an event that is not in it never to have been sent."""
 VERSION: Final = {"book": "last", "trade": "id", "book_ticker": "seq"}
 
 Found = Literal["doubled", "reordered", "altered", "invented"]
@@ -64,17 +64,17 @@ class Stream:
         self.counts.owed += 1
         self._catch_up(t_sent)
 
-    def give(self, body: dict[str, Any], now: int) -> None:
+    def give(self, body: dict[str, Any], t: int) -> None:
         """The consumer delivered it."""
-        self._waiting.append((now, self._given_key(body), body))
-        self._catch_up(now)
+        self._waiting.append((t, self._given_key(body), body))
+        self._catch_up(t)
 
     def lost(self) -> int:
         """Owed and not delivered so far."""
         return sum(map(len, self._owed.values()))
 
     def overdue_ns(self, now: int) -> int:
-        """For how long the longest missing event has been; 0 where none is."""
+        """For how long the longest missing event has been, as of `now`; 0 where none is."""
         oldest = next(iter(self._owed.values()), None)
         return 0 if oldest is None else now - oldest[0][2]
 
@@ -83,9 +83,9 @@ class Stream:
         oldest = next(iter(self._owed.values()), None)
         return 0 if oldest is None or oldest[0][0] > self._last else now - oldest[0][2]
 
-    def is_settled(self, now: int) -> bool:
-        """Whether nothing is missing, and nothing waits for its place in the ledger."""
-        self._catch_up(now)
+    def is_settled(self, ledger_ns: int) -> bool:
+        """Whether nothing is missing, and nothing waits for its place in the ledger, known up to then."""
+        self._catch_up(ledger_ns)
         return not self._owed and not self._waiting
 
     def _given_key(self, body: dict[str, Any]) -> Hashable:
@@ -94,7 +94,7 @@ class Stream:
         return str(body.get(VERSION.get(self.type, "")))
 
     def _catch_up(self, now: int) -> None:
-        """Take what is owed by now, in the order of delivery; what is not owed in time never was."""
+        """Take what is owed by now, in the order of delivery; what is not owed well before then never was."""
         ahead: deque[tuple[int, Hashable, dict[str, Any]]] = deque()
         while self._waiting:
             since, key, body = self._waiting.popleft()

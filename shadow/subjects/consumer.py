@@ -2,7 +2,8 @@
 
 It speaks the subject protocol, but which stack serves is not its own choice: flag file and kill file decide, while it
 runs. What it delivers is what an application would have got. Beside that it writes its status file for the controller,
-and lines of its own kind: `serving` where a unit changes sides; at the end `flip` for each change with its audit, and
+and lines of its own kind: `beat` ten times a second, behind all that was delivered before it; `serving` where a unit
+changes sides; at the end `flip` for each change with its audit, and
 `gaps` where a unit has marked some.
 """
 
@@ -82,6 +83,7 @@ class Consumer(StackSubject):
         while True:
             status = self.status()
             self._tell(status.units)
+            self._emitter.put({"k": "beat", "t": perf_counter_ns()})
             last = self._written
             if last is None or status.at - last.at >= BEAT_S or msgspec.structs.replace(status, at=last.at) != last:
                 self._written = status

@@ -12,7 +12,7 @@ from shadow.rollout.controller import Controller
 from shadow.rollout.stages import Rule, parse_position
 from shadow.rollout.units import EVERYTHING
 
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 RATE = 300.0
 
 
