@@ -41,7 +41,7 @@ LIVE = session_files(
     *("renewal", "share"),
 )
 """Files that share the sessions of the fixture `live`."""
-RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "reproduce")
+RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce")
 """Files that share the session of the fixture `recorded`."""
 PARTS: dict[str, tuple[str, ...]] = {
     "live sessions": LIVE,

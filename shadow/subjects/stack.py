@@ -101,9 +101,8 @@ class StackSubject:
             self.error(command.c, "subscribe", error)
 
     async def close(self) -> None:
-        """Close every manager."""
-        for manager in self._managers.values():
-            await manager.close()
+        """Close every manager, all at once: one that stands still does not keep the others waiting."""
+        await asyncio.gather(*(manager.close() for manager in self._managers.values()))
         if self._counts is not None:
             self._counts.finish()
 

