@@ -1,11 +1,11 @@
-"""`make test` in parts, two at a time: whole sessions, the stacks' tests (measured for coverage) and the harness's.
+"""`make test` in parts, three at a time: whole sessions, the stacks' tests (measured for coverage), the harness's.
 
-Sessions wait for real time while the others need a CPU; one after the other they would take twice as long. Whichever
-of two is done first takes the next part, so that neither core is left idle at the end. What traces lines for the
-coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go to all parts; a path
-given runs alone, in one process.
+Sessions and served clients wait for real time while the others need a CPU; one after the other they would take twice as
+long. Whichever of three is done first takes the next part, so that no core is left idle at the end. What traces
+lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go to all
+parts; a path given runs alone, in one process.
 
-The parts keep both cores busy. Small matrix products on a second thread would only wait for that thread's turn: judging
+The parts keep all cores busy. Small matrix products on a second thread would only wait for that thread's turn: judging
 a run would take half more of CPU time, and seconds where the machine is busy. And some sixty sessions have five
 processes each: where no byte code may be written, each compiles the same modules again, half a second for a session.
 """
@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-AT_ONCE = 2
+AT_ONCE = 3
 SESSIONS = "tests/shadow/sessions"
 STACKS = ("tests/src", "tests/conformance")
 COVERAGE = ("--cov=src", "--cov-branch", "--cov-report=")
@@ -43,12 +43,18 @@ LIVE = session_files(
 """Files that share the sessions of the fixture `live`."""
 RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce")
 """Files that share the session of the fixture `recorded`."""
+SERVED = (
+    *("tests/bench", "tests/test_docs.py", "tests/witness", "tests/shadow/network", "tests/shadow/online"),
+    *("tests/shadow/recording", "tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/venue"),
+)
+"""The harness's tests that start servers and clients, and wait for them."""
 PARTS: dict[str, tuple[str, ...]] = {
+    "served": SERVED,
+    "harness": ("tests", *without(SESSIONS, *STACKS, *SERVED)),
+    "recorded sessions": RECORDED,
     "live sessions": LIVE,
     "stacks": (*STACKS, *COVERAGE),
-    "harness": ("tests", *without(SESSIONS, *STACKS)),
     "other sessions": (SESSIONS, *without(*LIVE, *RECORDED)),
-    "recorded sessions": RECORDED,
 }
 """What pytest is given for each, in the order in which they begin: the longest first, but no two heavy ones at once."""
 

@@ -134,7 +134,10 @@ def test_each_damage_is_named_within_one_segment(
 
 
 @pytest.mark.checklist("R.4")
-@pytest.mark.parametrize("name", [None, "one book update dropped", "one price changed"])
+@pytest.mark.parametrize(
+    "name",
+    [None, *(pytest.param(one, marks=pytest.mark.long) for one in ("one book update dropped", "one price changed"))],
+)
 def test_what_is_settled_is_not_compared_again_and_nothing_is_overlooked(
     recorded: Path, damaged_copy: Damage, tmp_path: Path, name: str | None
 ) -> None:
