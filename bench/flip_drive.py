@@ -51,7 +51,7 @@ class HandFlag:
         """Change the stage of everything, and tell it."""
         self._flags[FLAG] = InMemoryFlag(stage.value, self._variants)
         # The provider keeps a copy.
-        self._provider.__init__(self._flags)  # type: ignore[misc]
+        self._provider.__init__(self._flags)  # type: ignore[misc]  # it has no other way to change a flag
         self._provider.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=[FLAG]))
 
 
@@ -97,7 +97,7 @@ class Application:
         self.turned: list[float] = []
         self._specs = [specify(name, ready) for name in connections]
         start = StartLine(1, "flips", "new", tuple(self._specs))
-        self._subject = StackSubject("new", start, self.kept)  # type: ignore[arg-type]
+        self._subject = StackSubject("new", start, self.kept)  # type: ignore[arg-type]  # it only puts
 
     @property
     def managers(self) -> dict[str, DualRunManager]:

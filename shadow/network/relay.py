@@ -159,13 +159,13 @@ class Relay:
 
     async def _join(self, link: RelayLink, url: str, request: Request) -> ExchangeEnd:
         def end(*args: object, **options: object) -> ExchangeEnd:
-            made = ExchangeEnd(*args, **options)  # type: ignore[arg-type]
+            made = ExchangeEnd(*args, **options)  # type: ignore[arg-type]  # the library's own words
             made.receiver = link.from_exchange
             return made
 
         found = await connect(
             url,
-            create_connection=end,  # type: ignore[arg-type]
+            create_connection=end,  # type: ignore[arg-type]  # any maker will do
             additional_headers=[
                 (name, value)
                 for name, value in request.headers.raw_items()

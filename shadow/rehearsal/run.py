@@ -237,6 +237,6 @@ class Rehearsal:
         return (t_ns - self.began_ns) / 1e9
 
     def _note(self, kind: str, says: str) -> None:
-        moment = Moment(round(self.since_s(perf_counter_ns()), 3), kind, says)  # type: ignore[arg-type]
+        moment = Moment(round(self.since_s(perf_counter_ns()), 3), kind, says)  # type: ignore[arg-type]  # a kind of Moment
         self.moments.append(moment)
         self._tell(f"{moment.at_s:6.1f} s  {kind}: {says}")

@@ -81,4 +81,4 @@ def rows(rehearsal: Rehearsal) -> list[tuple[str, str, int, int, int, int]]:
         held = sums.setdefault(parts.units.get(key, ""), [0, 0, 0, 0])
         for place, figure in enumerate(figures):
             held[place] += figure
-    return [(unit, parts.ear.serving.get(unit, ""), *found) for unit, found in sums.items()]  # type: ignore[misc]
+    return [(unit, parts.ear.serving.get(unit, ""), *found) for unit, found in sums.items()]  # type: ignore[misc]  # four each

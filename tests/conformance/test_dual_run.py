@@ -64,7 +64,7 @@ class Flag:
     def set(self, stage: str) -> None:
         self._flags[FLAG] = InMemoryFlag(stage, VARIANTS)
         # The provider keeps a copy.
-        self._provider.__init__(self._flags)  # type: ignore[misc]
+        self._provider.__init__(self._flags)  # type: ignore[misc]  # it has no other way to change a flag
         self._provider.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=[FLAG]))
 
 

@@ -46,7 +46,7 @@ def test_a_saboteur_is_believed_for_its_kind_and_connection_alone() -> None:
     view: Any = View(events__new=rows)
     assert struck(view, Drill("drop", ONE), session(damages=("drop@*",))) == [1, 4]
     assert struck(view, Drill("leak", ""), session(damages=("leak@*",))) == []
-    assert struck(View(marks=[]), Drill("drop", ONE), session(damages=("drop@*",))) == []  # type: ignore[arg-type]
+    assert struck(View(marks=[]), Drill("drop", ONE), session(damages=("drop@*",))) == []  # type: ignore[arg-type]  # stands in
 
 
 @pytest.mark.parametrize(("roles", "times"), [(("legacy", "new"), [1, 2]), (("new", "new"), [])])
