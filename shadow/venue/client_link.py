@@ -109,8 +109,9 @@ class ClientLink:
 
     # From the client
 
-    def on_message(self, data: str | bytes) -> None:
+    def message(self, payload: bytes, is_text: bool) -> None:
         """Answer a text or binary message."""
+        data = payload.decode(errors="replace") if is_text else payload
         raw = data.encode() if isinstance(data, str) else data
         self._ledger.request(self.role, self.connection, self.conn_no, "ws", raw)
         if self.is_mute:
@@ -130,7 +131,7 @@ class ClientLink:
         if self.is_open:
             self._answer(replies, cause)
 
-    def on_control(self, kind: str, payload: bytes) -> None:
+    def control(self, kind: str, payload: bytes) -> None:
         """Note a protocol ping or pong; the library has answered it."""
         self._ledger.request(self.role, self.connection, self.conn_no, kind, payload)
 

@@ -16,11 +16,15 @@ from shadow.venue.ledger import Ledger
 from shadow.venue.outlet import Outlet
 from shadow.venue.rest import RestDesk
 from shadow.venue.wire import Refused
-from shadow.venue.ws_connection import VenueConnection
+from shadow.whole_messages import WholeMessages
 
 __all__ = ["Lane"]
 
 REST_PREFIX = {"gateio": "/api/v4", "mexc": ""}
+
+
+class VenueConnection(WholeMessages[ClientLink], ServerConnection):
+    """A client's connection."""
 
 
 class Lane:
@@ -101,7 +105,7 @@ class Lane:
                     self.role, outlet.connection, outlet.conn_no, "refused", code=refused.status, cause="venue"
                 )
                 continue
-            connection.link = ClientLink(
+            connection.receiver = ClientLink(
                 connection,
                 persona,
                 session,
@@ -121,8 +125,8 @@ class Lane:
     async def _attend(self, connection: ServerConnection) -> None:
         """A connection's life behind its handshake."""
         assert isinstance(connection, VenueConnection)
-        assert connection.link is not None
-        link = connection.link
+        assert connection.receiver is not None
+        link = connection.receiver
         self.links.add(link)
         self.outlets[link.connection].opened(link)
         link.opened()
