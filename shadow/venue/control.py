@@ -1,15 +1,14 @@
-"""The venue process as the orchestrator sees it: commands on stdin, answers on stdout, one JSON line each."""
+"""The venue process as the orchestrator sees it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sys
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 import msgspec
 
-from shadow.errors import ShadowError, UsageError
+from shadow.command_pipe import CommandBase, carry_out_until_stopped, emit, open_commands
+from shadow.errors import UsageError
 from shadow.venue.bursts import burst_leg
 from shadow.venue.capacity import capacity_step
 from shadow.venue.connect_leg import connect_leg
@@ -20,32 +19,21 @@ from shadow.venue.server import Venue
 
 __all__ = ["serve_commands"]
 
-LINE_LIMIT: Final = 1 << 20
 
+class Command(CommandBase):
+    """Any command of the venue."""
 
-class Command(msgspec.Struct):
-    """Any command; which fields count depends on `cmd`."""
-
-    cmd: str
     leg: str = ""
-    pair: list[str] = []
+    pair: list[str] = msgspec.field(default_factory=list)
     phase: str = "paired"
     seconds: float | None = None
     rate: float | str | None = None
     closes: int = 20
 
 
-def emit(message: dict[str, Any]) -> None:
-    """Write one line to stdout."""
-    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
-    sys.stdout.buffer.flush()
-
-
 async def serve_commands() -> int:
     """Serve until `stop` or the end of stdin; return the exit code, 2 for a user's mistake."""
-    reader = asyncio.StreamReader(limit=LINE_LIMIT)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    reader = await open_commands()
     try:
         venue = Venue(read_options(await reader.readline()), emit)
         await venue.open()
@@ -54,45 +42,10 @@ async def serve_commands() -> int:
         return error.exit_code
     emit({"k": "ready", **venue.describe()})
     try:
-        await _until_stopped(venue, reader)
+        await carry_out_until_stopped(reader, Command, partial(_carry_out, venue))
     finally:
         await venue.close()
     return 0
-
-
-async def _until_stopped(venue: Venue, reader: asyncio.StreamReader) -> None:
-    """Carry out commands one after the other; `stop` and the end of stdin interrupt the one under way."""
-    waiting: asyncio.Queue[Command] = asyncio.Queue()
-    worker = asyncio.create_task(_work(venue, waiting))
-    ender = asyncio.create_task(_read(reader, waiting))
-    try:
-        done, _ = await asyncio.wait((worker, ender), return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in (worker, ender):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ShadowError):
-                await task
-
-
-async def _read(reader: asyncio.StreamReader, waiting: asyncio.Queue[Command]) -> None:
-    while line := await reader.readline():
-        try:
-            command = msgspec.json.decode(line, type=Command)
-        except msgspec.DecodeError as error:
-            emit({"k": "done", "cmd": "", "error": f"not a command: {error}"})
-            continue
-        if command.cmd == "stop":
-            emit({"k": "done", "cmd": "stop"})
-            return
-        waiting.put_nowait(command)
-
-
-async def _work(venue: Venue, waiting: asyncio.Queue[Command]) -> None:
-    while True:
-        command = await waiting.get()
-        emit({"k": "done", "cmd": command.cmd, **await _carry_out(venue, command)})
 
 
 async def _carry_out(venue: Venue, command: Command) -> dict[str, Any]:
