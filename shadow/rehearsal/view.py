@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
+
+from shadow.live_screen import LiveScreen
 
 if TYPE_CHECKING:
     from shadow.rehearsal.run import Rehearsal
@@ -17,43 +17,26 @@ UNITS: Final = 30
 UNIT_WIDTH: Final = len("gateio.futures.book_ticker.BTC_USDT")
 
 
-class View:
+class View(LiveScreen):
     """Shows where the rollout stands, who serves each unit and what the consumer got; `tell` keeps a line."""
 
     def __init__(self, *, terminal: bool | None = None) -> None:
-        self._terminal = sys.stderr.isatty() if terminal is None else terminal
+        super().__init__(terminal=terminal)
         self._lines: list[str] = []
         self._began = time.monotonic()
         self._rehearsal: Rehearsal | None = None
-        self._live: Any = None
 
     def watch(self, rehearsal: Rehearsal) -> None:
         """What to show."""
         self._rehearsal = rehearsal
 
-    def __enter__(self) -> Self:
-        if self._terminal:
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self.table)
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
     def tell(self, text: str) -> None:
         """A line that stays."""
         self._lines.append(text)
-        if self._live is None:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+        if not self.is_live:
+            self.write(text)
 
-    def table(self) -> Any:
+    def picture(self) -> Any:
         """The picture of now."""
         from rich.console import Group
         from rich.table import Table

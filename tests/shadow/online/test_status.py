@@ -40,4 +40,4 @@ def test_the_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_progress_shows_what_matters_of_it() -> None:
     progress = Progress(60.0, terminal=True)
     progress.note_look(status_of(LOOK, 1.5, {}, None))
-    assert "4 differences, worst a 1.23" in progress._line()
+    assert "4 differences, worst a 1.23" in progress.picture()

@@ -163,7 +163,7 @@ def test_the_view_shows_each_unit_with_its_side_and_figures(played: Rehearsal, c
     view.watch(played)
     view.tell("a line that stays")
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(view.table())
+    console.print(view.picture())
     shown = console.export_text()
     assert UNIT in shown
     assert "legacy" in shown
