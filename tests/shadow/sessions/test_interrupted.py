@@ -15,16 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import shadow
+
 
 def judge(run: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shadow.cli", "judge", str(run), "--json"],
-        capture_output=True,
-        text=True,
-        cwd=run.parent,
-        timeout=50,
-        check=False,
-    )
+    return shadow("judge", str(run), "--json", cwd=run.parent, timeout_s=50)
 
 
 def processes_of(run: Path) -> list[int]:
