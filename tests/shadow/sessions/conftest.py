@@ -37,12 +37,12 @@ def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "fre
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean run of both stacks over the two public spot connections, six measured seconds, no calibration.
+    """A clean run of both stacks over the two public spot connections, four measured seconds, no calibration.
 
     Damage is done in its first third: a hole there is not healed by the snapshots of the connect leg.
     """
     out = tmp_path_factory.mktemp("recorded") / "run"
-    shadow_run(out, *SPOT, *FEW, "--no-calibration", "--duration", "6s", "--seed", "11")
+    shadow_run(out, *SPOT, *FEW, "--no-calibration", "--duration", "4s", "--seed", "11")
     return out
 
 
