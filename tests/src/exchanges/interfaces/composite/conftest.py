@@ -29,7 +29,7 @@ from shadow.venue.options import VenueOptions
 from shadow.venue.pace import pace_forever
 from shadow.venue.server import Venue
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 ROLE = "client"
 UNITS = {"GATEIO_SPOT": "gateio.spot", "GATEIO_FUTURES": "gateio.futures", "MEXC_SPOT": "mexc.spot"}
 REST = {"GATEIO_SPOT": GateioRest, "GATEIO_FUTURES": GateioFuturesRest, "MEXC_SPOT": MexcRest}
