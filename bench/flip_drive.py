@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from time import monotonic, perf_counter_ns
+from time import monotonic, perf_counter_ns, time_ns
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from shadow.config import CONNECTIONS
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 from shadow.subjects.stack import StackSubject
 
-__all__ = ["Application", "HandFlag", "Sent", "venue_process"]
+__all__ = ["Application", "HandFlag", "Sent", "until", "venue_process"]
 
 SYMBOLS = {"gateio": ("BTC_USDT", "ETH_USDT"), "mexc": ("BTCUSDT", "ETHUSDT")}
 PUBLIC, PRIVATE = ("book", "trade", "book_ticker", "ticker"), ("order", "fill", "balance")
@@ -147,6 +147,20 @@ class Application:
             self.sent.append(Sent(name, number, False))
         else:
             self.sent.append(Sent(name, number, True))
+
+    async def catch_up(self) -> None:
+        """Wait until every connection has brought an event of a later time than now: what was under way has come."""
+        now_ms, seen, behind = time_ns() // 1_000_000, len(self.kept.lines), set(self.managers)
+
+        def look() -> bool:
+            nonlocal seen
+            fresh, seen = self.kept.lines[seen:], len(self.kept.lines)
+            for body in (orjson.loads(line) for _, line in fresh):
+                if body["k"] == "event" and body["ts"] > now_ms:
+                    behind.discard(body["c"])
+            return not behind
+
+        await until(look)
 
     def records(self) -> dict[str, list[FlipRecord]]:
         """Every change of sides by connection."""

@@ -23,7 +23,7 @@ import msgspec
 from openfeature import api
 
 from bench.flip_audit import Audited, Times, audit, figures, once_each, times_of
-from bench.flip_drive import Application, HandFlag, venue_process
+from bench.flip_drive import Application, HandFlag, until, venue_process
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import Stage
 
@@ -33,7 +33,7 @@ SEND_EVERY_S = 0.05
 SETTLE_S = 0.5
 """Until every subscription of both stacks is answered."""
 DRAIN_S = 1.0
-"""Behind the last event that counts, for what is under way."""
+"""Behind the last event that counts, for what the audits of the last flips wait for."""
 
 
 class Outcome(msgspec.Struct):
@@ -103,16 +103,28 @@ Drive = Callable[[Application], Awaitable[None]]
 
 
 async def flip_session(
-    folder: Path, *, flips: int, rate: float, dwell_s: float, seed: int = 1, then: Drive | None = None
+    folder: Path,
+    *,
+    flips: int,
+    rate: float,
+    dwell_s: float,
+    dwell_events: int = 0,
+    seed: int = 1,
+    then: Drive | None = None,
 ) -> Session:
-    """Turn the flag `flips` times each way at `rate` messages/s, staying `dwell_s` on each side; `then` comes last."""
+    """Turn the flag `flips` times each way at `rate` messages/s; `then` comes last.
+
+    It stays on each side for `dwell_s`, and longer where a busy machine has not brought `dwell_events` by then.
+    """
     ledger = folder / "ledger"
     flag = HandFlag(Stage.SHADOW)
 
     async def turn(application: Application) -> None:
         for stage, side in ((Stage.LIVE, Side.NEW), (Stage.SHADOW, Side.LEGACY)) * flips:
             await application.turn(stage, side)
+            enough = len(application.kept.lines) + dwell_events
             await asyncio.sleep(dwell_s)
+            await until(lambda enough=enough: len(application.kept.lines) >= enough)  # type: ignore[misc]
         if then is not None:
             await then(application)
 
@@ -140,6 +152,7 @@ async def drive(application: Application, turn: Drive) -> tuple[int, int, float,
     sending.cancel()
     with suppress(asyncio.CancelledError):
         await sending
+    await application.catch_up()
     await asyncio.sleep(DRAIN_S)
     return began_ns, stopped_ns, rate, share
 

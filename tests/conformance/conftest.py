@@ -36,7 +36,7 @@ STACKS = {
     "new": "exchanges.integrations.{exchange}.builder:build",
 }
 LOGGER = "conformance"
-WAIT_S = 10.0
+WAIT_S = 30.0
 NOW_MS = 1790359171119
 
 

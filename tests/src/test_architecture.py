@@ -140,9 +140,10 @@ def checkout(*folders: str, naming: str = "") -> Iterator[tuple[str, ast.Module]
                 yield str(path.relative_to(ROOT)), ast.parse(text)
 
 
-def callers_of_managers() -> Iterator[tuple[str, ast.Module]]:
+def callers_of_managers(naming: str = "") -> Iterator[tuple[str, ast.Module]]:
     """All but what times the parts of a manager one by one: bench and the probe of a session."""
-    yield from (one for one in checkout("src", "shadow", "docs") if not one[0].startswith("shadow/subjects/probe/"))
+    found = checkout("src", "shadow", "docs", naming=naming)
+    yield from (one for one in found if not one[0].startswith("shadow/subjects/probe/"))
 
 
 @pytest.mark.checklist("4.2.2", "4.2.3", "4.2.4", "4.2.5", "4.2.6")
@@ -162,7 +163,8 @@ def test_builders_are_loaded_by_the_factory_alone() -> None:
         if any(name.endswith(".builder") or ".builder." in name for name in imports(tree))
     }
     assert loaders <= set(FACTORY)
-    callers = {path for path, tree in callers_of_managers() if calls_of(tree, "load_builder")}
+    name = "load_builder"
+    callers = {path for path, tree in callers_of_managers(name) if calls_of(tree, name)}
     assert callers == {"src/infrastructure/networking/websocket/utils.py"}
 
 

@@ -97,6 +97,6 @@ def test_the_command_serves_on_loopback_until_it_is_ended(desk: Desk, tmp_path: 
             assert found is not None, said
             assert ("consumer", "desk") in scrape_of(get(int(found[1]))[2])["heartbeat_age_seconds"]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=30) == 0
         finally:
             process.kill()

@@ -116,7 +116,7 @@ async def test_a_half_closed_connection_still_takes_what_the_client_says(echo: t
     assert proxy.half_close() == 1
     assert await reader.read(1) == b""
     writer.write(b"b")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while bytes(server.got) != b"ab":
             server.arrived.clear()
             await server.arrived.wait()
@@ -186,20 +186,26 @@ class Consumer:
         self._changed.set()
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
 
 
-@pytest.fixture
-async def exchange() -> AsyncIterator[tuple[Exchange, TcpProxy, Consumer, Any]]:
-    """An exchange, a proxy before it, and our new stack behind the proxy, subscribed."""
+PINGS = {"heartbeat_interval": 0.3, "ping_timeout": 0.2}
+
+
+@pytest.fixture(params=[{"heartbeat_interval": None}], ids=["no pings"])
+async def exchange(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Exchange, TcpProxy, Consumer, Any]]:
+    """An exchange, a proxy before it, and our new stack behind the proxy, subscribed.
+
+    It pings only where a ping is to notice something: a busy machine answers later than any of them waits.
+    """
     venue, consumer = Exchange(), Consumer()
     async with serve(venue.attend, "127.0.0.1", 0, ping_interval=None, close_timeout=0.2) as server:
         proxy = TcpProxy("127.0.0.1", next(iter(server.sockets)).getsockname()[1])
         url = f"ws://127.0.0.1:{await proxy.open()}/ws"
-        settings = WebSocketConfig(url, heartbeat_interval=0.3, ping_timeout=0.2, close_timeout=0.5, connect_timeout=2)
+        settings = WebSocketConfig(url, **request.param, close_timeout=0.5)
         connection = build_direct(
             ExchangeConfig("GATEIO_SPOT", websocket_url=url, websocket=settings), consumer.callbacks
         )
@@ -242,14 +248,14 @@ async def test_the_stack_comes_back_after_a_cut_and_subscribes_again(exchange: S
 
 
 @pytest.mark.checklist("5.2.13")
+@pytest.mark.parametrize("exchange", [PINGS], indirect=True, ids=["pings"])
 async def test_a_stalled_link_is_noticed_by_the_ping_and_replaced(exchange: Scene) -> None:
     venue, proxy, consumer, connection = exchange
-    await venue.push(3)
-    await consumer.until(lambda: len(consumer.ids) == 3)
+    opened, answers, told = proxy.connections, consumer.answers, len(consumer.states)
     proxy.stall()
-    await consumer.until(lambda: proxy.connections >= 2 or State.DISCONNECTED in consumer.states)
+    await consumer.until(lambda: proxy.connections > opened or State.DISCONNECTED in consumer.states[told:])
     proxy.resume()
-    await consumer.until(lambda: consumer.answers >= 2)
+    await consumer.until(lambda: consumer.answers > answers)
     last = await venue.push(1)
-    await consumer.until(lambda: consumer.ids[-1] == last)
+    await consumer.until(lambda: consumer.ids == [last])
     assert connection.handler.error_count >= 1

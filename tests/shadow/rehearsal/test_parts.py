@@ -23,4 +23,4 @@ def test_a_part_ends_when_the_orchestrator_is_killed() -> None:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
         parent.kill()
-        assert parent.communicate(timeout=10) == ("", None)
+        assert parent.communicate(timeout=30) == ("", None)

@@ -102,7 +102,7 @@ def test_every_command_of_the_runbook_does_what_it_says(here: Desk, capsys: pyte
             expected, words = (FORTH | BACK)[command]
             assert (code, words in said) == (expected, True), (command, said)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) in (0, 11)
+        assert process.wait(timeout=30) in (0, 11)
 
 
 @pytest.mark.checklist("R.5", "R.8")
@@ -122,7 +122,7 @@ def test_the_controller_takes_back_by_itself_and_dies_without_harm(here: Desk) -
         here.beat()
         assert told(process) == "rollback gateio.spot.trade.BTC_USDT: functionality: 3 trades missing\n"
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
     assert "gateio.spot.*.* canary" in here.rules()
     assert main(["rollout", "rollback"]) == 0
     assert here.rules() == ["gateio.spot.trade.BTC_USDT shadow", "gateio.spot.*.* shadow"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from tests.forked import shadow
 
 HERE = Path(__file__).parent
 Event = dict[str, Any]
@@ -28,15 +28,8 @@ FEW, MANY = ("--rate", "300"), ("--rate", "600")
 
 def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "free") -> Outcome:
     """`shadow run`; exit code, verdict and what it said. Sessions that run beside others leave the cores to all."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "shadow.cli", "run", "--json", "--out", str(out), *words],
-        capture_output=True,
-        text=True,
-        cwd=out.parent,
-        env={**os.environ, "WS_SHADOW_CORES": cores},
-        timeout=timeout_s,
-        check=False,
-    )
+    call = ("run", "--json", "--out", str(out), *words)
+    answer = shadow(*call, cwd=out.parent, timeout_s=timeout_s, WS_SHADOW_CORES=cores)
     assert "Traceback" not in answer.stderr, answer.stderr
     assert answer.stdout, answer.stderr
     return answer.returncode, json.loads(answer.stdout), answer.stderr
@@ -44,12 +37,12 @@ def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "fre
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean run of both stacks over the two public spot connections, six measured seconds, no calibration.
+    """A clean run of both stacks over the two public spot connections, four measured seconds, no calibration.
 
     Damage is done in its first third: a hole there is not healed by the snapshots of the connect leg.
     """
     out = tmp_path_factory.mktemp("recorded") / "run"
-    shadow_run(out, *SPOT, *FEW, "--no-calibration", "--duration", "6s", "--seed", "11")
+    shadow_run(out, *SPOT, *FEW, "--no-calibration", "--duration", "4s", "--seed", "11")
     return out
 
 

@@ -22,7 +22,9 @@ from shadow.capture.manifest import write_manifest
 from shadow.capture.reader import RunData
 from shadow.verdict.judge import judge
 
-WORDS = ("--connections", "gateio.spot.public,mexc.spot.public", "--no-calibration", "--duration", "30s")
+from .conftest import FEW, SPOT
+
+WORDS = (*SPOT, *FEW, "--no-calibration", "--duration", "30s")
 
 
 def wait_for(condition: Callable[[], object], limit_s: float = 25.0) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,9 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def sessions(ready: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
+def sessions(
+    ready: dict[str, Any], run_session: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Session]:
     """Log, capture and outcome of a replay, by connection; both at once."""
     folder = tmp_path_factory.mktemp("import")
 
@@ -70,18 +71,7 @@ def sessions(ready: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
             words = [*program, connection, FRAMES, *addresses, *subscriptions(connection)]
             subprocess.run(words, stdout=file, timeout=40, check=True)
         import_capture(log, dest)
-        words = ["run", "--feed", f"capture:{dest}", "--json", "--out", str(out), "--rate", "max"]
-        answer = subprocess.run(
-            [sys.executable, "-m", "shadow.cli", *words],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "WS_SHADOW_CORES": "free"},
-            cwd=folder,
-            timeout=100,
-            check=False,
-        )
-        assert answer.stdout, answer.stderr
-        return log, dest, (answer.returncode, json.loads(answer.stdout), answer.stderr)
+        return log, dest, run_session(out, "--feed", f"capture:{dest}", "--rate", "max")
 
     with ThreadPoolExecutor(len(REST)) as pool:
         return dict(zip(REST, pool.map(play, REST), strict=True))

@@ -15,16 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import shadow
+
+from .conftest import SPOT
+
 
 def judge(run: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shadow.cli", "judge", str(run), "--json"],
-        capture_output=True,
-        text=True,
-        cwd=run.parent,
-        timeout=50,
-        check=False,
-    )
+    return shadow("judge", str(run), "--json", cwd=run.parent, timeout_s=50)
 
 
 def processes_of(run: Path) -> list[int]:
@@ -55,7 +52,7 @@ def wait_until(condition: Callable[[], bool], limit_s: float) -> None:
 def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: bool) -> None:
     run = tmp_path / "run"
     session = subprocess.Popen(
-        [sys.executable, "-m", "shadow.cli", "run", "--no-calibration", "--duration", "40s", "--out", str(run)],
+        [sys.executable, "-m", "shadow.cli", "run", *SPOT, "--no-calibration", "--duration", "40s", "--out", str(run)],
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: len(list(run.glob("events/new/*.arrows"))) >= 1 and len(list(run.glob("sends/*"))) >= 1, 20)

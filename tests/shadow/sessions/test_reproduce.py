@@ -14,6 +14,7 @@ import pytest
 
 from shadow.config import own_subject
 from shadow.reproducer.replay import COMMAND
+from tests.forked import shadow
 
 HERE = Path(__file__).parent
 FAULTY = f"{sys.executable} {HERE / 'faulty_stack.py'} one_frame_or_two_show_it"
@@ -24,16 +25,13 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of a stack that leaves out removed levels, and trades of the side of the one before."""
     folder = tmp_path_factory.mktemp("faulty")
     words = ["--connections", "gateio.spot.public", "--no-calibration", "--duration", "2s", "--new", FAULTY]
-    program = [sys.executable, "-m", "shadow.cli", "run", "--out", "run", *words]
-    environment = {**os.environ, "WS_SHADOW_CORES": "free"}
-    answer = subprocess.run(program, capture_output=True, cwd=folder, timeout=55, check=False, env=environment)
+    answer = shadow("run", "--out", "run", *words, cwd=folder, timeout_s=55, WS_SHADOW_CORES="free")
     assert answer.returncode == 10, answer.stderr
     return folder / "run"
 
 
 def reproduce(run: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "shadow.cli", "reproduce", str(run), *words]
-    return subprocess.run(program, capture_output=True, text=True, cwd=run.parent, timeout=100, check=False)
+    return shadow("reproduce", str(run), *words, cwd=run.parent, timeout_s=100)
 
 
 def verdict_of_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

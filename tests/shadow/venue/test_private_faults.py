@@ -80,7 +80,7 @@ class Client:
             self.arrived.notify_all()
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        async with self.arrived, asyncio.timeout(10):
+        async with self.arrived, asyncio.timeout(30):
             await self.arrived.wait_for(condition)
 
     async def ask(self, message: dict[str, Any]) -> str:

@@ -118,7 +118,7 @@ class Consumer:
         self._changed.set()
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -164,7 +164,7 @@ async def test_a_wrong_secret_is_refused_once_for_all(exchange: Exchange, caplog
             exchange.config("another-secret"), True, consumer.on_message, consumer.on_state
         )
         await manager.initialize()
-        await asyncio.wait_for(manager.handler._connection_task, 10)
+        await asyncio.wait_for(manager.handler._connection_task, 30)
         await manager.close()
     assert exchange.received == [[f"{exchange.market}.login"]]
     assert ConnectionState.ERROR in consumer.states

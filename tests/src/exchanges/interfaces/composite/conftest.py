@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -28,7 +29,7 @@ from shadow.venue.options import VenueOptions
 from shadow.venue.pace import pace_forever
 from shadow.venue.server import Venue
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 ROLE = "client"
 UNITS = {"GATEIO_SPOT": "gateio.spot", "GATEIO_FUTURES": "gateio.futures", "MEXC_SPOT": "mexc.spot"}
 REST = {"GATEIO_SPOT": GateioRest, "GATEIO_FUTURES": GateioFuturesRest, "MEXC_SPOT": MexcRest}
@@ -178,7 +179,9 @@ class Street:
         self._feeding: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await self.venue.open()
+        # A venue's process freezes what it began with; this process lives on.
+        with patch.object(gc, "freeze"):
+            await self.venue.open()
         self.venue.stage.begin_leg("alone", (ROLE,))
         self.move()
 
@@ -199,8 +202,6 @@ class Street:
     async def close(self) -> None:
         await self.hush()
         await self.venue.close()
-        # A venue's process freezes what it began with; this process lives on.
-        gc.unfreeze()
 
     def drop(self) -> None:
         """Cut every client's connection."""

@@ -72,7 +72,7 @@ async def test_every_frame_comes_over_tls_up_to_the_close(opener: Opener, author
         connection = await opener(TransportSettings(url))
         await connection.send("{}")
         with pytest.raises(ConnectionEnded) as ended:
-            await asyncio.wait_for(connection.pump(got.append), 10)
+            await asyncio.wait_for(connection.pump(got.append), 30)
     assert got == [*(b"%d" % number for number in range(FRAMES)), b"x" * LARGE]
     assert ended.value.code == 1001
 

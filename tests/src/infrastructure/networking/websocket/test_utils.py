@@ -85,7 +85,7 @@ async def test_a_third_exchange_by_the_page(acme: ModuleType, server: tuple[str,
     config = ExchangeConfig("ACME_SPOT", websocket_url=url, websocket=WebSocketConfig(url, close_timeout=0.5))
     manager = create_websocket_manager(config, False, on_message)
     await manager.initialize([BTC])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await arrived.wait()
     await manager.close()
     assert requests == [

@@ -73,7 +73,7 @@ async def test_factory_door_delivers_what_the_exchange_sends() -> None:
         config = ExchangeConfig("GATEIO_SPOT", websocket_url=f"ws://127.0.0.1:{port}/ws/v4/")
         manager = build(config, False, on_message, on_state)
         await manager.initialize([BTC], [PublicWebsocketChannelType.BOOK_TICKER])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await arrived.wait()
         assert manager.is_connected()
         metrics = manager.get_performance_metrics()
