@@ -132,8 +132,9 @@ def _differences(path: Path, problems: list[str]) -> list[DifferenceRow]:
 
     wanted = DifferenceRow.__struct_fields__
     try:
-        present = [name for name in parquet.read_schema(path).names if name in wanted]
-        rows = parquet.read_table(path, columns=present, use_threads=False).to_pylist()
+        with parquet.ParquetFile(path) as file:
+            present = [name for name in file.schema_arrow.names if name in wanted]
+            rows = file.read(present, use_threads=False).to_pylist()
         return [msgspec.convert(_tidy(row), DifferenceRow, strict=False) for row in rows]
     except (OSError, ValueError, ArrowException, msgspec.ValidationError) as error:
         problems.append(f"{path.name} cannot be used: {clean(str(error))[:200]}")

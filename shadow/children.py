@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import orjson
 
+from shadow.environment import OWN
 from shadow.errors import ShadowError
 from shadow.network.credentials import CREDENTIALS_VARIABLE
 from shadow.upstream import UPSTREAM_VARIABLE
@@ -176,7 +177,7 @@ def subject_environment() -> dict[str, str]:
     """
     own = str(Path(sys.executable).parent)
     path = own + os.pathsep + os.environ.get("PATH", "")
-    ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    ours = {name: value for name, value in os.environ.items() if name not in WITHHELD and name not in OWN}
     return {**ALLOCATOR, **ours, "PATH": path, "PYTHONHASHSEED": "0"}
 
 

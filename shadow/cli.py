@@ -27,6 +27,7 @@ from shadow.commands import (
     venue,
 )
 from shadow.commands.words import Parser
+from shadow.environment import keep_to_ourselves
 from shadow.errors import ShadowError, UsageError
 
 __all__ = ["main"]
@@ -79,6 +80,8 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # The judge's matrix products are small: a second thread for them would only wait for its turn.
+    keep_to_ourselves("OPENBLAS_NUM_THREADS", "1")
     try:
         if words and words[0] in LATER:
             *first, last = COMMANDS

@@ -9,10 +9,17 @@ from typing import Final
 
 from shadow.errors import UsageError
 
-__all__ = ["RUNS", "render_copy", "render_report", "render_running", "render_sessions"]
+__all__ = ["RUNS", "load_drawing", "render_copy", "render_report", "render_running", "render_sessions"]
 
 RUNS: Final = Path("runs")
 REPORTS: Final = Path("reports")
+
+
+def load_drawing() -> None:
+    """Load what a report is drawn with, for whoever has to wait anyway."""
+
+    import reports.figures
+    import reports.session  # noqa: F401
 
 
 def render_report(folder: Path) -> Path:

@@ -18,7 +18,7 @@ __all__ = ["FLUSH_NS", "SEGMENT_NS", "Row", "SegmentWriter", "compact", "read_se
 Row = Sequence[object]
 """One row in the column order of its table."""
 
-FLUSH_NS: Final = 500_000_000
+FLUSH_NS: Final = 200_000_000
 SEGMENT_NS: Final = 5_000_000_000
 BATCH_ROWS: Final = 8192
 GROUP_ROWS: Final = 65_536
@@ -27,7 +27,7 @@ GROUP_ROWS: Final = 65_536
 class SegmentWriter:
     """Writes `<folder>/<table>/<number>.arrows`; what was flushed survives the death of the process.
 
-    Rows are flushed after 0.5 s and segments closed after 5 s, judged at each `append`, `extend` or `tick`.
+    Rows are flushed after 0.2 s and segments closed after 5 s, judged at each `append`, `extend` or `tick`.
     A row that does not fit the table is dropped and counted in `drops`, never raised.
     """
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shadow.errors import UsageError
+from shadow.pages import load_drawing
 
 if TYPE_CHECKING:
+    from shadow.capture.reader import RunData
     from shadow.verdict.legs import DiffLegs
 
 __all__ = ["EXIT_CODES", "existing_run", "judge_folder", "tell"]
@@ -18,17 +21,26 @@ EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 
 
 def judge_folder(folder: Path, differ: DiffLegs | None = None) -> dict[str, Any]:
-    """Judge a run from its raw data and write what was found; `differ` compares its legs, by default in Python."""
+    """Judge a run from its raw data and write what was found; `differ` compares its legs, by default in Python.
+
+    What the report needs is loaded meanwhile.
+    """
     from shadow.capture.reader import RunData
-    from shadow.verdict.judge import judge
-    from shadow.verdict.write import write
+    from shadow.verdict.legs import side_by_side
 
     if not (folder / "manifest.json").is_file():
         _seal_interrupted(folder)
     run = RunData(folder)
-    run.verify()
-    judgement = judge(run) if differ is None else judge(run, differ)
-    write(folder, judgement)
+    with side_by_side(run, load_drawing) if differ is None else nullcontext(differ) as comparing:
+        return _judged(run, comparing)
+
+
+def _judged(run: RunData, differ: DiffLegs) -> dict[str, Any]:
+    from shadow.verdict.judge import judge
+    from shadow.verdict.write import write
+
+    judgement = judge(run, differ)
+    write(run.path, judgement)
     verdict: dict[str, Any] = judgement.verdict
     return verdict
 

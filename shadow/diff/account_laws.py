@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -56,8 +57,14 @@ def exact(value: Any) -> Decimal | None:
     """A number as it was written, None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         return None
+    return read_number(str(value))
+
+
+@lru_cache(1 << 16)
+def read_number(text: str) -> Decimal | None:
+    """As `exact`; each number is told by the venue and by two sides, and looked at by several laws."""
     try:
-        number = Decimal(str(value))
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) < 100 else None

@@ -20,13 +20,14 @@ from shadow.diff.expected import SEND_COLUMNS, side_sends
 from shadow.diff.frames import FRAME_COLUMNS, FrameStore, columns_of, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
-from shadow.diff.lines import held_fields, read_lines
+from shadow.diff.lines import Held, held_fields, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
 from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
 from shadow.diff.side import SideJudgement, judge_side, matches_of
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
+    from shadow.diff.pieces import Pieces
 
 __all__ = ["EVENT_CAP", "Held", "diff_leg", "diff_streams", "either", "first_arrivals", "is_conserved", "table_of"]
 
@@ -36,13 +37,14 @@ Lines = Iterable[tuple[int, bytes]]
 NEEDED: Final = {"frames": FRAME_COLUMNS, "sends": SEND_COLUMNS}
 THIRD: Final = "legacy2"
 """The second baseline of a direct leg."""
-Held = dict[tuple[str, str], set[str]]
 CUT_NS: Final = 300_000_000
 """How far before its last row an interrupted leg ends."""
 
 
-def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = ()) -> LegDiff:
-    """Judge one leg of a run directory; roles are (baseline, candidate)."""
+def diff_leg(
+    run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = (), pieces: Pieces | None = None
+) -> LegDiff:
+    """Judge one leg of a run directory, or the next piece of it; roles are (baseline, candidate)."""
     is_direct = bool(run.session.get("direct"))
     tables: dict[str, Any] = {
         name: table_of(run, name, leg, whole=is_direct)
@@ -52,7 +54,7 @@ def diff_leg(run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[
     if "leg-end" not in tables["marks"]["name"]:
         cut_short(tables, lines, leg)
     if not is_direct:
-        return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known)
+        return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known, pieces=pieces)
     pair = {role: lines[role] for role in roles}
     judged = diff_streams(**tables, lines=pair, session=run.session, leg=leg, known=known, late_ns=WINDOW_NS, own=True)
     judged.dual = dual_of(lines, **{name: tables[name] for name in ("frames", "sends", "marks")})
@@ -134,17 +136,18 @@ def diff_streams(
     cap: int = EVENT_CAP,
     own: bool = False,
     held: Mapping[str, Held] | None = None,
+    pieces: Pieces | None = None,
 ) -> LegDiff:
     """Judge one leg from its tables and its sides' lines.
 
     A table is a mapping of columns, a list of row dicts or a pyarrow Table, in the columns of the run directory.
     `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
     each side is judged by the frames that it was sent itself, and no other (both: dual mode). `held` are the optional
-    fields of each role by (connection, type), where `lines` are not all that it said.
+    fields of each role by (connection, type), where `lines` are not all that it said; `pieces` where all is one piece.
     """
     with collector_off():
         return judge_streams(
-            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held
+            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held, pieces
         )
 
 
@@ -174,12 +177,15 @@ def judge_streams(
     cap: int,
     own: bool,
     known_held: Mapping[str, Held] | None,
+    pieces: Pieces | None,
 ) -> LegDiff:
     """The work of diff_streams."""
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
+    if pieces is not None:
+        known_held = pieces.held(spoken)
     held = dict(known_held or {role: held_fields(side.events) for role, side in spoken.items()})
     held[candidate] = either(held[candidate], held[baseline])
     sides = {
@@ -192,9 +198,12 @@ def judge_streams(
             held=held[role],
             late_ns=late_ns,
             cap=cap,
+            begun=pieces.begun if pieces is not None else frozenset(),
         )
         for role in lines
     }
+    if pieces is not None:
+        pieces.sides = sides
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)

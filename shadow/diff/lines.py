@@ -11,10 +11,14 @@ import orjson
 from shadow.diff.canonical import FIELDS, OPTIONAL
 from shadow.diff.codes import PRIVATE_TYPES
 
-__all__ = ["Delivered", "Spoken", "held_fields", "read_lines"]
+__all__ = ["Delivered", "Held", "Spoken", "Tallies", "held_fields", "held_of", "read_lines", "tally_fields"]
 
 Stream = tuple[str, str, str]
 """Connection, event type, symbol."""
+Tallies = dict[tuple[str, str], dict[str, int]]
+"""By (connection, type) how many events had an optional field."""
+Held = dict[tuple[str, str], set[str]]
+"""By (connection, type) the optional fields that a side has."""
 
 
 class Delivered(msgspec.Struct, gc=False):
@@ -87,14 +91,20 @@ def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
     )
 
 
-def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
+def held_fields(events: Iterable[Delivered]) -> Held:
     """The optional fields that a side has been seen to have, per connection and type.
 
     A field counts as held when at least half of the events have it: a stack either has a field or has it not.
     `first` and `snapshot` come with some events only and are never held; those of account events come with some only
     too (a client id, a fee), so there two are enough.
     """
-    counts: dict[tuple[str, str], dict[str, int]] = {}
+    counts: Tallies = {}
+    tally_fields(events, counts)
+    return held_of(counts)
+
+
+def tally_fields(events: Iterable[Delivered], counts: Tallies) -> None:
+    """Count how often each optional field is there, and all events under the empty name."""
     for event in events:
         tally = counts.setdefault((event.connection, event.type), {})
         tally[""] = tally.get("", 0) + 1
@@ -102,6 +112,10 @@ def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
         for name in OPTIONAL.get(event.type, ()):
             if body.get(name) is not None:
                 tally[name] = tally.get(name, 0) + 1
+
+
+def held_of(counts: Tallies) -> Held:
+    """What such counts say of the fields that a side has."""
     return {
         key: {
             name

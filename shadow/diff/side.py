@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from typing import Any
 
 import msgspec
@@ -49,10 +50,12 @@ def judge_side(
     held: dict[tuple[str, str], set[str]],
     late_ns: int | None,
     cap: int,
+    begun: Set[str] = frozenset(),
 ) -> SideJudgement:
     """Give every owed and every delivered event of one side its code, and find its incidents.
 
-    `held` are optional fields that may not be null, per (connection, type).
+    `held` are optional fields that may not be null, per (connection, type). Of connections that had `begun` before, the
+    laws over an account's history are left out.
     """
     allowed = allowance(role, rows, sends)
     streams, left_out = owed_events(sends, allowed, cap)
@@ -70,7 +73,8 @@ def judge_side(
     findings += stale(streams) + lifecycle(spoken.states) + exceptions(role, spoken.errors, rows, allowed)
     findings += untold(spoken.errors, spoken.states, allowed)
     if not left_out and not spoken.unread:
-        findings += account_incidents(streams, spoken.events)
+        whole = {stream: owed for stream, owed in streams.items() if stream[0] not in begun}
+        findings += account_incidents(whole, (one for one in spoken.events if one.connection not in begun))
     books = {place: walk.ends_equal() for place, walk in walks.items()}
     reached = {item.frame_no for owed in streams.values() for item in owed if item.code not in NOT_OWED}
     ends = Ends(books, account_ends(store, spoken.events, reached))

@@ -45,6 +45,7 @@ class Watcher:
         self._report = report
         self._began = perf_counter_ns()
         self._spent = {"facts": 0.0, "statistics": 0.0}
+        self._behind_s: list[float] = []
         self._stop: str | None = None
         self.pause_s = EVERY_S
 
@@ -58,14 +59,15 @@ class Watcher:
 
     def _told(self, look: Look) -> list[dict[str, Any]]:
         now = perf_counter_ns()
-        self.pause_s = pause_s(look.fact_s, look.stat_s)
+        self.pause_s = pause_s(look.fact_s + look.stat_s)
         self._spent["facts"] += look.fact_s
         self._spent["statistics"] += look.stat_s
         whole_s = (now - self._began) / 1e9 + self.pause_s
         shares = {name: spent / whole_s for name, spent in self._spent.items()}
         is_new = self._stop is None
         self._stop = self._stop or self._rule.take(look)
-        status = status_of(look, (now - look.end) / 1e9, shares, self._stop)
+        self._behind_s.append((now - look.end) / 1e9)
+        status = status_of(look, self._behind_s, shares, self._stop)
         write_status(self._folder, status)
         self._report.after(look)
         said: list[dict[str, Any]] = [{"k": "look", "status": status}]

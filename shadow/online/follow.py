@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shadow.diff.leg import diff_leg
-from shadow.online.settled import KEEP_NS, Rest, Settled
+from shadow.online.grown import Batch, Grown
+from shadow.online.pace import rest_s
+from shadow.online.running_leg import RunningLeg
+from shadow.online.settled import KEEP_NS
 from shadow.online.snapshot import Snapshot
 from shadow.verdict.assess import assess
 from shadow.verdict.checklist import Checklist, load_checklist
@@ -51,7 +54,8 @@ class Look:
     `end` (ns) is the moment up to which everything was judged. `facts` are critical ones of new; `watch` is what the
     sequential tests say at the margin. `confirmed` names the test where the whole judge says ROLL BACK by it.
     `stat_s` and `fact_s` are CPU seconds of statistics and of comparing events; `measured_s` of the planned time are
-    over; `is_strained` when the recorder could not keep up within the last minute.
+    over; `is_strained` when the recorder could not keep up within the last minute; `heard_to` (ns) is how far the tests
+    have heard.
     """
 
     end: int
@@ -66,74 +70,115 @@ class Look:
     fact_s: float = 0.0
     measured_s: float = 0.0
     is_strained: bool = False
+    heard_to: int = 0
 
 
 class Follower:
-    """Looks at a run directory again and again; what needs no second look is kept: ended legs, settled stretches.
+    """Looks at a run directory again and again; each event is compared about once.
 
-    What is settled is compared once more as long as it is younger than `keep_ns`.
+    What is settled on a public connection can be given back as long as it is younger than `keep_ns`.
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep_ns: int = KEEP_NS) -> None:
         self._folder = Path(folder)
         self._limits = load_checklist()
         self._keep_ns = keep_ns
+        self._grown = Grown(folder)
         self._ended: dict[str, LegDiff] = {}
-        self._settled: dict[str, Settled] = {}
+        self.running: dict[str, RunningLeg] = {}
         self._newest: tuple[Snapshot, PlanView, Timeline, dict[str, LegDiff], KnownList] | None = None
+        self._heard: Look | None = None
+        self._statistics_due = 0
 
     def look(self, now: int) -> Look:
-        """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read."""
+        """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read.
+
+        The statistics are as old as their share of a core asks for.
+        """
         began = process_time()
-        run = Snapshot(self._folder, now)
+        new = self._grown.read()
+        run = Snapshot(self._folder, self._grown, now)
         plan, known = PlanView(run.session), read_known(run.path, run.session)
         timeline = read_marks(run.table("marks").to_pylist())
-        diffs = {leg: self._diff(run, leg, plan.roles(leg), known, timeline) for leg in timeline.legs}
-        fact_s = process_time() - began
+        diffs = {leg: self._diff(run, leg, new, plan, known, timeline) for leg in timeline.legs}
         self._newest = run, plan, timeline, diffs, known
-        return replace(look_at(Collected(run, plan, timeline, diffs, self._limits), run.end), fact_s=fact_s)
+        collected = Collected(run, plan, timeline, diffs, self._limits)
+        fact_s = process_time() - began
+        is_due = self._heard is None or now >= self._statistics_due
+        look = look_at(collected, run.end, None if is_due else self._heard)
+        if is_due:
+            self._statistics_due = now + int(rest_s(look.stat_s) * 1e9)
+        self._heard = look
+        return replace(look, fact_s=look.fact_s + fact_s)
 
     def judgement(self) -> Judgement:
         """The whole judge over what the last look saw."""
         assert self._newest is not None, "nothing was looked at"
         return judge_diffs(*self._newest)
 
-    def _diff(self, run: Snapshot, leg: str, roles: tuple[str, str], known: KnownList, timeline: Timeline) -> LegDiff:
+    def _diff(
+        self,
+        run: Snapshot,
+        leg: str,
+        new: dict[str, list[Batch]],
+        plan: PlanView,
+        known: KnownList,
+        timeline: Timeline,
+    ) -> LegDiff:
         if leg in self._ended:
             return self._ended[leg]
-        settled = self._settled.setdefault(leg, Settled())
-        rest = diff_leg(Rest(run, settled), leg, roles, known=known)
-        found = settled.with_rest(rest)
-        if leg != run.open_leg:
+        is_open = leg == run.open_leg
+        if run.session.get("direct"):
+            found, is_done = diff_leg(run, leg, plan.roles(leg), known=known), not is_open
+        else:
+            if leg not in self.running:
+                begin = min((row["t"] for row in run.table("marks").to_pylist() if row["leg"] == leg), default=0)
+                self.running[leg] = RunningLeg(leg, plan.roles(leg), begin, plan.connections, self._keep_ns)
+            disturbed = {name for at, name in timeline.faulted if at == leg}
+            found = self.running[leg].look(run, new, known, disturbed, is_open=is_open)
+            is_done = self.running[leg].is_done
+        if is_done:
             self._ended[leg] = found
-            del self._settled[leg]
-        elif not run.session.get("direct"):
-            settled.take(rest, run.end - self._keep_ns, {name for at, name in timeline.faulted if at == leg})
+            self.running.pop(leg, None)
         return found
 
 
-def look_at(collected: Collected, end: int) -> Look:
-    """What the figures of a session say up to a moment (ns) at which they were cut."""
+def look_at(collected: Collected, end: int, heard: Look | None = None) -> Look:
+    """What the figures of a session say up to a moment (ns) at which they were cut.
+
+    The statistics are those of the look before, `heard`, if one is given.
+    """
     began = process_time()
-    plan, limits, diffs = collected.plan, collected.limits, collected.diffs
-    is_paired = not (plan.replay or plan.live or plan.capacity or plan.direct)
-    watched = until(watched_of(collected), end) if is_paired else []
-    alpha = alpha_of(len(plan.connections), limits) if plan.calibrated else 0.0
-    seen = watch(watched, {}, alpha, limits)
-    legs = collected.timeline.legs
-    return Look(
+    diffs, legs = collected.diffs, collected.timeline.legs
+    look = Look(
         end=end,
         leg=legs[-1] if legs else "",
         events=sum(side.get("input", 0) for diff in diffs.values() for side in diff.totals.values()),
         differences=[d for leg in collected.main_legs for d in diffs[leg].differences],
         facts=facts_of(collected, ("critical",)),
-        worst=worst_of(watched),
-        watch=seen,
-        confirmed=confirm(collected, end, limits) if seen.fired else None,
-        stat_s=process_time() - began,
+        worst=heard.worst if heard else None,
+        watch=heard.watch if heard else watch([], {}, 0.0, collected.limits),
+        confirmed=heard.confirmed if heard else None,
+        stat_s=0.0,
         measured_s=sum(p.end - p.begin for p in collected.timeline.phases if p.phase != "warm-up") / 1e9,
         is_strained=any(end - t < STRAIN_NS for t in collected.timeline.bound),
+        heard_to=heard.heard_to if heard else end,
     )
+    look = replace(look, fact_s=process_time() - began)
+    return look if heard else _heard_out(collected, look)
+
+
+def _heard_out(collected: Collected, look: Look) -> Look:
+    """The look with what the sequential tests say."""
+    began = process_time()
+    plan, limits = collected.plan, collected.limits
+    is_paired = not (plan.replay or plan.live or plan.capacity or plan.direct)
+    watched = until(watched_of(collected), look.end) if is_paired else []
+    alpha = alpha_of(len(plan.connections), limits) if plan.calibrated else 0.0
+    seen = watch(watched, {}, alpha, limits)
+    confirmed = confirm(collected, look.end, limits) if seen.fired else None
+    worst = worst_of(watched)
+    return replace(look, worst=worst, watch=seen, confirmed=confirmed, stat_s=process_time() - began)
 
 
 def confirm(collected: Collected, end: int, limits: Checklist) -> str | None:

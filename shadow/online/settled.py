@@ -1,111 +1,174 @@
-"""What of a running leg needs no second look: stretches in which each frame to both sides matched and nothing differed.
+"""What of a running leg needs no second look: pieces, cut where nothing was under way, in which nothing differed.
 
-A look would else compare the leg from its begin, again and again. Public connections alone: what an account may do
-next depends on all that happened to it.
+Each look compares what came behind them, so that an event is compared about once. Where something differs, the pieces
+of that connection are given back and compared again with what followed: a copy, a late event, or a book that was
+rebuilt from what came before is then seen together with its cause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from shadow.capture.reader import RunData
 from shadow.diff.codes import LegDiff, Matches
+from shadow.online.quiet import Stretches, quiet_moments
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["KEEP_NS", "Piece", "Settled", "join_matches"]
 
-__all__ = ["KEEP_NS", "Rest", "Settled", "quiet_moments"]
-
-Ints = npt.NDArray[np.int64]
 KEEP_NS: Final = 4_000_000_000
-"""How long what matched stays in sight: a copy or a late event is compared with it so long."""
+"""How long what matched on a public connection can be given back; of an account all history counts."""
+FEW: Final = 32
+"""Pieces of a connection that are kept apart at most, but for those that can be given back."""
+Rows = tuple[list[str], Matches]
+"""Matches of one connection, with the symbols that their numbers stand for."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One connection from the piece before up to `end` (ns) and the frame `last`.
+
+    `rows` are its matches by role, `lines` its delivered events.
+    """
+
+    end: int
+    last: int
+    rows: dict[str, Rows]
+    lines: dict[str, int]
 
 
 @dataclass
 class Settled:
-    """The settled part of one leg: by connection the moment (ns) up to which all is settled, and its matches.
+    """The settled pieces of one leg by connection, from the leg's begin on without a hole."""
 
-    It reaches from the leg's begin: a hole in what is left would look like one of the venue's. A book is followed on
-    from the last settled update. `lines` counts, by role, the delivered events that were left out of the last look.
-    """
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
 
-    upto: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    matches: dict[str, list[tuple[LegDiff, Matches]]] = field(default_factory=dict)
+    @property
+    def upto(self) -> dict[str, int]:
+        """By connection the moment (ns) up to which all is settled; those of which nothing is are left out."""
+        return {name: pieces[-1].end for name, pieces in self.pieces.items() if pieces}
 
-    def take(self, diff: LegDiff, limit: int, disturbed: Collection[str] = ()) -> None:
-        """Settle of a diff what was sent up to `limit` (ns) on public connections on which nothing differs.
+    def last_frame(self, connection: str) -> int:
+        """The number of the newest settled frame; 0 when there is none."""
+        return max((piece.last for piece in self.pieces.get(connection, ())), default=0)
 
-        Neither are `disturbed` ones settled: what a fault allows depends on what came long before.
+    def take(
+        self,
+        diff: LegDiff,
+        under_way: Mapping[str, Stretches],
+        limit: int,
+        lines: Mapping[str, Lines],
+        disturbed: Collection[str] = (),
+    ) -> None:
+        """Settle of a diff what was over by `limit` (ns) on connections on which nothing differs.
+
+        Neither are `disturbed` ones settled: what a fault allows depends on what came long before. `lines` tell by role
+        what was delivered when.
         """
-        differing = {d.connection for d in diff.differences if d.code != "EDGE"} | set(disturbed)
+        differing = differing_of(diff) | set(disturbed)
+        if "" in differing:
+            return
         for number, connection in enumerate(diff.connections):
-            if connection in differing or "" in differing or not connection.endswith(".public"):
+            if connection in differing or connection not in under_way:
                 continue
-            quiet = quiet_moments([_of(side, number) for side in diff.matches.values()])
             begin = self.upto.get(connection, 0)
+            quiet = quiet_moments(under_way[connection])
             settled = quiet[(quiet > begin) & (quiet <= limit)]
             if len(settled):
-                self._extend(diff, number, begin, int(settled[-1]))
-                self.upto[connection] = int(settled[-1])
+                self._add(diff, number, begin, int(settled[-1]), lines)
 
-    def _extend(self, diff: LegDiff, number: int, begin: int, end: int) -> None:
+    def give_back(self, connection: str, since: int) -> bool:
+        """Drop the pieces that end behind `since` (ns), of an account all; whether there were any."""
+        pieces = self.pieces.get(connection, [])
+        kept = [piece for piece in pieces if piece.end <= since and connection.endswith(".public")]
+        self.pieces[connection] = kept
+        return len(kept) < len(pieces)
+
+    def _add(self, diff: LegDiff, number: int, begin: int, end: int, lines: Mapping[str, Lines]) -> None:
+        connection = diff.connections[number]
+        rows = {}
         for role, side in diff.matches.items():
             kept = (side.connection == number) & (side.t_sent > begin) & (side.t_sent <= end)
-            self.matches.setdefault(role, []).append((diff, rows_of(side, kept)))
+            rows[role] = diff.symbols, rows_of(side, kept)
+        last = max((int(side.frame_no.max()) for _, side in rows.values() if len(side.frame_no)), default=0)
+        counted = {role: told.between(connection, begin, end) for role, told in lines.items()}
+        pieces = self.pieces.setdefault(connection, [])
+        pieces.append(Piece(end, max(last, self.last_frame(connection)), rows, counted))
+        old = [piece for piece in pieces if piece.end <= end - KEEP_NS]
+        if len(old) > FEW:
+            self.pieces[connection] = [as_one(old, connection), *pieces[len(old) :]]
 
     def with_rest(self, rest: LegDiff) -> LegDiff:
         """The diff of the whole leg: of what is settled and of the rest."""
-        diffs = [rest, *(diff for parts in self.matches.values() for diff, _ in parts)]
-        names = sorted({name for diff in diffs for name in diff.connections})
-        symbols = sorted({name for diff in diffs for name in diff.symbols})
-        matches = {}
+        names = sorted({*rest.connections, *(name for name, pieces in self.pieces.items() if pieces)})
+        parts = [(name, piece) for name, pieces in self.pieces.items() for piece in pieces]
+        symbols = sorted({*rest.symbols, *(s for _, piece in parts for of, _ in piece.rows.values() for s in of)})
+        matches, totals = {}, {}
         for role, side in rest.matches.items():
-            parts = [*self.matches.get(role, ()), (rest, side)]
-            matches[role] = join_matches([renamed(d, part, names, symbols) for d, part in parts])
-        totals = {role: _with_lines(total, self.lines.get(role, 0)) for role, total in rest.totals.items()}
+            mine = [(name, *piece.rows[role]) for name, piece in parts if role in piece.rows]
+            found = [renamed(rows, [name], of, names, symbols) for name, of, rows in mine]
+            found.append(renamed(side, rest.connections, rest.symbols, names, symbols))
+            matches[role] = join_matches(found)
+            lines = sum(piece.lines.get(role, 0) for _, piece in parts)
+            totals[role] = _with_lines(rest.totals[role], lines)
         return msgspec.structs.replace(rest, matches=matches, connections=names, symbols=symbols, totals=totals)
 
 
-def quiet_moments(sides: Sequence[tuple[Ints, Ints]]) -> Ints:
-    """When nothing was under way to any side: each moment (ns) is a callback behind which the next frame was sent.
+class Lines:
+    """When events were delivered to one side, by connection."""
 
-    `sides` are (t_sent, t_callback).
-    """
-    sent, done = (np.concatenate(part) for part in zip(*sides, strict=True))
-    order = np.argsort(sent, kind="stable")
-    sent, done = sent[order], np.maximum.accumulate(done[order])
-    return np.asarray(done[:-1][done[:-1] < sent[1:]])
+    def __init__(self, connections: Iterable[str], times: Iterable[int | None]) -> None:
+        self._times: dict[str, list[int]] = {}
+        for name, t in zip(connections, times, strict=True):
+            self._times.setdefault(name, []).append(t or 0)
+
+    def between(self, connection: str, begin: int, end: int) -> int:
+        """How many came behind `begin` and up to `end` (ns)."""
+        return sum(begin < t <= end for t in self._times.get(connection, ()))
 
 
-def _of(side: Matches, connection: int) -> tuple[Ints, Ints]:
-    mine = side.connection == connection
-    return side.t_sent[mine], side.t_callback[mine]
+def differing_of(diff: LegDiff) -> set[str]:
+    """Connections on which something differs, beyond what lies outside of the leg; empty for what concerns none."""
+    return {one.connection for one in diff.differences if one.code != "EDGE"}
+
+
+def as_one(pieces: Sequence[Piece], connection: str) -> Piece:
+    """Neighbouring pieces of a connection in one."""
+    symbols = sorted({name for piece in pieces for of, _ in piece.rows.values() for name in of})
+    rows, lines = {}, {}
+    for role in {role for piece in pieces for role in piece.rows}:
+        parts = [piece.rows[role] for piece in pieces if role in piece.rows]
+        found = [renamed(side, [connection], of, [connection], symbols) for of, side in parts]
+        rows[role] = symbols, join_matches(found)
+        lines[role] = sum(piece.lines.get(role, 0) for piece in pieces)
+    return Piece(pieces[-1].end, pieces[-1].last, rows, lines)
 
 
 def rows_of(side: Matches, kept: npt.NDArray[np.bool_]) -> Matches:
-    """The rows that `kept` marks."""
-    return Matches(**{name: getattr(side, name)[kept] for name in Matches.__struct_fields__})
+    """The rows that `kept` marks, all of one connection, as number 0."""
+    found = Matches(**{name: getattr(side, name)[kept] for name in Matches.__struct_fields__})
+    return msgspec.structs.replace(found, connection=np.zeros(len(found.t_sent), np.int16))
 
 
-def renamed(diff: LegDiff, side: Matches, connections: list[str], symbols: list[str]) -> Matches:
-    """Matches of a diff with the numbers that other lists of names give."""
+def renamed(
+    side: Matches, connections: list[str], symbols: list[str], new_connections: list[str], new_symbols: list[str]
+) -> Matches:
+    """Matches with the numbers that other lists of names give."""
     return msgspec.structs.replace(
         side,
-        connection=_renumber(side.connection, diff.connections, connections),
-        symbol=_renumber(side.symbol, diff.symbols, symbols),
+        connection=_renumber(side.connection, connections, new_connections),
+        symbol=_renumber(side.symbol, symbols, new_symbols),
     )
 
 
 def _renumber(numbers: npt.NDArray[np.int16], old: list[str], new: list[str]) -> npt.NDArray[np.int16]:
-    table = np.array([new.index(name) for name in old], np.int16)
-    return np.asarray(table[numbers]) if len(table) else numbers
+    if old == new or not len(numbers):
+        return numbers
+    return np.asarray(np.array([new.index(name) for name in old], np.int16)[numbers])
 
 
 def join_matches(parts: Sequence[Matches]) -> Matches:
@@ -123,52 +186,3 @@ def _with_lines(total: Mapping[str, Any], lines: int) -> dict[str, Any]:
         for name in ("codes", "delivered_codes", "expected_codes")
     }
     return {**total, **counted, **codes}
-
-
-class Rest(RunData):
-    """A run without what is settled of a leg, for its diff; counts into `settled.lines` what it leaves out."""
-
-    def __init__(self, run: RunData, settled: Settled) -> None:
-        super().__init__(run.path)
-        self._whole = run
-        self._settled = settled
-
-    def table(self, name: str) -> pa.Table:
-        """As of the run."""
-        return self._whole.table(name)
-
-    def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
-        """As of the run; frames, sends and events without the settled ones."""
-        if not self._settled.upto or not name.startswith(("frames", "sends", "events/")):
-            return self._whole.part(name, columns, leg)
-        asked = {"frames": ("frame_no",), "sends": ("frame_no", "connection", "t_sent")}.get(name, ("c", "k", "t"))
-        found = self._whole.part(name, tuple(dict.fromkeys((*columns, *asked))), leg)
-        gone = self._gone(name, found, leg)
-        return found.filter(_mask(~gone)).select(list(columns))
-
-    def _gone(self, name: str, rows: pa.Table, leg: str | None) -> npt.NDArray[np.bool_]:
-        import pyarrow.compute as pc
-
-        if name == "sends":
-            return self._within(rows["connection"], rows["t_sent"])
-        if name == "frames":
-            sends = self._whole.part("sends", ("frame_no", "connection", "t_sent"), leg)
-            gone = self._within(sends["connection"], sends["t_sent"])
-            numbers = sends["frame_no"].to_numpy()
-            return np.isin(rows["frame_no"].to_numpy(), np.setdiff1d(numbers[gone], numbers[~gone]))
-        gone = np.logical_and(self._within(rows["c"], rows["t"]), pc.equal(rows["k"], "event").to_numpy())
-        self._settled.lines[name.partition("/")[2]] = int(gone.sum())
-        return np.asarray(gone, np.bool_)
-
-    def _within(self, connections: pa.ChunkedArray, times: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-        import pyarrow.compute as pc
-
-        t = pc.fill_null(times, 0).to_numpy()
-        parts = [pc.equal(connections, name).to_numpy() & (t <= end) for name, end in self._settled.upto.items()]
-        return np.asarray(np.logical_or.reduce(parts), np.bool_)
-
-
-def _mask(kept: npt.NDArray[np.bool_]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(kept)

@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from shadow.capture.reader import RunData
+from shadow.capture.tables import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SETTLE_NS", "Snapshot"]
+    from shadow.online.grown import Grown
 
-SETTLE_NS: Final = 1_000_000_000
-"""How old a row has to be so that all rows before it are on disk, whatever their table: flushed after 0.5 s, from pipes
+__all__ = ["PATIENCE_NS", "SETTLE_NS", "Snapshot"]
+
+SETTLE_NS: Final = 500_000_000
+"""How old a row has to be so that all rows before it are on disk, whatever their table: flushed after 0.2 s, from pipes
 that are read each 0.25 s at the latest."""
+PATIENCE_NS: Final = 1_000_000_000
+"""For how long a table that lags behind the others is waited for: a recorder without a core, or a silent subject."""
 
 
 class Snapshot(RunData):
-    """Each table is read once. The session ends `SETTLE_NS` before `now` (ns): what a leg did later is behind its end.
+    """What was read of a run; the session ends at `end` (ns): what a leg did later is behind its end.
 
-    A side's deliveries behind that moment are kept, so that what was sent before it has a while to arrive.
+    That is `SETTLE_NS` before `now`, or where the slowest table reaches, but no longer ago than `PATIENCE_NS`. A side's
+    deliveries behind that moment are kept, so that what was sent before it has a while to arrive.
     """
 
-    def __init__(self, path: str | os.PathLike[str], now: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], grown: Grown, now: int) -> None:
         super().__init__(path)
-        self.end = now - SETTLE_NS
-        self._read: dict[str, pa.Table] = {}
+        self._grown = grown
+        self._tables: dict[str, pa.Table] = {}
+        self._told = self._whole("marks").to_pylist()
+        self.end = min(now - SETTLE_NS, max(self._reach(now), now - PATIENCE_NS))
 
     def table(self, name: str) -> pa.Table:
-        """A raw table as it was when first asked for; marks up to `end`, with an end for the leg that is open then."""
-        if name not in self._read:
-            found = super().table(name)
-            self._read[name] = self._ended(found) if name == "marks" else found
-        return self._read[name]
+        """A raw table as far as it was read; marks up to `end`, with an end for the leg that is open then."""
+        if name not in self._tables:
+            self._tables[name] = self._marks if name == "marks" else self._whole(name)
+        return self._tables[name]
+
+    def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
+        """Some columns of a table, of one leg if it is given."""
+        return self.since(name, columns, leg, -1)
+
+    def since(self, name: str, columns: Sequence[str], leg: str | None, after: int) -> pa.Table:
+        """As `part`, but for batches that hold nothing newer than `after` (ns, of frames a number)."""
+        import pyarrow.compute as pc
+
+        found = self.table(name) if after < 0 or name == "marks" else self._whole(name, after)
+        return (found if leg is None else found.filter(pc.equal(found["leg"], leg))).select(list(columns))
 
     @property
     def open_leg(self) -> str | None:
@@ -41,13 +61,30 @@ class Snapshot(RunData):
         last = self.table("marks").to_pylist()[-1:]
         return last[0]["leg"] if last and last[0]["detail"] == CUT else None
 
-    def _ended(self, marks: pa.Table) -> pa.Table:
+    def _whole(self, name: str, after: int = -1) -> pa.Table:
         import pyarrow as pa
 
-        rows = [row for row in marks.to_pylist() if row["t"] <= self.end]
+        if (self.path / f"{name}.parquet").exists():
+            return super().table(name)
+        return pa.Table.from_batches(self._grown.batches(name, after), schema(name))
+
+    @cached_property
+    def _marks(self) -> pa.Table:
+        import pyarrow as pa
+
+        rows = [row for row in self._told if row["t"] <= self.end]
         if (leg := _open_leg(rows)) is not None:
             rows.append({"t": self.end, "leg": leg, "role": "", "name": "leg-end", "detail": CUT})
-        return pa.Table.from_pylist(rows, schema=marks.schema)
+        return pa.Table.from_pylist(rows, schema("marks"))
+
+    def _reach(self, now: int) -> int:
+        """Up to when all tables are there while a phase runs: between phases nothing need come."""
+        phases = [row for row in self._told if row["name"] in ("phase-begin", "phase-end", "leg-begin")]
+        if not phases or phases[-1]["name"] != "phase-begin" or phases[-1]["t"] > now - PATIENCE_NS:
+            return now
+        leg = phases[-1]["leg"]
+        roles = {row["role"] for row in self._told if row["leg"] == leg and row["name"] == "subject-start"}
+        return min(self._grown.newest(name) for name in ("sends", *(f"events/{role}" for role in sorted(roles))))
 
 
 CUT: Final = '{"by":"snapshot"}'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,11 +21,11 @@ __all__ = ["NAME", "status_of", "write_status"]
 NAME: Final = "online.json"
 
 
-def status_of(look: Look, behind_s: float, cpu_share: dict[str, float], stop: str | None) -> dict[str, Any]:
+def status_of(look: Look, behind_s: Sequence[float], cpu_share: dict[str, float], stop: str | None) -> dict[str, Any]:
     """online.json, schema 1.
 
-    `behind_s` is how much older than now the newest judged moment was when the look was done; `cpu_share` what part of
-    a core comparing (`facts`) and testing (`statistics`) took so far.
+    `behind_s` is how much older than now the newest judged moment was when each look so far was done, this one last;
+    `cpu_share` what part of a core comparing (`facts`) and testing (`statistics`) took so far.
     """
     worst, seen = look.worst, look.watch
     return {
@@ -31,7 +33,13 @@ def status_of(look: Look, behind_s: float, cpu_share: dict[str, float], stop: st
         "leg": look.leg,
         "t": look.end,
         "measured_s": six_digits(look.measured_s),
-        "behind_s": six_digits(behind_s),
+        "behind_s": six_digits(behind_s[-1]),
+        "lag_s": {
+            "median": six_digits(median(behind_s)),
+            "worst": six_digits(max(behind_s)),
+            "looks": len(behind_s),
+            "statistics": six_digits((look.end - look.heard_to) / 1e9 + behind_s[-1]),
+        },
         "events": look.events,
         "differences": _counted(look),
         "facts": [fact.text for fact in look.facts],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,33 +40,55 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass
 class Collected:
-    """All figures of a run. `diffs` by leg; `plan` what was declared; `timeline` what the marks say."""
+    """All figures of a run, each worked out when first asked for.
+
+    `diffs` by leg; `plan` what was declared; `timeline` what the marks say.
+    """
 
     run: RunData
     plan: PlanView
     timeline: Timeline
     diffs: Mapping[str, LegDiff]
     limits: Checklist
-    connections: list[dict[str, Any]] = field(init=False)
-    samples: dict[tuple[str, str], Samples] = field(init=False)
-    callbacks: dict[tuple[str, str], Ints] = field(init=False)
-    pairs: dict[str, Pairs] = field(default_factory=dict)
-    cells: dict[str, dict[tuple[str, str], list[ServicePair]]] = field(default_factory=dict)
-    recovered: dict[str, dict[str, list[Recovery | None]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.connections = self.run.table("connections").to_pylist()
-        self.samples = _samples(self.run)
-        self.callbacks = _callbacks(self.run)
+    @cached_property
+    def connections(self) -> list[dict[str, Any]]:
+        """Rows of the table of that name."""
+        rows: list[dict[str, Any]] = self.run.table("connections").to_pylist()
+        return rows
+
+    @cached_property
+    def samples(self) -> dict[tuple[str, str], Samples]:
+        """Resource samples by (leg, role)."""
+        return _samples(self.run)
+
+    @cached_property
+    def callbacks(self) -> dict[tuple[str, str], Ints]:
+        """Times (ns) of delivered events by (leg, role)."""
+        return _callbacks(self.run)
+
+    @cached_property
+    def pairs(self) -> dict[str, Pairs]:
+        """Paired latencies by leg."""
+        block_ns, bound = int(self.plan.block_s * 1e9), self.timeline.bound
+        found = {}
         for leg, diff in self.diffs.items():
             phase = self.timeline.phase(leg, "paired")
             if phase is not None and all(role in diff.matches for role in diff.roles):
                 baseline, candidate = (diff.matches[role] for role in diff.roles)
-                block_ns, declared = int(self.plan.block_s * 1e9), self.plan.blocks(leg)
-                bound = self.timeline.bound
-                self.pairs[leg] = paired_latencies(baseline, candidate, phase, block_ns, declared, bound)
-            self.cells[leg] = paired_services(self.timeline.bursts.get(leg, ()), diff.matches, diff.roles)
-        self.recovered = self._recoveries()
+                found[leg] = paired_latencies(baseline, candidate, phase, block_ns, self.plan.blocks(leg), bound)
+        return found
+
+    @cached_property
+    def cells(self) -> dict[str, dict[tuple[str, str], list[ServicePair]]]:
+        """Paired bursts of each leg by (connection, type)."""
+        bursts = self.timeline.bursts
+        return {leg: paired_services(bursts.get(leg, ()), diff.matches, diff.roles) for leg, diff in self.diffs.items()}
+
+    @cached_property
+    def recovered(self) -> dict[str, dict[str, list[Recovery | None]]]:
+        """Connection to role to what followed the forced closes of the comparison."""
+        return self._recoveries()
 
     @property
     def main_legs(self) -> list[str]:
@@ -248,7 +270,6 @@ class Collected:
         ]
 
     def _recoveries(self) -> dict[str, dict[str, list[Recovery | None]]]:
-        """Connection to role to what followed the forced closes of the comparison."""
         out: dict[str, dict[str, list[Recovery | None]]] = {}
         for connection in self.plan.connections:
             for role in ("legacy", "new"):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from shadow.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    from shadow.capture.reader import RunData
     from shadow.diff.codes import LegDiff
     from shadow.diff.known import Known
 
-__all__ = ["DiffLegs", "KnownList", "diff_legs", "read_known"]
+__all__ = ["DiffLegs", "KnownList", "SideBySide", "diff_legs", "read_known", "side_by_side"]
 
 WORKERS = 2
 KnownList: TypeAlias = "tuple[Known, ...]"
@@ -28,18 +30,57 @@ class DiffLegs(Protocol):
         """`legs` are (leg, (baseline, candidate))."""
 
 
+def _nothing() -> None: ...
+
+
+class SideBySide:
+    """Compares the legs of a run in worker processes, which load what they need from `with` on.
+
+    `meanwhile` is called once while they compare: for what this process is going to need.
+    """
+
+    def __init__(self, meanwhile: Callable[[], None] = _nothing) -> None:
+        self._meanwhile = meanwhile
+
+    def __enter__(self) -> Self:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        # spawn: Arrow's threads do not survive a fork
+        context = get_context("spawn")
+        self._pool = ProcessPoolExecutor(WORKERS, mp_context=context, initializer=_rarely_collect)
+        for _ in range(WORKERS):
+            self._pool.submit(_load)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
+        """Leg to its diff, in the order given; the longest leg goes first."""
+        order = sorted(legs, key=lambda item: not item[0].startswith("main"))
+        running = {leg: self._pool.submit(_diff, run, leg, roles, known) for leg, roles in order}
+        self._meanwhile()
+        return {leg: running[leg].result() for leg, _ in legs}
+
+
+def side_by_side(run: RunData, meanwhile: Callable[[], None]) -> AbstractContextManager[DiffLegs]:
+    """What compares the legs of this run: workers that start at once where it has several legs."""
+    return SideBySide(meanwhile) if len(run.session.get("plan", {}).get("legs", ())) > 1 else nullcontext(diff_legs)
+
+
 def diff_legs(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
     """Leg to its diff, in the order given; `legs` are (leg, (baseline, candidate))."""
     if len(legs) < 2:
         return {leg: _diff(run, leg, roles, known) for leg, roles in legs}
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    with SideBySide() as differ:
+        return differ(run, legs, known)
 
-    # spawn: Arrow's threads do not survive a fork; the longest leg goes first
-    order = sorted(legs, key=lambda item: not item[0].startswith("main"))
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=_rarely_collect) as pool:
-        running = {leg: pool.submit(_diff, run, leg, roles, known) for leg, roles in order}
-        return {leg: running[leg].result() for leg, _ in legs}
+
+def _load() -> None:
+    """What a worker needs, while the parent loads what it needs itself."""
+    import shadow.capture.reader
+    import shadow.diff.leg  # noqa: F401
 
 
 def _rarely_collect() -> None:

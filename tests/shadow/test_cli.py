@@ -238,3 +238,17 @@ def test_an_allocator_setting_of_the_caller_wins(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "12345")
     assert subject_environment()["MALLOC_TRIM_THRESHOLD_"] == "12345"
+
+
+def test_what_the_harness_sets_for_itself_is_kept_from_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
+    from shadow.children import subject_environment
+    from shadow.environment import OWN
+
+    OWN.clear()
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    main(["--version"])
+    assert subject_environment()["OPENBLAS_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    main(["--version"])
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    assert "OPENBLAS_NUM_THREADS" not in subject_environment()

@@ -43,6 +43,25 @@ def test_rows_come_back_from_segments_and_from_parquet(
     assert rows_of(RunData(folder).table("requests")) == expected
 
 
+LOADED = """
+import sys
+from pathlib import Path
+from shadow.capture.reader import RunData
+run = RunData(Path(sys.argv[1]))
+assert run.table("marks").num_rows == run.part("marks", ("t",), "main").num_rows == 1
+print("pandas" in sys.modules)
+"""
+
+
+def test_reading_a_run_loads_no_pandas(tmp_path: Path) -> None:
+    sink = SegmentWriter(tmp_path, "marks")
+    sink.append(MARK)
+    sink.close()
+    compact(tmp_path, "marks")
+    words = [sys.executable, "-c", LOADED, str(tmp_path)]
+    assert subprocess.run(words, capture_output=True, text=True, timeout=50, check=True).stdout == "False\n"
+
+
 @pytest.mark.parametrize("is_compact", [False, True])
 def test_a_part_is_what_the_whole_table_has_there(tmp_path: Path, is_compact: bool) -> None:
     """Rows of two legs, one behind the other and with stragglers, in row groups of a few."""

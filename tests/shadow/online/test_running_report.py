@@ -35,7 +35,7 @@ def test_a_long_session_is_rendered_each_minute_and_says_how_far_it_is(
     report = RunningReport(run.path, Made(run), 600.0)  # type: ignore[arg-type]  # stands in for Follower
     assert not report.after(LOOK)
     (run.path / "manifest.json").unlink()
-    write_status(run.path, status_of(LOOK, 1.0, {}, None))
+    write_status(run.path, status_of(LOOK, [1.0], {}, None))
     now = EVERY_S
     assert report.after(LOOK)
     page = (run.path / "report.html").read_text()

@@ -20,7 +20,8 @@ from shadow.diff.codes import LegDiff
 from shadow.diff.leg import diff_leg
 from shadow.online.follow import Follower
 from shadow.online.pace import CORE_SHARE, STATISTICS_SHARE
-from shadow.online.settled import quiet_moments
+from shadow.online.quiet import quiet_moments
+from shadow.online.snapshot import SETTLE_NS
 from shadow.online.stop import StopRule
 from shadow.verdict.judge import judge
 from shadow.verdict.write import write
@@ -83,15 +84,21 @@ def grave(differences: Any) -> list[tuple[str, str, str, str, str, int]]:
 
 @pytest.mark.checklist("R.4")
 def test_looks_at_a_clean_run_see_nothing_and_the_last_one_is_the_offline_diff(recorded: Path, tmp_path: Path) -> None:
+    """In data time: no look is more than a second behind, and none looks again at what an earlier one has compared."""
     replay, rule = Replay(recorded, tmp_path / "live"), StopRule()
     follower = Follower(replay.folder)
-    events = []
-    for now in range(replay.begin + 2 * S, replay.end + 2 * S, 2 * S):
+    events, compared, behind = [], 0, []
+    for now in range(replay.begin + S, replay.end + S, S // 2):
         replay.show(now)
         look = follower.look(now)
         assert grave(look.differences) == []
         assert rule.take(look) is None
         events.append(look.events)
+        behind.append(now - look.end)
+        compared = max(compared, *(leg.compared for leg in follower.running.values()), 0)
+    assert max(behind) <= S
+    assert sorted(behind)[len(behind) // 2] == SETTLE_NS
+    assert 0 < compared < 1.5 * events[-1]
     replay.show(replay.end + 60 * S)
     look = follower.look(replay.end + 60 * S)
     offline = diff_leg(RunData(recorded), "main", ("legacy", "new"))
@@ -99,6 +106,22 @@ def test_looks_at_a_clean_run_see_nothing_and_the_last_one_is_the_offline_diff(r
     assert [*events, look.events] == [*sorted(events), sum(t["input"] for t in offline.totals.values())]
     assert look.worst is not None
     assert 0.3 < look.worst.ratio < 3
+
+
+@pytest.mark.checklist("R.4")
+def test_what_a_slow_recorder_writes_late_is_compared_all_the_same(recorded: Path, tmp_path: Path) -> None:
+    replay = Replay(recorded, tmp_path / "live")
+    follower = Follower(replay.folder)
+    for name in ("sends", "events/new"):
+        replay.times[name] = replay.times[name] + 1_300_000_000
+    for now in range(replay.begin + 3 * S, replay.end, 2 * S):
+        replay.show(now)
+        follower.look(now)
+    replay.show(replay.end + 60 * S)
+    look = follower.look(replay.end + 60 * S)
+    offline = diff_leg(RunData(recorded), "main", ("legacy", "new"))
+    assert look.differences == offline.differences
+    assert look.events == sum(totals["input"] for totals in offline.totals.values())
 
 
 NAMED = {
@@ -142,10 +165,11 @@ def may_be_settled(diff: LegDiff, limit: int) -> int:
     """
     count = 0
     for number in range(len(diff.connections)):
-        mine = {role: side.connection == number for role, side in diff.matches.items()}
-        quiet = quiet_moments([(s.t_sent[mine[role]], s.t_callback[mine[role]]) for role, s in diff.matches.items()])
-        upto = max((int(t) for t in quiet if t <= limit), default=0)
-        count += int((diff.matches["new"].t_sent[mine["new"]] <= upto).sum())
+        mine = [(s.t_sent[at], s.t_callback[at]) for s in diff.matches.values() for at in (s.connection == number,)]
+        sent, done = (np.concatenate(column) for column in zip(*mine, strict=True))
+        upto = max((int(t) for t in quiet_moments((sent, done)) if t <= limit), default=0)
+        new = diff.matches["new"]
+        count += int((new.t_sent[new.connection == number] <= upto).sum())
     return count
 
 
@@ -164,7 +188,8 @@ def test_what_is_settled_is_not_compared_again_and_nothing_is_overlooked(
     for now in (*looks, replay.end + 60 * S):
         replay.show(now)
         look = follower.look(now)
-        counted.append(sum(settled.lines.get("new", 0) for settled in follower._settled.values()))
+        pieces = [piece for leg in follower.running.values() for of in leg.settled.pieces.values() for piece in of]
+        counted.append(sum(piece.lines["new"] for piece in pieces))
     offline = diff_leg(RunData(run), "main", ("legacy", "new"))
     assert 0 < max(counted) <= may_be_settled(offline, looks[-1] - S // 2)
     # A book is followed from the last update that is settled; what a hole does to it later is not counted again.
