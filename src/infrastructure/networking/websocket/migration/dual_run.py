@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
+from time import perf_counter_ns
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
@@ -24,6 +26,7 @@ from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMess
 from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
 from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
+from infrastructure.networking.websocket.migration.tap import Source, Tap
 from infrastructure.networking.websocket.migration.unit import Unit
 
 __all__ = ["DualRunManager"]
@@ -52,6 +55,7 @@ class DualRunManager:
         stage: Stage = Stage.SHADOW,
         logger: logging.Logger | None = None,
         limits: Limits | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.scope = scope
         self.message_handler = message_handler
@@ -60,6 +64,7 @@ class DualRunManager:
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
         self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
+        self._source: Source | None = None if tap is None else tap.source(scope.connection, self._look)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
         self._guard = Guard(self._legs, self._lanes)
@@ -83,7 +88,29 @@ class DualRunManager:
             await self._on_state(side, state)
 
         way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
-        return Leg(side, build, way, on_state, partial(self._on_shed, side), self.logger)
+        if self._source is not None:
+            way = self._tapped(self._source, side, way)
+        on_shed = partial(self._on_shed, side)
+        return Leg(side, build, way, on_state, on_shed, self.logger, has_stamps=self._source is not None)
+
+    def _tapped(self, source: Source, side: Side, way: OnMessage) -> OnMessage:
+        """The same way, past the tap."""
+
+        def on_message(message: ParsedMessage) -> Awaitable[None]:
+            stamps = self._legs[side].stamps
+            if stamps is not None:
+                source.note(side, message, *stamps())
+            return way(message)
+
+        return on_message
+
+    def _look(self) -> dict[str, Any]:
+        """What the tap tells of this manager at each beat: by side whether it is connected, and its process."""
+        return {
+            side.value: {"connected": leg.is_connected(), "pid": leg.pid or os.getpid()}
+            for side, leg in self._legs.items()
+            if leg.is_running
+        }
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -169,6 +196,8 @@ class DualRunManager:
         await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
         for lane in self._lanes.values():
             await lane.close()
+        if self._source is not None:
+            self._source.leave()
 
     # Stages
 
@@ -357,6 +386,8 @@ class DualRunManager:
         return lane
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
+        if self._source is not None:
+            self._source.note(side, state, None, perf_counter_ns())
         for lane in self._lanes.values():
             lane.set_connected(side, state is ConnectionState.CONNECTED)
         if self.connection_handler is not None and side is self._control_side:
