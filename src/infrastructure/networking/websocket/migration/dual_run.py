@@ -105,11 +105,14 @@ class DualRunManager:
         return on_message
 
     def _look(self) -> dict[str, Any]:
-        """What the tap tells of this manager at each beat: by side whether it is connected, and its process."""
+        """What the tap tells of this manager at each beat, by side; a side without a process does not run."""
         return {
-            side.value: {"connected": leg.is_connected(), "pid": leg.pid or os.getpid()}
+            side.value: {
+                "connected": leg.is_connected(),
+                "pid": (leg.pid or os.getpid()) if leg.is_running else None,
+                "shed": leg.problem is not None,
+            }
             for side, leg in self._legs.items()
-            if leg.is_running
         }
 
     def _build_first(self, serving: Side) -> None:
@@ -185,6 +188,8 @@ class DualRunManager:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._source is not None:
+            self._source.leave()
         self._last_control = self._control_side
         await asyncio.to_thread(self._reader.stop)
         settling = {self._settling} if self._settling is not None else set()
@@ -196,8 +201,6 @@ class DualRunManager:
         await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
         for lane in self._lanes.values():
             await lane.close()
-        if self._source is not None:
-            self._source.leave()
 
     # Stages
 

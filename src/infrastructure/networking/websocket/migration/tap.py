@@ -43,18 +43,20 @@ class Source:
         self.name = name
         self.look = look
         self._tap = tap
+        self._has_left = False
 
     def note(self, side: Side, item: ParsedMessage | ConnectionState, recv_ns: int | None, t_ns: int) -> None:
         """A stack delivered a message, or its connection has a new state."""
         tap = self._tap
-        if tap.socket.readers:
+        if tap.socket.readers and not self._has_left:
             if len(tap.notes) < MOST_NOTES:
                 tap.notes.append((self.name, side, item, recv_ns, t_ns))
             else:
                 tap.lost += 1
 
     def leave(self) -> None:
-        """The manager is closed."""
+        """The manager is about to close: what comes now is no stack's fault."""
+        self._has_left = True
         self._tap.sources.pop(self.name, None)
 
 

@@ -29,7 +29,7 @@ from exchanges.structs import (
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Tap
-from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES
+from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
 from infrastructure.networking.websocket.migration.unit import Unit
 
 BTC = Symbol("BTC", "USDT")
@@ -85,6 +85,13 @@ async def attach() -> AsyncIterator[Attach]:
         await judge.writer.wait_closed()
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until it does: what is awaited comes by a socket of this process."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110 - the other end's own event
+            await asyncio.sleep(0)
+
+
 def trade(number: int) -> ParsedMessage:
     item = Trade(BTC, 2.5, 1.0, "sell", number, str(number))
     return ParsedMessage(MessageType.TRADES, BTC, "trades", [item], number, {"secret": "s3cret"})
@@ -128,9 +135,7 @@ async def test_nothing_is_noted_while_nobody_reads(tap: Tap, attach: Attach) -> 
     assert (await judge.line("event"))["id"] == "2"
     judge.writer.close()
     await judge.writer.wait_closed()
-    async with asyncio.timeout(WAIT_S):
-        while tap.socket.readers:  # noqa: ASYNC110 - the other end's own event
-            await asyncio.sleep(0)
+    await until(lambda: not tap.socket.readers)
     source.note(Side.NEW, trade(3), None, 3)
     assert not tap.notes
 
@@ -148,32 +153,50 @@ async def test_neither_frames_nor_the_words_of_errors_leave(tap: Tap, attach: At
     assert b"s3cret" not in orjson.dumps(said)
 
 
-async def test_a_slow_reader_is_told_what_it_did_not_get_and_others_get_all(tap: Tap, attach: Attach) -> None:
+async def test_a_slow_reader_is_told_what_it_did_not_get_and_others_get_all(tmp_path: Path) -> None:
     """The slow one takes nothing while more than its bound is sent; each line it has or lacks is accounted for."""
-    slow = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    slow.connect(str(tap.socket.path))
-    quick = await attach(tap)
-    lines, size = 300, 65_536
-    block = orjson.dumps({"k": "block", "fill": "x" * size}) + b"\n"
-    for _ in range(lines):
-        tap.socket.send(block, 1)
-        assert (await quick.line("block"))["fill"]
-    slow_reader = tap.socket.readers[0]
+    tap = TapSocket(tmp_path / "taps" / "desk")
+    tap.greeting = b'{"k":"tap"}\n'
+    tap.open()
+    slow, quick = (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2))
+    for end in (slow, quick):
+        end.settimeout(WAIT_S)
+        end.connect(str(tap.path))
+    await until(lambda: len(tap.readers) == 2)
+    slow_reader, quick_reader = tap.readers
+    lines, block = 300, orjson.dumps({"k": "block", "fill": "x" * 65_536}) + b"\n"
+
+    got = {slow_reader: bytearray(), quick_reader: bytearray()}
+
+    def take(end: socket.socket, reader: Reader) -> int:
+        """How many more lines ended."""
+        part = end.recv(1 << 20)
+        got[reader] += part
+        reader._flush()
+        return part.count(b"\n")
+
+    ended = take(quick, quick_reader)
+    for number in range(lines):
+        tap.send(block, 1)
+        while ended < number + 2:
+            ended += take(quick, quick_reader)
+    assert got[quick_reader] == tap.greeting + lines * block
     assert len(slow_reader._buffer) <= READER_BYTES
     assert 0 < slow_reader.dropped < lines
-    slow.settimeout(WAIT_S)
-    got = bytearray()
-    while got.count(b'"block"') + slow_reader.dropped < lines:
-        got += slow.recv(1 << 20)
-        slow_reader._flush()
-    tap.socket.send(block, 1)
-    while not got.endswith(block) or b'"dropped"' not in got:
-        got += slow.recv(1 << 20)
+    ended = take(slow, slow_reader)
+    while ended - 1 + slow_reader.dropped < lines:
+        ended += take(slow, slow_reader)
+    tap.send(block, 1)
+    wanted = ended + 2
+    while ended < wanted:
+        ended += take(slow, slow_reader)
+    tap.close()
     slow.close()
-    kinds = [orjson.loads(line) for line in got.splitlines()]
-    told = [line["count"] for line in kinds if line["k"] == "dropped"]
-    assert told[0] + sum(line["k"] == "block" for line in kinds) == lines + 1
-    assert [line["k"] for line in kinds][-2:] == ["dropped", "block"]
+    quick.close()
+    said = [orjson.loads(line) for line in got[slow_reader].splitlines()]
+    (told,) = [line["count"] for line in said if line["k"] == "dropped"]
+    assert told + sum(line["k"] == "block" for line in said) == lines + 1
+    assert [line["k"] for line in said][-2:] == ["dropped", "block"]
 
 
 async def test_what_is_noted_faster_than_written_is_counted_and_told(tap: Tap, attach: Attach) -> None:
