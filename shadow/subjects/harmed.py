@@ -1,8 +1,8 @@
 """The new stack as a candidate that goes bad while it runs: while a file exists, its word is done to the stack.
 
 The words: `alter` (prices that nobody sent), `mute` (nothing is delivered any more); and for a stack in a process of
-its own `die` (the process is gone, as after `kill -9`) and `leak` (it takes 10 MiB a second and keeps them). Of one
-message in 50 alone: `skip` (it is not delivered), `late` (half a second later than it should be).
+its own `die` (the process is gone, as after `kill -9`) and `leak` (it takes 10 MiB a second and keeps them). And
+`slip`: one message in 50 is, in turns, not delivered or half a second late.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Harmed:
         if self._harm == "mute" and message.message_type > 0:
             return
         self._taken += 1
-        if self._harm in ("skip", "late") and self._taken % SLIP_EVERY == 0 and message.message_type > 0:
-            if self._harm == "late":
+        if self._harm == "slip" and self._taken % SLIP_EVERY == 0 and message.message_type > 0:
+            if self._taken % (2 * SLIP_EVERY):
                 task = asyncio.create_task(self._hand_on_later(message))
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
