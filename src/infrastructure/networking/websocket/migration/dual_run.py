@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
-from time import perf_counter_ns
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
@@ -25,6 +24,7 @@ from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
 from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
+from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
 from infrastructure.networking.websocket.migration.tap import Source, Tap
 from infrastructure.networking.websocket.migration.unit import Unit
@@ -88,21 +88,12 @@ class DualRunManager:
             await self._on_state(side, state)
 
         way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
-        if self._source is not None:
-            way = self._tapped(self._source, side, way)
         on_shed = partial(self._on_shed, side)
-        return Leg(side, build, way, on_state, on_shed, self.logger, has_stamps=self._source is not None)
-
-    def _tapped(self, source: Source, side: Side, way: OnMessage) -> OnMessage:
-        """The same way, past the tap."""
-
-        def on_message(message: ParsedMessage) -> Awaitable[None]:
-            stamps = self._legs[side].stamps
-            if stamps is not None:
-                source.note(side, message, *stamps())
-            return way(message)
-
-        return on_message
+        if self._source is None:
+            return Leg(side, build, way, on_state, on_shed, self.logger)
+        clock = StampClock()
+        past_tap = self._source.past(side, clock, way)
+        return Leg(side, build, past_tap, on_state, on_shed, self.logger, clock=clock)
 
     def _look(self) -> dict[str, Any]:
         """What the tap tells of this manager at each beat, by side; a side without a process does not run."""
@@ -390,7 +381,7 @@ class DualRunManager:
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
         if self._source is not None:
-            self._source.note(side, state, None, perf_counter_ns())
+            self._source.note_state(side, state)
         for lane in self._lanes.values():
             lane.set_connected(side, state is ConnectionState.CONNECTED)
         if self.connection_handler is not None and side is self._control_side:

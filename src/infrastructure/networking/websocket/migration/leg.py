@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from exchanges.structs.types import ConnectionState, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.event import Side
-from infrastructure.networking.websocket.migration.stamps import Stamps, stamps_of
+from infrastructure.networking.websocket.migration.stamps import StampClock
 
 __all__ = ["Build", "Leg", "Stack"]
 
@@ -47,7 +47,7 @@ Build = Callable[[OnMessage, OnState], Stack]
 
 class Leg:
     """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself,
-    `messages` what it delivered; `stamps` is there while the stack is, where they are wanted."""
+    `messages` what it delivered. `clock` is set to the stack that is built."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Leg:
         on_shed: Callable[[], None],
         logger: logging.Logger,
         *,
-        has_stamps: bool = False,
+        clock: StampClock | None = None,
     ) -> None:
         self.side = side
         self.state = ConnectionState.DISCONNECTED
@@ -66,13 +66,12 @@ class Leg:
         self.errors = 0
         self.messages = 0
         self.stack: Stack | None = None
-        self.stamps: Stamps | None = None
         self._build = build
         self._on_message = on_message
         self._on_state = on_state
         self._on_shed = on_shed
         self._logger = logger
-        self._has_stamps = has_stamps
+        self._clock = clock
         self._unasked: dict[Symbol, None] = {}
 
     @property
@@ -93,7 +92,8 @@ class Leg:
         """Make the stack; whatever it raises is the caller's."""
         if self.stack is None:
             self.stack = self._build(self._on_message, self._note_state)
-            self.stamps = stamps_of(self.stack) if self._has_stamps else None
+            if self._clock is not None:
+                self._clock.set(self.stack)
             self.problem = None
 
     async def start(self, symbols: Sequence[Symbol], channels: Any) -> None:

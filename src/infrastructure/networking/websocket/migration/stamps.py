@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-__all__ = ["StampedQueue", "Stamps", "stamps_of"]
+__all__ = ["StampClock", "StampedQueue", "Stamps", "stamps_of"]
 
 Stamps = Callable[[], tuple[int | None, int]]
 """`recv` (None where it is not known) and `t` of the message that is being delivered, in ns of CLOCK_MONOTONIC."""
@@ -56,3 +56,16 @@ def stamps_of(stack: Any) -> Stamps:
         return lambda: (None, perf_counter_ns())
     stamped = stack._queue = StampedQueue(queue.maxsize)
     return lambda: (stamped.recv_ns, perf_counter_ns())
+
+
+class StampClock:
+    """The stamps of whichever stack a side has now."""
+
+    __slots__ = ("stamps",)
+
+    def __init__(self) -> None:
+        self.stamps: Stamps = lambda: (None, perf_counter_ns())
+
+    def set(self, stack: Any) -> None:
+        """A stack has been built."""
+        self.stamps = stamps_of(stack)

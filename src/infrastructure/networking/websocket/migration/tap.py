@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
@@ -19,7 +19,9 @@ import orjson
 
 from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage
 from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.leg import OnMessage
 from infrastructure.networking.websocket.migration.lines import put_events
+from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.streams import spell, without_raw
 from infrastructure.networking.websocket.migration.tap_socket import TapSocket
 
@@ -45,14 +47,25 @@ class Source:
         self._tap = tap
         self._has_left = False
 
-    def note(self, side: Side, item: ParsedMessage | ConnectionState, recv_ns: int | None, t_ns: int) -> None:
-        """A stack delivered a message, or its connection has a new state."""
-        tap = self._tap
-        if tap.socket.readers and not self._has_left:
-            if len(tap.notes) < MOST_NOTES:
-                tap.notes.append((self.name, side, item, recv_ns, t_ns))
-            else:
-                tap.lost += 1
+    def past(self, side: Side, clock: StampClock, way: OnMessage) -> OnMessage:
+        """The same way for a side's messages, past the tap; all that it costs them is in here."""
+        tap, name, readers, notes = self._tap, self.name, self._tap.socket.readers, self._tap.notes
+
+        def on_message(message: ParsedMessage) -> Awaitable[None]:
+            if readers and not self._has_left:
+                recv_ns, t_ns = clock.stamps()
+                if len(notes) < MOST_NOTES:
+                    notes.append((name, side, message, recv_ns, t_ns))
+                else:
+                    tap.lost += 1
+            return way(message)
+
+        return on_message
+
+    def note_state(self, side: Side, state: ConnectionState) -> None:
+        """A stack's connection has a new state."""
+        if self._tap.socket.readers and not self._has_left:
+            self._tap.notes.append((self.name, side, state, None, perf_counter_ns()))
 
     def leave(self) -> None:
         """The manager is about to close: what comes now is no stack's fault."""

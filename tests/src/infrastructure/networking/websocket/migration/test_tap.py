@@ -28,7 +28,8 @@ from exchanges.structs import (
 )
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
-from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Tap
+from infrastructure.networking.websocket.migration.stamps import StampClock
+from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Source, Tap
 from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
 from infrastructure.networking.websocket.migration.unit import Unit
 
@@ -85,6 +86,18 @@ async def attach() -> AsyncIterator[Attach]:
         await judge.writer.wait_closed()
 
 
+async def deliver(source: Source, side: Side, message: ParsedMessage, recv_ns: int | None, t_ns: int) -> None:
+    """A side's message goes past the tap to its consumer, who gets the very same."""
+    clock, got = StampClock(), []
+    clock.stamps = lambda: (recv_ns, t_ns)
+
+    async def consume(passed: ParsedMessage) -> None:
+        got.append(passed)
+
+    await source.past(side, clock, consume)(message)
+    assert got == [message]
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop turn until it does: what is awaited comes by a socket of this process."""
     async with asyncio.timeout(WAIT_S):
@@ -105,16 +118,16 @@ def book(number: int) -> ParsedMessage:
 async def test_both_sides_lines_come_in_order_with_their_stamps(tap: Tap, attach: Attach) -> None:
     source = tap.source(NAME, dict)
     judge = await attach(tap)
-    source.note(Side.LEGACY, ConnectionState.CONNECTED, None, 4)
-    source.note(Side.LEGACY, book(7), 5, 6)
-    source.note(Side.NEW, trade(8), None, 9)
-    source.note(Side.NEW, ParsedMessage(MessageType.SUBSCRIPTION_CONFIRM), 1, 2)
+    source.note_state(Side.LEGACY, ConnectionState.CONNECTED)
+    await deliver(source, Side.LEGACY, book(7), 5, 6)
+    await deliver(source, Side.NEW, trade(8), None, 9)
+    await deliver(source, Side.NEW, ParsedMessage(MessageType.SUBSCRIPTION_CONFIRM), 1, 2)
     await tap.close()
     common = {"c": NAME, "symbol": "BTC_USDT"}
     book_fields = {"first": 7, "last": 8, "snapshot": None, "bids": [[9.5, 1.25]], "asks": [], "ts": 7}
     trade_fields = {"id": "8", "price": 2.5, "quantity": 1.0, "side": "sell", "ts": 8}
     state, first, second, bye = await judge.rest()
-    assert state == {"k": "state", "c": NAME, "t": 4, "state": "connected", "by": "legacy", "recv": None}
+    assert state == {"k": "state", "c": NAME, "t": state["t"], "state": "connected", "by": "legacy", "recv": None}
     assert first == {"k": "event", "type": "book", "t": 6, "recv": 5, "by": "legacy"} | common | book_fields
     assert second == {"k": "event", "type": "trade", "t": 9, "recv": None, "by": "new"} | common | trade_fields
     assert bye["k"] == "bye"
@@ -128,15 +141,15 @@ async def test_a_beat_tells_of_each_connection(tap: Tap, attach: Attach) -> None
 
 async def test_nothing_is_noted_while_nobody_reads(tap: Tap, attach: Attach) -> None:
     source = tap.source(NAME, dict)
-    source.note(Side.NEW, trade(1), None, 1)
+    await deliver(source, Side.NEW, trade(1), None, 1)
     assert not tap.notes
     judge = await attach(tap)
-    source.note(Side.NEW, trade(2), None, 2)
+    await deliver(source, Side.NEW, trade(2), None, 2)
     assert (await judge.line("event"))["id"] == "2"
     judge.writer.close()
     await judge.writer.wait_closed()
     await until(lambda: not tap.socket.readers)
-    source.note(Side.NEW, trade(3), None, 3)
+    await deliver(source, Side.NEW, trade(3), None, 3)
     assert not tap.notes
 
 
@@ -145,7 +158,7 @@ async def test_neither_frames_nor_the_words_of_errors_leave(tap: Tap, attach: At
     judge = await attach(tap)
     refused = ParsedMessage(MessageType.SUBSCRIPTION_ERROR, None, None, "listenKey s3cret is unknown", 1, "s3cret")
     for item in (trade(1), book(2), refused, ParsedMessage(MessageType.TRADES, BTC, "trades", ["s3cret"])):
-        source.note(Side.NEW, item, None, 1)
+        await deliver(source, Side.NEW, item, None, 1)
     await tap.close()
     said = await judge.rest()
     kinds = [(line["k"], line.get("kind")) for line in said]
@@ -204,7 +217,7 @@ async def test_what_is_noted_faster_than_written_is_counted_and_told(tap: Tap, a
     judge = await attach(tap)
     message = trade(1)
     for _ in range(MOST_NOTES + 5):
-        source.note(Side.NEW, message, None, 1)
+        await deliver(source, Side.NEW, message, None, 1)
     assert len(tap.notes) == MOST_NOTES
     assert (await judge.line("dropped"))["count"] == 5
 
