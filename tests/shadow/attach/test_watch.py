@@ -61,6 +61,7 @@ def test_two_equal_sides_are_a_pass_once_the_detector_is_ready() -> None:
     assert "PASS" in in_a_line(look, 25.0)
 
 
+@pytest.mark.checklist("R.4")
 def test_one_lost_event_of_new_is_a_fact_and_stays_one_to_the_end() -> None:
     desk, number = ready()
     desk.trade(number, (LEGACY,))
@@ -129,8 +130,29 @@ def test_a_stack_that_is_gone_is_unstable_and_one_that_is_not_wanted_holds() -> 
     look = other.look()
     assert (look.verdict, look.alarms) == ("HOLD", [])
     assert look.held == [f"{C}: new does not run"]
+    other.sources[C][NEW] = Desk.runs()
+    other.beat(50 * MS)
+    assert other.look().alarms == []
 
 
+@pytest.mark.checklist("R.3")
+def test_growth_of_the_process_that_holds_new_alone_opens_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, _ = ready()
+    asked: list[list[int]] = []
+
+    def grown(pids: list[int]) -> str:
+        asked.append(pids)
+        return "+30 % and 20 MiB" if pids else ""
+
+    monkeypatch.setattr(desk.watch._memory, "grown", grown)
+    assert triggers(desk.look()) == []
+    desk.sources[C][NEW] = Desk.runs(pid=2)
+    desk.beat(50 * MS)
+    assert triggers(desk.look()) == ["memory"]
+    assert asked == [[], [2]]
+
+
+@pytest.mark.checklist("R.2")
 @pytest.mark.parametrize(("down", "fires"), [(1.5, False), (1.9, True)])
 def test_connections_below_99_percent_open_stability(down: float, fires: bool) -> None:
     """Of the first minute 0.6 s are allowed, and the first second behind the end of a connection is free."""
@@ -152,6 +174,7 @@ def test_an_outage_of_both_is_shared() -> None:
     assert [alarm.legacy_too for alarm in desk.look().alarms] == [True]
 
 
+@pytest.mark.checklist("R.1")
 def test_a_slower_callback_is_an_onset() -> None:
     desk, number = ready()
     steady(desk, number, 15, took=(100, 130))
