@@ -46,6 +46,7 @@ RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "onli
 SERVED = (
     *("tests/bench", "tests/test_docs.py", "tests/witness", "tests/shadow/network", "tests/shadow/online"),
     *("tests/shadow/recording", "tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/venue"),
+    "tests/shadow/attach/test_application.py",
 )
 """The harness's tests that start servers and clients, and wait for them."""
 PARTS: dict[str, tuple[str, ...]] = {

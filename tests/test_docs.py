@@ -127,8 +127,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def documented() -> list[str]:
-    """All but those of two pages, which tests/shadow/rollout/test_runbook.py and tests/shadow/monitoring run."""
-    pages = [page for page in PAGES if page.name not in ("runbook.md", "monitoring.md")]
+    """All but those of three pages, which tests/shadow/rollout/test_runbook.py, monitoring and attach run."""
+    pages = [page for page in PAGES if page.name not in ("runbook.md", "monitoring.md", "tap.md")]
     lines = (line for page in pages for block in blocks(page, "console") for line in block.splitlines())
     return list(dict.fromkeys(line.removeprefix("$ ") for line in lines if line.startswith("$ ")))
 

@@ -115,10 +115,10 @@ class Parts:
             credentials=self._credentials[exchange] if scope == "private" else None,
         )
 
-    async def start_consumer(self, placement: str) -> None:
-        """Start the application; its stages are those of the flag file as it is then."""
+    async def start_consumer(self, placement: str, **more: str) -> None:
+        """Start the application; its stages are those of the flag file as it is then. `more` of its options."""
         readable, writable = os.pipe()
-        options = {"placement": placement, "name": "rehearsal", "harm_file": str(self.harm_file)}
+        options = {"placement": placement, "name": "rehearsal", "harm_file": str(self.harm_file), **more}
         try:
             self.consumer = await self._start("shadow.subjects.consumer", [], stdout=writable)
         finally:

@@ -17,7 +17,7 @@ from scipy.special import chdtri, logsumexp
 
 from shadow.stats.scale import RunningNoise
 
-__all__ = ["ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "onset_evidence"]
+__all__ = ["ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "onset_evidence", "standing_theta"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,6 +52,16 @@ def block_scale(calibration: Floats) -> float:
     scale, time = noise.now()
     freedom = max(noise.n / time - 1, 1.0)
     return scale * max(INFLATION, math.sqrt(freedom / float(chdtri(freedom, 0.95))))
+
+
+def standing_theta(calibration: Floats, theta: float) -> float:
+    """The margin above where a watch began, where that is above 0; else theta itself.
+
+    For a watch without A/A blocks: whatever makes the two sides unequal from its first block on is not what it looks
+    for. The level is taken two standard errors high, so that its own error does not look like a rise.
+    """
+    error = block_scale(calibration) / math.sqrt(len(calibration))
+    return theta + max(0.0, float(np.mean(calibration)) + 2 * error)
 
 
 def onset_evidence(y: Floats, theta: float, scale: float) -> Floats:

@@ -23,6 +23,7 @@ import msgspec
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
+from infrastructure.networking.websocket.migration.tap import Tap
 from shadow.errors import ShadowError
 from shadow.rollout.consumers import Alarm, ConsumerStatus, UnitStatus, write_status
 from shadow.rollout.flag_file import evaluated, read_flag_file
@@ -43,7 +44,7 @@ class Consumer(StackSubject):
     """Holds a manager for each connection, through the callers' door, and says who serves what.
 
     Options of the start line: `placement` as the factory takes it, `name` of the status file, `harm_file` (see
-    `harmed.py`).
+    `harmed.py`), `tap`, the socket at which a judge may attach.
     """
 
     def __init__(self, start: StartLine, emitter: Emitter, where: Places) -> None:
@@ -54,9 +55,12 @@ class Consumer(StackSubject):
         self._serving: dict[str, str] = {}
         self._written: ConsumerStatus | None = None
         self._beating: asyncio.Task[None] | None = None
+        self._tap = Tap(str(start.options["tap"])) if "tap" in start.options else None
 
     async def open(self) -> None:
         """Open every connection, and tell of oneself from now on."""
+        if self._tap is not None:
+            self._tap.open()
         await super().open()
         self._beating = asyncio.create_task(self._beat())
 
@@ -71,10 +75,12 @@ class Consumer(StackSubject):
                 for unit, count in manager.get_performance_metrics()["migration"]["gaps"].items():
                     self._emitter.put({"k": "gaps", "unit": unit, "count": count})
         await super().close()
+        if self._tap is not None:
+            await self._tap.close()
 
-    def placing(self) -> dict[str, str]:
-        """Where the stack runs that does not serve at the start."""
-        return {"placement": str(self._start.options.get("placement", "inline"))}
+    def placing(self) -> dict[str, Any]:
+        """Where the stack runs that does not serve at the start, and the tap that shows both."""
+        return {"placement": str(self._start.options.get("placement", "inline")), "tap": self._tap}
 
     def accept(self, manager: Any) -> None:
         """Whatever the flag gives is right."""

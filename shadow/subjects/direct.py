@@ -18,8 +18,8 @@ from exchanges.structs.events import (
     TickerEvent,
     TradeEvent,
 )
+from infrastructure.networking.websocket.migration.lines import balance_line, fill_line, order_line, position_line
 from shadow.subjects.emit import Emitter
-from shadow.subjects.private_events import balance_line, fill_line, order_line, position_line
 
 __all__ = ["DirectDoor", "typed_callbacks", "typed_private_callbacks"]
 

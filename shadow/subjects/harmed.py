@@ -1,11 +1,13 @@
 """The new stack as a candidate that goes bad while it runs: while a file exists, its word is done to the stack.
 
 The words: `alter` (prices that nobody sent), `mute` (nothing is delivered any more); and for a stack in a process of
-its own `die` (the process is gone, as after `kill -9`) and `leak` (it takes 10 MiB a second and keeps them).
+its own `die` (the process is gone, as after `kill -9`) and `leak` (it takes 10 MiB a second and keeps them). And
+`slip`: one message in 50 is, in turns, not delivered or half a second late.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -23,6 +25,8 @@ __all__ = ["HARMS", "VARIABLE", "build_gateio", "build_mexc", "take_the_place"]
 VARIABLE: Final = "WS_SHADOW_HARM"
 HARMS: Final = ("alter", "mute", "die", "leak")
 LOOK_S: Final = 0.02
+SLIP_EVERY: Final = 50
+LATE_S: Final = 0.5
 LEAK_BYTES: Final = round(LOOK_S * (10 << 20))
 OnMessage = Callable[[ParsedMessage], Awaitable[None]]
 
@@ -61,14 +65,27 @@ class Harmed:
         self._path = path
         self._harm = ""
         self._leaked: list[bytes] = []
+        self._taken = 0
+        self._late: set[asyncio.Task[None]] = set()
         threading.Thread(target=self._watch, name="harm", daemon=True).start()
 
     async def take(self, message: ParsedMessage) -> None:
         """Hand on, or do what the word says."""
         if self._harm == "mute" and message.message_type > 0:
             return
+        self._taken += 1
+        if self._harm == "slip" and self._taken % SLIP_EVERY == 0 and message.message_type > 0:
+            if self._taken % (2 * SLIP_EVERY):
+                task = asyncio.create_task(self._hand_on_later(message))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
+            return
         if self._harm == "alter":
             message = altered(message)
+        await self._on_message(message)
+
+    async def _hand_on_later(self, message: ParsedMessage) -> None:
+        await asyncio.sleep(LATE_S)
         await self._on_message(message)
 
     def _watch(self) -> None:

@@ -148,7 +148,7 @@ class StackSubject:
         self.accept(manager)
         return manager
 
-    def placing(self) -> dict[str, str]:
+    def placing(self) -> dict[str, Any]:
         """What the factory is told of processes; one stack alone runs in this one."""
         return {}
 

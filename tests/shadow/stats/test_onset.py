@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from shadow.stats.onset import ALARM, Onset, OnsetDetector, block_scale, find_onset, onset_evidence
+from shadow.stats.onset import (
+    ALARM,
+    Onset,
+    OnsetDetector,
+    block_scale,
+    find_onset,
+    onset_evidence,
+    standing_theta,
+)
 
 THETA = math.log(1.10)
 
@@ -94,3 +102,11 @@ def test_no_alarm_in_half_a_million_blocks_at_the_margin(phi: float) -> None:
     calibration, live = 0.05 * noise(7, phi, (100, 120)), THETA + 0.05 * noise(8, phi, (100, 5_000))
     highest = [onset_evidence(y, THETA, block_scale(aa)).max() for aa, y in zip(calibration, live, strict=True)]
     assert max(highest) < ALARM
+
+
+def test_where_a_watch_begins_above_legacy_the_margin_counts_from_there() -> None:
+    """Golden value: mean 0.5, alternating noise worth 12 independent values, scale as of the short calibration."""
+    y = 0.5 + np.tile([1.0, -1.0], 6)
+    scale = math.sqrt(12 / 11) * math.sqrt(11 / 4.575)
+    assert standing_theta(y, THETA) == pytest.approx(THETA + 0.5 + 2 * scale / math.sqrt(12), rel=1e-3)
+    assert standing_theta(y - 5.0, THETA) == THETA

@@ -16,10 +16,14 @@ READ_BURST = 32
 class Backlog:
     """Messages in order, each with the time it arrived. Nothing is ever dropped: at `high` the reader waits.
 
-    One frame may decode into several messages, so the deque may pass `high` by what one frame holds.
+    One frame may decode into several messages, so the deque may pass `high` by what one frame holds. `read_ns` is when
+    the frame was read whose messages are being put (0: no frame), `taken_ns` when that of the last taken one was.
     """
 
-    __slots__ = ("_arrived", "_emptier", "entries", "high", "is_draining", "is_finished", "is_paused", "low")
+    __slots__ = (
+        *("_arrived", "_emptier", "entries", "high", "is_draining", "is_finished", "is_paused", "low", "read_ns"),
+        "taken_ns",
+    )
 
     def __init__(self, high: int) -> None:
         self.high = max(1, high)
@@ -27,6 +31,8 @@ class Backlog:
         self.is_paused = False
         self.is_draining = False
         self.is_finished = False
+        self.read_ns = 0
+        self.taken_ns = 0
         self.entries: deque[tuple[int, Any]] = deque()
         self._arrived = asyncio.Event()
         self._emptier = asyncio.Event()
@@ -36,7 +42,7 @@ class Backlog:
         entries = self.entries
         if not entries:
             self._arrived.set()
-        entries.append((perf_counter_ns(), message))
+        entries.append((self.read_ns or perf_counter_ns(), message))
 
     def note_taken(self) -> None:
         """The consumer took one from `entries`; wakes a paused reader at low water."""

@@ -125,6 +125,11 @@ class BaseWebSocketInterface(ConnectionHooks):
         await self._set_state(ConnectionState.CLOSED)
         self.logger.info("WebSocket closed")
 
+    @property
+    def recv_ns(self) -> int | None:
+        """When the frame was read whose message the coroutine consumer is being given; None before the first."""
+        return (self._backlog.taken_ns or None) if self._backlog is not None else None
+
     def interface_metrics(self) -> dict[str, Any]:
         """The interface's level: what reached the coroutine consumer and how long it took from the socket on."""
         backlog = self._backlog
@@ -243,7 +248,9 @@ class BaseWebSocketInterface(ConnectionHooks):
         handle, entries, high, make_room = self._on_raw_message, backlog.entries, backlog.high, backlog.make_room
 
         def hand_over(raw_message: bytes) -> Awaitable[None] | None:
+            backlog.read_ns = perf_counter_ns()
             handle(raw_message)
+            backlog.read_ns = 0
             waiting = len(entries)
             if waiting >= high or (waiting and not waiting % READ_BURST):
                 return make_room()
@@ -265,13 +272,13 @@ class BaseWebSocketInterface(ConnectionHooks):
         consume, record, entries = self.message_handler, self.delivery.record, backlog.entries
         while await backlog.wait_arrival():
             while entries:
-                arrived_ns, message = entries.popleft()
+                backlog.taken_ns, message = entries.popleft()
                 try:
                     await consume(message)
                 except Exception as error:  # noqa: BLE001 - the consumer's error is counted, never swallowed nor fatal
                     self._on_error("callback", error)
                     self.logger.error("Message processing failed: %s", error)
-                record(perf_counter_ns() - arrived_ns)
+                record(perf_counter_ns() - backlog.taken_ns)
                 if backlog.is_paused:
                     backlog.note_taken()
 

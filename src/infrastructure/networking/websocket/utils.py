@@ -34,13 +34,15 @@ def create_websocket_manager(
 
     `message_handler` and `connection_handler` are coroutine functions of one ParsedMessage or ConnectionState.
     `kwargs` go to the stack's builder (`manager_config`, `logger`), but for `placement`: where the stack runs that does
-    not serve when a manager of both is made, `inline` in this loop (the default) or `sidecar` in a process of its own.
+    not serve when a manager of both is made, `inline` in this loop (the default) or `sidecar` in a process of its own;
+    and `tap`, an open Tap at which a manager of both shows what each delivers.
     Raises ConfigurationError, a ValueError, which says what is missing: an unknown exchange or placement, no address,
     no handler, or credentials that a private connection needs.
     """
     placement = kwargs.pop("placement", "inline")
     if placement not in PLACEMENTS:
         raise ConfigurationError(f"unknown placement {placement!r}; known: {', '.join(PLACEMENTS)}")
+    tap = kwargs.pop("tap", None)
     exchange, market = unit_of(getattr(exchange_config, "name", ""))
     _validate(exchange_config, is_private, message_handler)
 
@@ -59,7 +61,9 @@ def create_websocket_manager(
     builds = _builds(
         stage, build, StackSpec("", exchange_config, is_private, kwargs) if placement == "sidecar" else None
     )
-    return DualRunManager(scope, builds, message_handler, connection_handler, stage=stage, logger=kwargs.get("logger"))
+    return DualRunManager(
+        scope, builds, message_handler, connection_handler, stage=stage, logger=kwargs.get("logger"), tap=tap
+    )
 
 
 def build_stack(

@@ -53,6 +53,11 @@ class WebSocketManager:
         return self.strategies
 
     @property
+    def recv_ns(self) -> int | None:
+        """When the frame of the message that is being delivered was read."""
+        return self.handler.recv_ns
+
+    @property
     def connection_state(self) -> ConnectionState:
         """Where the connection stands."""
         return self.handler.connection_state

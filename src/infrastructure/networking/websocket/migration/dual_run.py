@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,7 +24,9 @@ from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
 from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
+from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
+from infrastructure.networking.websocket.migration.tap import Source, Tap
 from infrastructure.networking.websocket.migration.unit import Unit
 
 __all__ = ["DualRunManager"]
@@ -52,6 +55,7 @@ class DualRunManager:
         stage: Stage = Stage.SHADOW,
         logger: logging.Logger | None = None,
         limits: Limits | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.scope = scope
         self.message_handler = message_handler
@@ -60,6 +64,7 @@ class DualRunManager:
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
         self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
+        self._source: Source | None = None if tap is None else tap.source(scope.connection, self._look)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
         self._guard = Guard(self._legs, self._lanes)
@@ -83,7 +88,23 @@ class DualRunManager:
             await self._on_state(side, state)
 
         way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
-        return Leg(side, build, way, on_state, partial(self._on_shed, side), self.logger)
+        on_shed = partial(self._on_shed, side)
+        if self._source is None:
+            return Leg(side, build, way, on_state, on_shed, self.logger)
+        clock = StampClock()
+        past_tap = self._source.past(side, clock, way)
+        return Leg(side, build, past_tap, on_state, on_shed, self.logger, clock=clock)
+
+    def _look(self) -> dict[str, Any]:
+        """What the tap tells of this manager at each beat, by side; a side without a process does not run."""
+        return {
+            side.value: {
+                "connected": leg.is_connected(),
+                "pid": (leg.pid or os.getpid()) if leg.is_running else None,
+                "shed": leg.problem is not None,
+            }
+            for side, leg in self._legs.items()
+        }
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -158,6 +179,8 @@ class DualRunManager:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._source is not None:
+            self._source.leave()
         self._last_control = self._control_side
         await asyncio.to_thread(self._reader.stop)
         settling = {self._settling} if self._settling is not None else set()
@@ -357,6 +380,8 @@ class DualRunManager:
         return lane
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
+        if self._source is not None:
+            self._source.note_state(side, state)
         for lane in self._lanes.values():
             lane.set_connected(side, state is ConnectionState.CONNECTED)
         if self.connection_handler is not None and side is self._control_side:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from exchanges.structs.types import ConnectionState, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.stamps import StampClock
 
 __all__ = ["Build", "Leg", "Stack"]
 
@@ -46,7 +47,7 @@ Build = Callable[[OnMessage, OnState], Stack]
 
 class Leg:
     """A stack that may be there or not. `problem` says why it was shed; `errors` counts what it kept to itself,
-    `messages` what it delivered."""
+    `messages` what it delivered. `clock` is set to the stack that is built."""
 
     def __init__(
         self,
@@ -56,6 +57,8 @@ class Leg:
         on_state: OnState,
         on_shed: Callable[[], None],
         logger: logging.Logger,
+        *,
+        clock: StampClock | None = None,
     ) -> None:
         self.side = side
         self.state = ConnectionState.DISCONNECTED
@@ -68,6 +71,7 @@ class Leg:
         self._on_state = on_state
         self._on_shed = on_shed
         self._logger = logger
+        self._clock = clock
         self._unasked: dict[Symbol, None] = {}
 
     @property
@@ -88,6 +92,8 @@ class Leg:
         """Make the stack; whatever it raises is the caller's."""
         if self.stack is None:
             self.stack = self._build(self._on_message, self._note_state)
+            if self._clock is not None:
+                self._clock.set(self.stack)
             self.problem = None
 
     async def start(self, symbols: Sequence[Symbol], channels: Any) -> None:

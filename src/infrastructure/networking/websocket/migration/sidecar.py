@@ -69,6 +69,11 @@ class Sidecar:
         self._wake_fd = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
+        self._stamps: tuple[int | None, int] = (None, 0)
+
+    def stamps(self) -> tuple[int | None, int]:
+        """`recv` and `t`, as the process took them, of the message that is being handed on."""
+        return self._stamps
 
     @property
     def pid(self) -> int | None:
@@ -185,11 +190,12 @@ class Sidecar:
             ring.note_sleep(False)
 
     async def _hand_on(self, ring: Ring) -> None:
-        for number, (payload, _, _) in enumerate(ring.read(), 1):
+        for number, (payload, recv_ns, t_ns) in enumerate(ring.read(), 1):
             if not number % TURN:
                 # A process that floods does not keep the serving stack from its turn.
                 await asyncio.sleep(0)
             kind, content = pickle.loads(payload)
+            self._stamps = recv_ns or None, t_ns
             if kind == "message":
                 await self._on_message(content)
             elif kind == "state":

@@ -18,6 +18,7 @@ from exchanges.structs.errors import ExchangeRestError
 from exchanges.structs.types import ConnectionState, ParsedMessage
 from infrastructure.networking.websocket.migration import stacks
 from infrastructure.networking.websocket.migration.ring import Ring
+from infrastructure.networking.websocket.migration.stamps import Stamps, stamps_of
 from infrastructure.networking.websocket.migration.streams import without_raw
 from infrastructure.networking.websocket.utils import build_stack
 
@@ -35,12 +36,14 @@ class Outlet:
     def __init__(self, ring: Ring, wake_fd: int) -> None:
         self._ring = ring
         self._wake_fd = wake_fd
+        self.stamps: Stamps = lambda: (None, perf_counter_ns())
 
     async def put(self, kind: str, content: Any) -> None:
         """Hand over one record, and wake the parent if it sleeps."""
-        payload, now_ns = pickle.dumps((kind, content), pickle.HIGHEST_PROTOCOL), perf_counter_ns()
+        recv_ns, t_ns = self.stamps()
+        payload = pickle.dumps((kind, content), pickle.HIGHEST_PROTOCOL)
         # The reader tells nobody that it has read: that would cost it a call for each record.
-        while not self._ring.write(payload, now_ns, now_ns):  # noqa: ASYNC110
+        while not self._ring.write(payload, recv_ns or 0, t_ns):  # noqa: ASYNC110
             await asyncio.sleep(FULL_S)
         if self._ring.reader_sleeps:
             self._ring.note_sleep(False)
@@ -100,6 +103,7 @@ async def _run(ring: Ring, outlet: Outlet) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a stack raises is a result
         await outlet.put("failed", f"{type(error).__name__}: {error}")
         return
+    outlet.stamps = stamps_of(stack)
     beat = asyncio.create_task(_beat(ring, outlet, stack))
     while line := await commands.readline():
         number, name, arguments = decode_line(line)

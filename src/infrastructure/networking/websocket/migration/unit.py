@@ -27,6 +27,11 @@ class Unit:
         return f"{self.exchange}.{self.market}.{self.channel}.{self.symbol}"
 
     @property
+    def connection(self) -> str:
+        """The connection that it is part of."""
+        return f"{self.exchange}.{self.market}.{PRIVATE if self.channel == PRIVATE else 'public'}"
+
+    @property
     def targeting_key(self) -> str:
         """What percentages go by."""
         if self.channel == PRIVATE and self.account != "*":

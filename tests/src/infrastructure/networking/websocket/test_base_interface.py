@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -304,8 +305,9 @@ def test_a_burst_above_the_queue_size_reaches_a_fast_consumer_whole() -> None:
 @pytest.mark.checklist("1.1.7", "1.1.12")
 def test_metrics_count_once_and_include_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """L7."""
-    # Frames say that they arrived when the clock began, so the wait counts if anything does.
-    monkeypatch.setattr("infrastructure.networking.websocket.backlog.perf_counter_ns", lambda: 0)
+    # Each look at the clock is a millisecond later: both frames are read before the first is done with.
+    clock = count(1_000_000, 1_000_000).__next__
+    monkeypatch.setattr("infrastructure.networking.websocket.base_interface.perf_counter_ns", clock)
 
     async def scene(server: FakeServer, consumer: Consumer, handler: MockHandler) -> None:
         server.socket.feed(b"1", b"2")
@@ -318,6 +320,29 @@ def test_metrics_count_once_and_include_the_wait(monkeypatch: pytest.MonkeyPatch
         assert handler.interface_metrics()["reconnections"] == 1
 
     play(scene)
+
+
+def test_a_consumer_can_ask_when_the_frame_of_its_message_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrastructure.networking.websocket.base_interface.perf_counter_ns", count(7).__next__)
+    told: list[int | None] = []
+
+    async def main() -> None:
+        server = FakeServer()
+
+        class Asks(Consumer):
+            async def on_message(self, message: Any) -> None:
+                told.append(handler.recv_ns)
+
+        handler = make(server, Asks())
+        assert handler.recv_ns is None
+        await handler.initialize()
+        await settle()
+        server.socket.feed(b"1", b"2")
+        await settle()
+        await handler.close()
+
+    run_virtual(main())
+    assert told == [7, 8]
 
 
 def test_close_delivers_the_backlog() -> None:

@@ -1,0 +1,288 @@
+"""The tap: lines of both stacks on a real socket, bounded, told where they are not whole, and without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from openfeature import api
+
+from exchanges.structs import (
+    BookTicker,
+    ConfigurationError,
+    ConnectionState,
+    MessageType,
+    OrderBook,
+    OrderBookEntry,
+    ParsedMessage,
+    Symbol,
+    Trade,
+)
+from infrastructure.networking.websocket.migration.dual_run import DualRunManager
+from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.stamps import StampClock
+from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Source, Tap
+from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
+from infrastructure.networking.websocket.migration.unit import Unit
+
+BTC = Symbol("BTC", "USDT")
+NAME = "gateio.spot.public"
+WAIT_S = 10.0
+Attach = Callable[[Tap], Awaitable["Judge"]]
+
+
+class Judge:
+    """One that reads."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def line(self, kind: str = "") -> dict[str, Any]:
+        """The next line, of a kind if one is asked for."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                found: dict[str, Any] = orjson.loads(await self.reader.readline())
+                if kind in ("", found["k"]):
+                    return found
+
+    async def rest(self) -> list[dict[str, Any]]:
+        """Everything until the end, but beats."""
+        async with asyncio.timeout(WAIT_S):
+            lines = (await self.reader.read()).splitlines()
+        return [line for line in map(orjson.loads, lines) if line["k"] != "beat"]
+
+
+@pytest.fixture
+async def tap(tmp_path: Path) -> AsyncIterator[Tap]:
+    one = Tap(tmp_path / "taps" / "desk")
+    one.open()
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def attach() -> AsyncIterator[Attach]:
+    """Gives a judge that has been greeted."""
+    judges: list[Judge] = []
+
+    async def attached(tap: Tap) -> Judge:
+        judge = Judge(*await asyncio.open_unix_connection(tap.socket.path, limit=1 << 24))
+        judges.append(judge)
+        greeting = await judge.line()
+        assert (greeting["k"], greeting["tap"], greeting["pid"]) == ("tap", 1, os.getpid())
+        return judge
+
+    yield attached
+    for judge in judges:
+        judge.writer.close()
+        await judge.writer.wait_closed()
+
+
+async def deliver(source: Source, side: Side, message: ParsedMessage, recv_ns: int | None, t_ns: int) -> None:
+    """A side's message goes past the tap to its consumer, who gets the very same."""
+    clock, got = StampClock(), []
+    clock.stamps = lambda: (recv_ns, t_ns)
+
+    async def consume(passed: ParsedMessage) -> None:
+        got.append(passed)
+
+    await source.past(side, clock, consume)(message)
+    assert got == [message]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until it does: what is awaited comes by a socket of this process."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110 - the other end's own event
+            await asyncio.sleep(0)
+
+
+def trade(number: int) -> ParsedMessage:
+    item = Trade(BTC, 2.5, 1.0, "sell", number, str(number))
+    return ParsedMessage(MessageType.TRADES, BTC, "trades", [item], number, {"secret": "s3cret"})
+
+
+def book(number: int) -> ParsedMessage:
+    data = OrderBook(BTC, [OrderBookEntry(9.5, 1.25)], [], number, number + 1)
+    return ParsedMessage(MessageType.ORDERBOOK, BTC, "book", data, number, {"result": {"U": number, "key": "s3cret"}})
+
+
+async def test_both_sides_lines_come_in_order_with_their_stamps(tap: Tap, attach: Attach) -> None:
+    source = tap.source(NAME, dict)
+    judge = await attach(tap)
+    source.note_state(Side.LEGACY, ConnectionState.CONNECTED)
+    await deliver(source, Side.LEGACY, book(7), 5, 6)
+    await deliver(source, Side.NEW, trade(8), None, 9)
+    await deliver(source, Side.NEW, ParsedMessage(MessageType.SUBSCRIPTION_CONFIRM), 1, 2)
+    await tap.close()
+    common = {"c": NAME, "symbol": "BTC_USDT"}
+    book_fields = {"first": 7, "last": 8, "snapshot": None, "bids": [[9.5, 1.25]], "asks": [], "ts": 7}
+    trade_fields = {"id": "8", "price": 2.5, "quantity": 1.0, "side": "sell", "ts": 8}
+    state, first, second, bye = await judge.rest()
+    assert state == {"k": "state", "c": NAME, "t": state["t"], "state": "connected", "by": "legacy", "recv": None}
+    assert first == {"k": "event", "type": "book", "t": 6, "recv": 5, "by": "legacy"} | common | book_fields
+    assert second == {"k": "event", "type": "trade", "t": 9, "recv": None, "by": "new"} | common | trade_fields
+    assert bye["k"] == "bye"
+
+
+async def test_a_beat_tells_of_each_connection(tap: Tap, attach: Attach) -> None:
+    tap.source(NAME, lambda: {"new": {"connected": True, "pid": 1}})
+    judge = await attach(tap)
+    assert (await judge.line("beat"))["sources"] == {NAME: {"new": {"connected": True, "pid": 1}}}
+
+
+async def test_nothing_is_noted_while_nobody_reads(tap: Tap, attach: Attach) -> None:
+    source = tap.source(NAME, dict)
+    await deliver(source, Side.NEW, trade(1), None, 1)
+    assert not tap.notes
+    judge = await attach(tap)
+    await deliver(source, Side.NEW, trade(2), None, 2)
+    assert (await judge.line("event"))["id"] == "2"
+    judge.writer.close()
+    await judge.writer.wait_closed()
+    await until(lambda: not tap.socket.readers)
+    await deliver(source, Side.NEW, trade(3), None, 3)
+    assert not tap.notes
+
+
+async def test_neither_frames_nor_the_words_of_errors_leave(tap: Tap, attach: Attach) -> None:
+    source = tap.source(NAME, dict)
+    judge = await attach(tap)
+    refused = ParsedMessage(MessageType.SUBSCRIPTION_ERROR, None, None, "listenKey s3cret is unknown", 1, "s3cret")
+    for item in (trade(1), book(2), refused, ParsedMessage(MessageType.TRADES, BTC, "trades", ["s3cret"])):
+        await deliver(source, Side.NEW, item, None, 1)
+    await tap.close()
+    said = await judge.rest()
+    kinds = [(line["k"], line.get("kind")) for line in said]
+    assert kinds == [("event", None), ("event", None), ("error", "subscribe"), ("error", "decode"), ("bye", None)]
+    assert b"s3cret" not in orjson.dumps(said)
+
+
+async def test_a_slow_reader_is_told_what_it_did_not_get_and_others_get_all(tmp_path: Path) -> None:
+    """The slow one takes nothing while more than its bound is sent; each line it has or lacks is accounted for."""
+    tap = TapSocket(tmp_path / "taps" / "desk")
+    tap.greeting = b'{"k":"tap"}\n'
+    tap.open()
+    slow, quick = (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2))
+    for end in (slow, quick):
+        end.settimeout(WAIT_S)
+        end.connect(str(tap.path))
+    await until(lambda: len(tap.readers) == 2)
+    slow_reader, quick_reader = tap.readers
+    lines, block = 300, orjson.dumps({"k": "block", "fill": "x" * 65_536}) + b"\n"
+
+    got = {slow_reader: bytearray(), quick_reader: bytearray()}
+
+    def take(end: socket.socket, reader: Reader) -> int:
+        """How many more lines ended."""
+        part = end.recv(1 << 20)
+        got[reader] += part
+        reader._flush()
+        return part.count(b"\n")
+
+    ended = take(quick, quick_reader)
+    for number in range(lines):
+        tap.send(block, 1)
+        while ended < number + 2:
+            ended += take(quick, quick_reader)
+    assert got[quick_reader] == tap.greeting + lines * block
+    assert len(slow_reader._buffer) <= READER_BYTES
+    assert 0 < slow_reader.dropped < lines
+    ended = take(slow, slow_reader)
+    while ended - 1 + slow_reader.dropped < lines:
+        ended += take(slow, slow_reader)
+    tap.send(block, 1)
+    wanted = ended + 2
+    while ended < wanted:
+        ended += take(slow, slow_reader)
+    tap.close()
+    slow.close()
+    quick.close()
+    said = [orjson.loads(line) for line in got[slow_reader].splitlines()]
+    (told,) = [line["count"] for line in said if line["k"] == "dropped"]
+    assert told + sum(line["k"] == "block" for line in said) == lines + 1
+    assert [line["k"] for line in said][-2:] == ["dropped", "block"]
+
+
+async def test_what_is_noted_faster_than_written_is_counted_and_told(tap: Tap, attach: Attach) -> None:
+    source = tap.source(NAME, dict)
+    judge = await attach(tap)
+    message = trade(1)
+    for _ in range(MOST_NOTES + 5):
+        await deliver(source, Side.NEW, message, None, 1)
+    assert len(tap.notes) == MOST_NOTES
+    assert (await judge.line("dropped"))["count"] == 5
+
+
+async def test_the_place_is_the_owners_alone(tap: Tap, tmp_path: Path) -> None:
+    path = tap.socket.path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with pytest.raises(ConfigurationError, match=r"no tap at .*in use"):
+        Tap(path).open()
+    (tmp_path / "open").mkdir(mode=0o755)
+    with pytest.raises(ConfigurationError, match="chmod 700"):
+        Tap(tmp_path / "open" / "desk").open()
+    with pytest.raises(ConfigurationError, match="too long"):
+        Tap(tmp_path / "taps" / ("d" * 120)).open()
+    await tap.close()
+    assert not path.exists()
+
+
+async def test_the_socket_of_a_process_that_died_is_replaced(tmp_path: Path, attach: Attach) -> None:
+    path = tmp_path / "taps" / "desk"
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    tap = Tap(path)
+    tap.open()
+    await attach(tap)
+    await tap.close()
+
+
+async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
+    judges = [await attach(tap) for _ in range(MOST_READERS)]
+    reader, writer = await asyncio.open_unix_connection(tap.socket.path)
+    assert await asyncio.wait_for(reader.read(), WAIT_S) == b""
+    writer.close()
+    await writer.wait_closed()
+    assert len(tap.socket.readers) == len(judges)
+
+
+async def test_a_manager_shows_both_stacks_and_its_consumer_gets_the_same(
+    tap: Tap, attach: Attach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
+    monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
+    ways: dict[Side, Any] = {}
+    got: list[ParsedMessage] = []
+
+    async def consume(message: ParsedMessage) -> None:
+        got.append(message)
+
+    def build(side: Side) -> Any:
+        def built(on_message: Any, on_state: Any) -> Any:
+            ways[side] = on_message
+            return SimpleNamespace(is_connected=lambda: True)
+
+        return built
+
+    judge = await attach(tap)
+    manager = DualRunManager(Unit("gateio", "spot"), {side: build(side) for side in Side}, consume, tap=tap)
+    manager._legs[Side.NEW].build()
+    best = BookTicker(BTC, 9.0, 1.0, 11.0, 2.0, 5, 6)
+    message = ParsedMessage(MessageType.BOOK_TICKER, BTC, "book_ticker", best, 5)
+    for side in Side:
+        await ways[side](message)
+    lines = [await judge.line("event") for _ in Side]
+    assert [(line["by"], line["seq"], line["c"]) for line in lines] == [("legacy", 6, NAME), ("new", 6, NAME)]
+    assert got == [message]
+    api.clear_providers()
