@@ -23,10 +23,11 @@ import msgspec
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
-from shadow.errors import ShadowError
+from shadow.errors import ShadowError, UsageError
 from shadow.rollout.consumers import Alarm, ConsumerStatus, UnitStatus, write_status
 from shadow.rollout.flag_file import evaluated, read_flag_file
 from shadow.rollout.places import Places, places
+from shadow.rollout.provider import require_provider
 from shadow.rollout.units import Unit, parse_unit
 from shadow.subjects.emit import Emitter
 from shadow.subjects.harmed import take_the_place
@@ -205,7 +206,12 @@ def _flip_line(record: FlipRecord) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Speak until stop; 1 when no stack could be started."""
+    """Speak until stop; 1 when no stack could be started, 2 with one line when the flag's provider cannot be used."""
+    try:
+        require_provider(keeps=True)
+    except UsageError as error:
+        sys.stderr.write(f"consumer: {error}\n")
+        return error.exit_code
     emitter = Emitter(sys.stdout.fileno())
 
     def make(start: StartLine) -> Consumer:
