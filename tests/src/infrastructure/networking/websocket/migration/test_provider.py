@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_a_module_that_fails_or_exits_is_no_end_of_the_process(
         assert top(manager()) == "legacy"
 
 
+def test_flagd_without_its_extra_says_what_to_install(name: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openfeature.contrib.provider.flagd", None)
+    name("infrastructure.networking.websocket.migration.flagd:make_flagd")
+    with pytest.raises(FlagProviderError, match=r"cannot be made: ConfigurationError: .*; install ws-shadow\[flagd\]"):
+        make_provider()
+    assert top(manager()) == "legacy"
+
+
 @pytest.mark.checklist("R.5")
 def test_one_that_is_never_ready_means_legacy_in_time(name: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (stage, provider_check):
@@ -192,6 +201,10 @@ def test_a_running_process_keeps_the_last_good_stage(name: Any, mood: str, runni
     if mood != "flapping":
         provider.turn("off")
     until(lambda: provider.asked > asked)
+    if mood in ("raising", "nonsense"):
+        age_s = one.reader.age_s
+        one.reader.read_once()
+        assert one.reader.age_s > age_s
     if mood != "frozen":
         for _ in range(5):
             one.reader.read_once()
