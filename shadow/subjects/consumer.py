@@ -75,7 +75,7 @@ class Consumer(StackSubject):
 
     def placing(self) -> dict[str, str]:
         """Where the stack runs that does not serve at the start."""
-        return {"placement": str(self._start.options.get("placement", "inline"))}
+        return {"placement": str(self._start.options.get("placement", "sidecar"))}
 
     def accept(self, manager: Any) -> None:
         """Whatever the flag gives is right."""

@@ -54,7 +54,7 @@ def timers() -> list[threading.Timer]:
 @pytest.fixture
 async def dual(flagd: FlagdStub, exchange_config: ExchangeConfig, caller: Any) -> AsyncIterator[DualRunManager]:
     """What the factory gives a caller; closed at the end."""
-    built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+    built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, placement="inline")
     assert isinstance(built, DualRunManager)
     yield built
     await built.close()
