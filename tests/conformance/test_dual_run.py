@@ -505,6 +505,8 @@ async def test_sides_change_places_when_the_process_starts_again_and_never_at_a_
         for kind in KINDS:
             assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
         assert [one.to for one in again.flip_records()] == [Side.LEGACY] * 3 + [Side.NEW] * 3
+        events = again.get_performance_metrics()["migration"]["events"]
+        assert sum(events.values()) == sum(message.message_type in TYPES for message in caller.messages)
     finally:
         await again.close()
 
@@ -627,7 +629,8 @@ async def test_what_both_stacks_missed_is_told_as_a_gap(
             await link.send(venue.wire.push("book", BTC, number))
     await caller.until(lambda: versions(caller.messages, "book") == [101, 105])
     (unit,) = dual.serving()
-    assert dual.get_performance_metrics()["migration"]["gaps"] == {str(unit): 1}
+    migration = dual.get_performance_metrics()["migration"]
+    assert (migration["gaps"], migration["events"]) == ({str(unit): 1}, {str(unit): 2})
 
 
 async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_know_what_went_by(
