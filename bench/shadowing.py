@@ -72,7 +72,7 @@ class Shadowed(Alone):
 
     def __init__(self, exchange: str) -> None:
         self.arrivals = Arrivals()
-        manager = create_websocket_manager(offline_config(exchange), False, self.arrivals.handler)
+        manager = create_websocket_manager(offline_config(exchange), False, self.arrivals.handler, placement="inline")
         assert isinstance(manager, DualRunManager)
         leg = manager._legs[Side.LEGACY]
         assert leg.stack is not None

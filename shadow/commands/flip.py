@@ -62,8 +62,11 @@ def ask_of(options: argparse.Namespace, unit: Unit, position: Position) -> Ask:
 
 def move(controller: Controller, ask: Ask, *, dry_run: bool) -> int:
     """Move, or with `dry_run` print the gates; gives the exit code."""
-    from shadow.rollout.stages import is_irreversible
+    from shadow.rollout.provider import require_provider
+    from shadow.rollout.stages import is_irreversible, serving
 
+    if serving(ask.position) == "new":
+        require_provider()
     if dry_run:
         return _print_gates(controller, ask)
     if is_irreversible(ask.position):

@@ -62,11 +62,13 @@ def _plan(options: argparse.Namespace, _: Controller) -> int:
 
 def _start(options: argparse.Namespace, controller: Controller) -> int:
     from shadow.rollout.plan_file import read_plan
+    from shadow.rollout.provider import require_provider
 
     if options.plan is not None and (rehearsal := _rehearsal(options)) is not None:
         from shadow.rehearsal.command import play_rehearsal
 
         return play_rehearsal(rehearsal, controller.places.runs, say)
+    require_provider()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

@@ -59,7 +59,11 @@ class UnitStatus(msgspec.Struct, frozen=True):
 
 
 class ConsumerStatus(msgspec.Struct, frozen=True):
-    """`consumers/<name>.json`. `at` is Unix seconds; `generation` the flag's that it has applied."""
+    """`consumers/<name>.json`. `at` is Unix seconds; `generation` the flag's that it has applied.
+
+    `events` were handed to the application since its start, `gaps` are holes that neither side could fill; both of the
+    connections that hold both stacks, null where none does.
+    """
 
     name: str
     pid: int
@@ -70,6 +74,8 @@ class ConsumerStatus(msgspec.Struct, frozen=True):
     audit_clean: bool = True
     alarms: list[Alarm] = []
     schema: Literal[1] = 1
+    events: int | None = None
+    gaps: int | None = None
 
 
 class JudgeStatus(msgspec.Struct, frozen=True):

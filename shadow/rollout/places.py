@@ -9,6 +9,7 @@ from typing import Final
 
 from infrastructure.networking.websocket.migration.file_provider import FLAG_FILE_VARIABLE, flag_file
 from infrastructure.networking.websocket.migration.kill_switch import KILL_FILE_VARIABLE
+from infrastructure.networking.websocket.migration.provider import PROVIDER_VARIABLE
 from shadow.pages import RUNS
 
 __all__ = ["FOLDER_VARIABLE", "Places", "places"]
@@ -40,11 +41,12 @@ class Places:
         return self.folder / "lock"
 
     def environment(self, kill_file: Path) -> dict[str, str]:
-        """The variables that name these files, and the kill file, to another process."""
+        """The variables that name these files, and the kill file, to another process, which asks no other provider."""
         return {
             FLAG_FILE_VARIABLE: str(self.flags),
             FOLDER_VARIABLE: str(self.folder),
             KILL_FILE_VARIABLE: str(kill_file),
+            PROVIDER_VARIABLE: "",
         }
 
 

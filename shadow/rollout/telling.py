@@ -12,7 +12,7 @@ __all__ = ["code_of", "one_line", "table"]
 
 def one_line(state: State, scene: Scene) -> str:
     """Who serves, who watches, and what is open."""
-    parts = [f"generation {state.generation}", _served(state), _watched(scene)]
+    parts = [f"generation {state.generation}", _served(state), _watched(scene), *_delivered(scene)]
     if scene.killed:
         parts.insert(0, "KILL FILE: legacy serves everything")
     parts += [f"{alarm.trigger} open on {alarm.unit}" for alarm in scene.alarms]
@@ -29,6 +29,15 @@ def _watched(scene: Scene) -> str:
     watch = "a controller watches" if scene.leased else "no controller watches"
     stale = f", without heartbeat: {', '.join(scene.stale)}" if scene.stale else ""
     return f"{watch}, {len(scene.consumers)} consumers, {len(scene.judges)} judges{stale}"
+
+
+def _delivered(scene: Scene) -> list[str]:
+    """What the consumers have had so far, where they hold both stacks."""
+    told = [(one.events, one.gaps) for one in scene.consumers if one.events is not None]
+    if not told:
+        return []
+    gaps = sum(count or 0 for _, count in told)
+    return [f"{sum(count for count, _ in told)} events handed on, {gaps} gaps"]
 
 
 def table(state: State, scene: Scene) -> str:

@@ -24,10 +24,11 @@ from infrastructure.networking.websocket.migration.dual_run import DualRunManage
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
 from infrastructure.networking.websocket.migration.tap import Tap
-from shadow.errors import ShadowError
+from shadow.errors import ShadowError, UsageError
 from shadow.rollout.consumers import Alarm, ConsumerStatus, UnitStatus, write_status
 from shadow.rollout.flag_file import evaluated, read_flag_file
 from shadow.rollout.places import Places, places
+from shadow.rollout.provider import require_provider
 from shadow.rollout.units import Unit, parse_unit
 from shadow.subjects.emit import Emitter
 from shadow.subjects.harmed import take_the_place
@@ -80,7 +81,7 @@ class Consumer(StackSubject):
 
     def placing(self) -> dict[str, Any]:
         """Where the stack runs that does not serve at the start, and the tap that shows both."""
-        return {"placement": str(self._start.options.get("placement", "inline")), "tap": self._tap}
+        return {"placement": str(self._start.options.get("placement", "sidecar")), "tap": self._tap}
 
     def accept(self, manager: Any) -> None:
         """Whatever the flag gives is right."""
@@ -90,13 +91,19 @@ class Consumer(StackSubject):
             status = self.status()
             self._tell(status.units)
             self._emitter.put({"k": "beat", "t": perf_counter_ns()})
-            last = self._written
-            if last is None or status.at - last.at >= BEAT_S or msgspec.structs.replace(status, at=last.at) != last:
+            if self._is_news(status):
                 self._written = status
                 # A disk that cannot be written is the controller's affair, who misses the heartbeat.
                 with suppress(ShadowError):
                     await asyncio.to_thread(write_status, self._places.folder, status)
             await asyncio.sleep(LOOK_S)
+
+    def _is_news(self, status: ConsumerStatus) -> bool:
+        """Events alone are told at the next heartbeat."""
+        last = self._written
+        if last is None or status.at - last.at >= BEAT_S:
+            return True
+        return msgspec.structs.replace(status, at=last.at, events=last.events) != last
 
     def status(self) -> ConsumerStatus:
         """Who serves each unit now, and which generation of the flag that is."""
@@ -113,9 +120,15 @@ class Consumer(StackSubject):
                 stages |= dict.fromkeys(_unit_names(spec), Stage.COMPLETE if given == "new" else Stage.OFF)
                 units |= {name: UnitStatus("new" if given == "new" else "legacy") for name in _unit_names(spec)}
         urls = [url for spec in self._start.connections for url in (spec.ws_url, spec.rest_url)]
-        return ConsumerStatus(
-            self._name, os.getpid(), time.time(), self._applied(units, stages), units, urls, self._is_clean(), alarms
-        )
+        applied, is_clean = self._applied(units, stages), self._is_clean()
+        status = ConsumerStatus(self._name, os.getpid(), time.time(), applied, units, urls, is_clean, alarms)
+        return msgspec.structs.replace(status, events=self._total("events"), gaps=self._total("gaps"))
+
+    def _total(self, figure: str) -> int | None:
+        """Over the units of the managers of both stacks."""
+        both = [manager for manager in self._managers.values() if isinstance(manager, DualRunManager)]
+        counts = [manager.get_performance_metrics()["migration"][figure] for manager in both]
+        return sum(sum(by_unit.values()) for by_unit in counts) if both else None
 
     def _applied(self, units: dict[str, UnitStatus], stages: dict[str, Stage]) -> int:
         """The flag's generation once every unit has the stage that it gives and the side that follows from it."""
@@ -211,7 +224,12 @@ def _flip_line(record: FlipRecord) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Speak until stop; 1 when no stack could be started."""
+    """Speak until stop; 1 when no stack could be started, 2 with one line when the flag's provider cannot be used."""
+    try:
+        require_provider(keeps=True)
+    except UsageError as error:
+        sys.stderr.write(f"consumer: {error}\n")
+        return error.exit_code
     emitter = Emitter(sys.stdout.fileno())
 
     def make(start: StartLine) -> Consumer:

@@ -43,6 +43,7 @@ def set_flag(architecture: str, folder: Path) -> None:
     path.write_text(json.dumps(flags))
     os.environ["WS_SHADOW_FLAGS"] = str(path)
     os.environ["WS_SHADOW_KILL"] = str(folder / "no-kill-file")
+    os.environ.pop("WS_SHADOW_FLAG_PROVIDER", None)
 
 
 def architecture_of(manager: object) -> str:

@@ -79,7 +79,7 @@ def flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flag]:
 @pytest.fixture
 async def dual(flag: Flag, exchange_config: ExchangeConfig, caller: Any) -> AsyncIterator[DualRunManager]:
     """What the factory gives in stage shadow, not yet initialised; closed at the end."""
-    options = {"logger": logging.getLogger("conformance")}
+    options = {"logger": logging.getLogger("conformance"), "placement": "inline"}
     built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, **options)
     assert isinstance(built, DualRunManager)
     yield built
@@ -338,7 +338,7 @@ async def test_a_new_stack_that_fails_is_shed_and_legacy_serves(
     monkeypatch.setitem(sys.modules, "broken_stack", BrokenStack("broken_stack"))
     monkeypatch.setattr("infrastructure.networking.websocket.utils.require_mixins", lambda *args: None)
     flag.set(stage)
-    dual = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+    dual = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, placement="inline")
     try:
         await dual.initialize([BTC])
         link = await venue.subscribed(0, BTC)
@@ -404,7 +404,7 @@ async def test_a_new_stack_that_floods_is_shed(
     monkeypatch.setattr("infrastructure.networking.websocket.utils.require_mixins", lambda *args: None)
     monkeypatch.setattr(guard, "FLOOD_LOOKS", 1)
     flag.set("shadow")
-    dual = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+    dual = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, placement="inline")
     try:
         await dual.initialize([BTC])
         link = await venue.subscribed(0, BTC)
@@ -445,8 +445,8 @@ async def test_the_caller_sees_one_stack(flag: Flag, dual: DualRunManager, venue
 
 @pytest.fixture
 async def beside(flag: Flag, exchange_config: ExchangeConfig, caller: Any) -> AsyncIterator[DualRunManager]:
-    """Legacy in this process, new in a sidecar."""
-    built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state, placement="sidecar")
+    """Legacy in this process, new in a sidecar, which is what a caller gets who says nothing of it."""
+    built = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
     yield built
     await built.close()
 
@@ -479,6 +479,36 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     assert [one for one in beside.flip_records() if one.audit is not None and not one.audit.is_clean] == []
     assert "ended with code -9" in beside.get_performance_metrics()["migration"]["shed"]["new"]
+
+
+@pytest.mark.parametrize("venue", ["gateio"], indirect=True)
+@pytest.mark.parametrize("stage", ["live", "rampdown"])
+async def test_sides_change_places_when_the_process_starts_again_and_never_at_a_flip(
+    flag: Flag, exchange_config: ExchangeConfig, venue: Any, caller: Any, stage: str
+) -> None:
+    """New serves inline from its first message, legacy stands by in the sidecar and takes over from there."""
+    flag.set(stage)
+    again = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+    try:
+        await again.initialize([BTC])
+        await venue.subscribed(0, BTC)
+        await venue.subscribed(1, BTC)
+        traffic = Traffic(venue, caller, seed=21)
+        for turn, side in ((stage, Side.NEW), ("shadow", Side.LEGACY), (stage, Side.NEW)):
+            flag.set(turn)
+            async with asyncio.timeout(10):
+                while len(again.serving()) < 3 or set(again.serving().values()) != {side}:
+                    await traffic.push()
+                    await asyncio.sleep(0.001)
+            assert set(again.get_performance_metrics()["migration"]["sidecars"]) == {"legacy"}
+        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        for kind in KINDS:
+            assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+        assert [one.to for one in again.flip_records()] == [Side.LEGACY] * 3 + [Side.NEW] * 3
+        events = again.get_performance_metrics()["migration"]["events"]
+        assert sum(events.values()) == sum(message.message_type in TYPES for message in caller.messages)
+    finally:
+        await again.close()
 
 
 @pytest.mark.parametrize("stage", ["shadow", "canary", "live"])
@@ -599,7 +629,8 @@ async def test_what_both_stacks_missed_is_told_as_a_gap(
             await link.send(venue.wire.push("book", BTC, number))
     await caller.until(lambda: versions(caller.messages, "book") == [101, 105])
     (unit,) = dual.serving()
-    assert dual.get_performance_metrics()["migration"]["gaps"] == {str(unit): 1}
+    migration = dual.get_performance_metrics()["migration"]
+    assert (migration["gaps"], migration["events"]) == ({str(unit): 1}, {str(unit): 2})
 
 
 async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_know_what_went_by(

@@ -3,6 +3,7 @@
 ExchangeError                       reconnect_helps = False
 ├── ExchangeRestError               what subscribe and send_message raise: code 503 (offline) or 400 (send failed)
 ├── ConfigurationError              a caller's mistake; the text says what is missing and how to give it
+│   └── FlagProviderError           the flag's provider cannot be loaded, or gives no stage; legacy serves meanwhile
 ├── TransportError                  reconnect_helps = True: connect, handshake, reset, abnormal close
 │   └── HalfOpenError               the peer stopped answering pings
 ├── AuthenticationError             refused by the server
@@ -29,6 +30,7 @@ __all__ = [
     "DecodeError",
     "ExchangeError",
     "ExchangeRestError",
+    "FlagProviderError",
     "HalfOpenError",
     "InexactFrame",
     "SequenceGap",
@@ -58,6 +60,10 @@ class ExchangeRestError(ExchangeError):
 
 class ConfigurationError(ExchangeError, ValueError):
     """A caller's mistake. Also a ValueError, which is what legacy callers catch."""
+
+
+class FlagProviderError(ConfigurationError):
+    """The OpenFeature provider that the environment names cannot be loaded, or gives no stage."""
 
 
 class TransportError(ExchangeError):

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -40,6 +41,10 @@ async def test_a_consumer_follows_the_flag_and_loses_nothing(tmp_path: Path) -> 
             set_stage(parts, stage)
             await served_by(parts, side)
         await until(parts, lambda: status(parts)["generation"] == 4)
+        events = status(parts)["events"]
+        assert isinstance(events, int)
+        await until(parts, lambda: events < cast(int, status(parts)["events"]))
+        assert status(parts)["gaps"] == 0
         units = status(parts)["units"]
         assert units == {unit: {"serving": "new", "other_ready": True} for unit in parts.ear.serving}
         assert await end(parts) == 0

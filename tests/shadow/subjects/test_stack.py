@@ -40,7 +40,7 @@ def created(
     architecture: str, folder: Path, monkeypatch: pytest.MonkeyPatch, spec: ConnectionSpec = SPEC, **options: Any
 ) -> Any:
     """What a subject makes of a connection; the flag's variables are put back."""
-    for name in ("WS_SHADOW_FLAGS", "WS_SHADOW_KILL"):
+    for name in ("WS_SHADOW_FLAGS", "WS_SHADOW_KILL", "WS_SHADOW_FLAG_PROVIDER"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     set_flag(architecture, folder)
     start = StartLine(1, "run", "new", (spec,), options)
@@ -51,6 +51,14 @@ async def test_the_door_is_the_factory_unless_told_otherwise(tmp_path: Path, mon
     assert isinstance(created("new", tmp_path, monkeypatch), WebSocketManager)
     assert isinstance(created("new", tmp_path, monkeypatch, door="direct"), DirectDoor)
     assert isinstance(created("legacy", tmp_path, monkeypatch, door="direct"), LegacyManager)
+
+
+async def test_a_subject_asks_no_provider_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from openfeature import api
+
+    monkeypatch.setenv("WS_SHADOW_FLAG_PROVIDER", "flags.of.nobody:provider")
+    api.clear_providers()
+    assert isinstance(created("new", tmp_path, monkeypatch), WebSocketManager)
 
 
 @pytest.mark.parametrize("door", ["factory", "direct"])

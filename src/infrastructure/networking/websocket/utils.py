@@ -20,7 +20,7 @@ __all__ = ["create_websocket_manager"]
 
 logger = logging.getLogger(__name__)
 
-PLACEMENTS = ("inline", "sidecar")
+PLACEMENTS = ("sidecar", "inline")
 
 
 def create_websocket_manager(
@@ -34,12 +34,12 @@ def create_websocket_manager(
 
     `message_handler` and `connection_handler` are coroutine functions of one ParsedMessage or ConnectionState.
     `kwargs` go to the stack's builder (`manager_config`, `logger`), but for `placement`: where the stack runs that does
-    not serve when a manager of both is made, `inline` in this loop (the default) or `sidecar` in a process of its own;
+    not serve when a manager of both is made, `sidecar` in a process of its own (the default) or `inline` in this loop;
     and `tap`, an open Tap at which a manager of both shows what each delivers.
     Raises ConfigurationError, a ValueError, which says what is missing: an unknown exchange or placement, no address,
     no handler, or credentials that a private connection needs.
     """
-    placement = kwargs.pop("placement", "inline")
+    placement = kwargs.pop("placement", "sidecar")
     if placement not in PLACEMENTS:
         raise ConfigurationError(f"unknown placement {placement!r}; known: {', '.join(PLACEMENTS)}")
     tap = kwargs.pop("tap", None)

@@ -20,7 +20,7 @@ from infrastructure.networking.websocket.migration.beat import Beat
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.guard import Guard
-from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane
+from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane, by_unit
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
 from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
@@ -407,7 +407,7 @@ class DualRunManager:
         return task
 
     def _migration_metrics(self) -> dict[str, Any]:
-        reader = self._reader
+        reader, lanes = self._reader, self._lanes.values()
         return {
             "generation": reader.generation,
             "flag_errors": reader.errors,
@@ -416,8 +416,9 @@ class DualRunManager:
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
-            "latched": {str(lane.unit): lane.latch for lane in self._lanes.values() if lane.latch},
-            "gaps": {str(lane.unit): lane.gaps for lane in self._lanes.values() if lane.gaps},
+            "latched": {str(lane.unit): lane.latch for lane in lanes if lane.latch},
+            "gaps": {unit: count for unit, count in by_unit(lanes, lambda lane: lane.gaps).items() if count},
+            "events": by_unit(lanes, lambda lane: lane.arbiter.taken),
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
             "connected": {side.value: leg.is_connected() for side, leg in self._legs.items()},

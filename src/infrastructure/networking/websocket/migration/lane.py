@@ -6,7 +6,8 @@ import asyncio
 import logging
 import math
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
@@ -16,7 +17,7 @@ from infrastructure.networking.websocket.migration.leg import OnMessage
 from infrastructure.networking.websocket.migration.matching import MatchingArbiter
 from infrastructure.networking.websocket.migration.unit import Unit
 
-__all__ = ["FlipRecord", "Lane"]
+__all__ = ["FlipRecord", "Lane", "by_unit"]
 
 RETRY_S = 0.02
 KEPT_RECORDS = 1000
@@ -232,3 +233,11 @@ class Lane:
             self._try_move()
         else:
             self._kick()
+
+
+def by_unit(lanes: Iterable[Lane], count: Callable[[Lane], int]) -> dict[str, int]:
+    """A count of each unit over its lanes: an account has several streams."""
+    found: Counter[str] = Counter()
+    for lane in lanes:
+        found[str(lane.unit)] += count(lane)
+    return dict(found)

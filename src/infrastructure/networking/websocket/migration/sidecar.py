@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchanges.structs.errors import ExchangeRestError
+from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, ExchangeConfig, Symbol
 from infrastructure.networking.websocket.migration import stacks
 from infrastructure.networking.websocket.migration.leg import OnMessage, OnState
@@ -49,6 +49,15 @@ def encode_line(content: Any) -> bytes:
     return base64.b64encode(pickle.dumps(content)) + b"\n"
 
 
+def _first_line(spec: StackSpec) -> bytes:
+    try:
+        return encode_line(spec)
+    except Exception as error:
+        raise ConfigurationError(
+            f"the stack's options cannot go to another process: {error}; give others, or placement='inline'"
+        ) from error
+
+
 class Sidecar:
     """The parent's end: a stack that happens to run elsewhere."""
 
@@ -57,7 +66,7 @@ class Sidecar:
     ) -> None:
         self.problem: str | None = None
         self.limits = limits or SidecarLimits()
-        self._first_line = encode_line(spec)
+        self._first_line = _first_line(spec)
         self._on_message = on_message
         self._on_state = on_state
         self._state = ConnectionState.DISCONNECTED

@@ -8,8 +8,9 @@ from enum import Enum
 
 from infrastructure.networking.websocket.migration.kill_switch import is_killed
 from infrastructure.networking.websocket.migration.unit import Unit
+from infrastructure.networking.websocket.migration.words import in_one_line
 
-__all__ = ["DOMAIN", "FLAG", "Stage", "ask", "serving_architecture", "stage_of"]
+__all__ = ["DOMAIN", "FLAG", "Stage", "answer", "ask", "serving_architecture", "stage_of"]
 
 FLAG = "websocket-stack"
 DOMAIN = "ws-shadow"
@@ -29,23 +30,14 @@ class Stage(Enum):
     COMPLETE = "complete"
 
 
-def _ensure_provider() -> None:
-    from openfeature import api
-
-    from infrastructure.networking.websocket.migration.file_provider import FileProvider
-
-    if api.get_provider_metadata(DOMAIN).name != "No-op Provider":
-        return
-    api.set_provider_and_wait(FileProvider(), DOMAIN)
-
-
 def stage_of(
     exchange: str, market: str, *, channel: str = "*", symbol: str = "*", account: str = "*"
 ) -> tuple[Stage, str]:
     """The unit's stage and why (OpenFeature's reason, or `killed`).
 
     An application that has set an OpenFeature provider for the domain `ws-shadow`, or a global one, is asked first;
-    otherwise the flag file is read. Nothing here raises, and a provider that hangs is given one second.
+    then the provider that the environment names; otherwise the flag file is read. Nothing here raises, and a provider
+    that hangs is given one second.
     """
     if is_killed():
         return Stage.OFF, "killed"
@@ -56,30 +48,67 @@ def stage_of(
 def ask(unit: Unit) -> tuple[Stage | None, str]:
     """What the provider says of a unit, and why; None where it gives no stage. May hang if the provider does."""
     try:
-        from openfeature import api
-        from openfeature.evaluation_context import EvaluationContext
-
-        from infrastructure.networking.websocket.migration.file_provider import flag_file
-
-        _ensure_provider()
-        attributes = {
-            "exchange": unit.exchange,
-            "market": unit.market,
-            "channel": unit.channel,
-            "symbol": unit.symbol,
-            "account": unit.account,
-        }
-        context = EvaluationContext(targeting_key=unit.targeting_key, attributes=attributes)
-        answer = api.get_client(DOMAIN).get_string_details(FLAG, Stage.OFF.value, context)
-        if answer.error_code is not None:
-            # Without a flag file nothing is wrong: nobody has begun a migration here.
-            level = logging.WARNING if flag_file().exists() else logging.DEBUG
-            logger.log(level, "flag %s: %s; legacy serves", FLAG, answer.error_message or answer.error_code)
-            return None, str(answer.reason)
-        return Stage(answer.value), str(answer.reason)
+        stage, reason = answer(unit)
     except Exception as error:  # noqa: BLE001 - whatever a provider does, consumers get legacy, never nothing
-        logger.warning("flag %s: %s; legacy serves", FLAG, error)
+        _trouble.tell(in_one_line(error))
         return None, "ERROR"
+    _trouble.forget()
+    return stage, reason
+
+
+def answer(unit: Unit) -> tuple[Stage, str]:
+    """As `ask`; raises what is wrong: FlagProviderError, OpenFeatureError, ValueError, or the provider's own."""
+    from openfeature import api
+    from openfeature.evaluation_context import EvaluationContext
+    from openfeature.exception import GeneralError
+
+    _ensure_provider()
+    attributes = {
+        "exchange": unit.exchange,
+        "market": unit.market,
+        "channel": unit.channel,
+        "symbol": unit.symbol,
+        "account": unit.account,
+    }
+    context = EvaluationContext(targeting_key=unit.targeting_key, attributes=attributes)
+    details = api.get_client(DOMAIN).get_string_details(FLAG, Stage.OFF.value, context)
+    if details.error_code is not None:
+        raise GeneralError(details.error_message or details.error_code.value)
+    return Stage(details.value), str(details.reason)
+
+
+def _ensure_provider() -> None:
+    from openfeature import api
+
+    from infrastructure.networking.websocket.migration.provider import make_provider
+
+    if api.get_provider_metadata(DOMAIN).name != "No-op Provider":
+        return
+    api.set_provider_and_wait(make_provider(), DOMAIN)
+
+
+class _Trouble:
+    """Tells why there is no stage once for each reason, however often it is asked for."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def tell(self, problem: str) -> None:
+        """At level WARNING, unless nobody has begun a migration here: then there is no flag file, and nothing wrong."""
+        from infrastructure.networking.websocket.migration.file_provider import flag_file
+        from infrastructure.networking.websocket.migration.provider import provider_path
+
+        if problem != self._last:
+            level = logging.WARNING if provider_path() or flag_file().exists() else logging.DEBUG
+            logger.log(level, "flag %s: %s; legacy serves, or the last good stage stays", FLAG, problem)
+        self._last = problem
+
+    def forget(self) -> None:
+        """There is a stage again."""
+        self._last = ""
+
+
+_trouble = _Trouble()
 
 
 class _Bounded:

@@ -13,20 +13,22 @@ from unittest.mock import ANY
 
 import pytest
 from openfeature import api
-from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
-from openfeature.exception import GeneralError
-from openfeature.flag_evaluation import FlagEvaluationDetails, FlagResolutionDetails, FlagValueType, Reason
+from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType, Reason
 from openfeature.hook import Hook, HookContext, HookHints
-from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 
 from infrastructure.networking.websocket.migration import file_provider
 from infrastructure.networking.websocket.migration.file_provider import FileProvider, FlagState
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage, stage_of
 from infrastructure.networking.websocket.migration.unit import Unit, account_name
+from tests.src.infrastructure.networking.websocket.migration.teams_flags import (
+    VARIANTS,
+    InMemory,
+    NeverReady,
+    Unsteady,
+)
 
-VARIANTS = {stage.value: stage.value for stage in Stage}
 BOOK = Unit("gateio", "spot", "book", "BTC_USDT")
 GRACE_S = 5.0
 
@@ -42,15 +44,13 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
     monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
     yield tmp_path / "flags.json"
+    # The next test has a question of its own.
+    until(lambda: not any(thread.name in ("flag", "flag-check") for thread in threading.enumerate()))
     api.clear_providers()
 
 
 def set_provider(provider: Any) -> None:
     api.set_provider(provider, DOMAIN)
-
-
-def in_memory(variant: str) -> InMemoryProvider:
-    return InMemoryProvider({FLAG: InMemoryFlag(variant, VARIANTS)})
 
 
 def until(condition: Any) -> None:
@@ -237,17 +237,6 @@ def test_a_running_process_follows_the_file_and_the_kill_file(path: Path, runnin
     assert one.stage is Stage.COMPLETE
 
 
-class NeverReady(InMemoryProvider):
-    """A provider whose start does not end."""
-
-    def __init__(self) -> None:
-        super().__init__({FLAG: InMemoryFlag("live", VARIANTS)})
-        self.go_on = threading.Event()
-
-    def initialize(self, evaluation_context: EvaluationContext) -> None:
-        self.go_on.wait(GRACE_S)
-
-
 def test_a_provider_that_is_never_ready_means_legacy(running: list[Reader]) -> None:
     provider = NeverReady()
     set_provider(provider)
@@ -261,28 +250,12 @@ def test_a_provider_that_is_never_ready_means_legacy(running: list[Reader]) -> N
         provider.go_on.set()
 
 
-class Frozen(InMemoryProvider):
-    """A provider that answers until it hangs."""
-
-    def __init__(self) -> None:
-        super().__init__({FLAG: InMemoryFlag("live", VARIANTS)})
-        self.is_frozen = False
-        self.go_on = threading.Event()
-
-    def resolve_string_details(
-        self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[str]:
-        if self.is_frozen:
-            self.go_on.wait(GRACE_S)
-        return super().resolve_string_details(flag_key, default_value, evaluation_context)
-
-
 def test_a_frozen_provider_leaves_the_last_stage_and_the_kill_file_works(path: Path, running: list[Reader]) -> None:
-    provider = Frozen()
+    provider = Unsteady()
     api.set_provider_and_wait(provider, DOMAIN)
     one = reading(running)
     until(lambda: one.stage is Stage.LIVE)
-    provider.is_frozen = True
+    provider.mood = "frozen"
     try:
         began = time.monotonic()
         assert stage_of("gateio", "spot") == (Stage.OFF, "TIMEOUT")
@@ -295,24 +268,9 @@ def test_a_frozen_provider_leaves_the_last_stage_and_the_kill_file_works(path: P
         provider.go_on.set()
 
 
-class Flapping(InMemoryProvider):
-    """Every second question fails."""
-
-    def __init__(self, variant: str) -> None:
-        super().__init__({FLAG: InMemoryFlag(variant, VARIANTS)})
-        self.asked = 0
-
-    def resolve_string_details(
-        self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[str]:
-        self.asked += 1
-        if self.asked % 2 == 0:
-            raise GeneralError("gone again")
-        return super().resolve_string_details(flag_key, default_value, evaluation_context)
-
-
 def test_a_flapping_provider_moves_nobody(running: list[Reader]) -> None:
-    provider = Flapping("canary")
+    provider = Unsteady("canary")
+    provider.mood = "flapping"
     api.set_provider_and_wait(provider, DOMAIN)
     one = reading(running)
     until(lambda: one.stage is Stage.CANARY)
@@ -352,12 +310,12 @@ def test_a_raising_hook_leaves_the_last_stage(path: Path, running: list[Reader])
 
 def test_events_in_any_order_carry_no_news(running: list[Reader]) -> None:
     """The provider's events come reversed, late and with old details; what counts is what the flag says then."""
-    provider = in_memory("live")
+    provider = InMemory("live")
     api.set_provider_and_wait(provider, DOMAIN)
     one = reading(running)
     until(lambda: one.stage is Stage.LIVE)
-    api.set_provider_and_wait(in_memory("shadow"), DOMAIN)
-    newest = in_memory("canary")
+    api.set_provider_and_wait(InMemory("shadow"), DOMAIN)
+    newest = InMemory("canary")
     api.set_provider_and_wait(newest, DOMAIN)
     newest.emit_provider_configuration_changed(ProviderEventDetails(message="canary"))
     newest.emit_provider_stale(ProviderEventDetails(message="live"))

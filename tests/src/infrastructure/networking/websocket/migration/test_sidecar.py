@@ -177,5 +177,13 @@ def test_an_unknown_placement_is_refused() -> None:
     async def nobody(message: ParsedMessage) -> None: ...
 
     config = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
-    with pytest.raises(ConfigurationError, match="unknown placement 'cloud'; known: inline, sidecar"):
+    with pytest.raises(ConfigurationError, match="unknown placement 'cloud'; known: sidecar, inline"):
         create_websocket_manager(config, False, nobody, placement="cloud")
+
+
+def test_options_that_cannot_go_to_a_process_are_said_with_the_way_out() -> None:
+    async def nobody(_: Any) -> None: ...
+
+    config = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
+    with pytest.raises(ConfigurationError, match=r"cannot go to another process: .*nobody.*; .* placement='inline'"):
+        Sidecar(StackSpec("new", config, False, {"hook": nobody}), nobody, nobody)

@@ -95,7 +95,7 @@ async def main():
         pass
 
     config = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
-    manager = utils.create_websocket_manager(config, False, consume, on_state)
+    manager = utils.create_websocket_manager(config, False, consume, on_state, placement="inline")
     await manager.initialize([BTC])
     await done.wait()
     await manager.close()
