@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from shadow.stats.onset import ALARM, Onset, OnsetDetector, block_scale, find_onset, onset_evidence
+from shadow.stats.onset import ALARM, Onset, OnsetDetector, block_scale, find_onset, onset_blocks, onset_evidence
 
 THETA = math.log(1.10)
 
@@ -94,3 +94,18 @@ def test_no_alarm_in_half_a_million_blocks_at_the_margin(phi: float) -> None:
     calibration, live = 0.05 * noise(7, phi, (100, 120)), THETA + 0.05 * noise(8, phi, (100, 5_000))
     highest = [onset_evidence(y, THETA, block_scale(aa)).max() for aa, y in zip(calibration, live, strict=True)]
     assert max(highest) < ALARM
+
+
+@pytest.mark.parametrize("z", [0.6, 1.5, 9.0])
+def test_so_many_worse_blocks_suffice_in_nineteen_of_twenty_and_half_as_many_do_not(z: float) -> None:
+    y = z + np.random.default_rng(11).standard_normal((400, 400))
+    stated = onset_blocks(z, 0.95)
+    told = onset_evidence(np.minimum(y, 4.0), 0.0, 1.0) >= ALARM
+    assert told[:, stated - 1].mean() >= 0.94
+    if stated > 10:
+        assert told[:, stated // 2].mean() < 0.5
+
+
+def test_work_that_is_no_worse_is_never_told() -> None:
+    with pytest.raises(ValueError, match="never"):
+        onset_blocks(0.0, 0.95)
