@@ -33,7 +33,7 @@ check: $(STAMP)       ## lint, types and import rules, in seconds
 	@$(BIN)/lint-imports
 
 drill: $(STAMP)       ## harm a stack on purpose, on every connection: does each trigger fire, and only then
-	@$(BIN)/python -m shadow.cli drill $(ARGS)
+	@$(BIN)/python -m shadow.cli drill --stages shadow,canary,live $(ARGS)
 
 rollout: $(STAMP)     ## rehearse a rollout on loopback: up by stages, an injected regression, back by itself
 	@$(BIN)/python -m shadow.cli rollout start --rehearsal "$(PLAN)" $(ARGS)

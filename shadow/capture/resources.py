@@ -60,6 +60,13 @@ class Probe:
             return None
         return Sample(t, self.pid, cpu, *self._memory)
 
+    def cpu_ns(self) -> int | None:
+        """Its CPU alone, or None when the process is gone."""
+        try:
+            return self._cpu()
+        except (OSError, ValueError):
+            return None
+
     def _cpu(self) -> int:
         tasks = _PROC / str(self.pid) / "task"
         now: dict[str, int] = {}

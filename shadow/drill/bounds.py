@@ -23,16 +23,16 @@ from shadow.verdict.facts import difference_facts
 from shadow.verdict.latency import series_id
 from shadow.verdict.metrics import alphas_of, judge_metric
 from shadow.verdict.resources import Samples, memory_metric
-from shadow.verdict.service import middle_half, pooled_pairs
+from shadow.verdict.service import OUTER, middle_half, pooled_pairs
 from shadow.verdict.uptime import downtime, uptime_metric
 
-__all__ = ["first_blocks", "functionality_s", "memory_s", "speaks_early", "stability_s"]
+__all__ = ["first_blocks", "functionality_s", "memory_s", "pairs_needed", "speaks_early", "stability_s"]
 
 STEP_S: Final = 0.1
 BEFORE_S: Final = 0.05
 POWER: Final = 0.95
-"""Of the statement how many blocks it takes; one drill in twenty may need more."""
-LEAST_BLOCKS: Final = 8
+"""Of the statement how many pairs it takes; one line in twenty may need more."""
+LEAST_PAIRS: Final = 8
 ROLES: Final = ("legacy", "new")
 
 
@@ -128,13 +128,24 @@ def first_blocks(judged: Judged) -> tuple[float | None, float | None]:
     if effect <= limits.session.margin:
         return None, None
     sd = estimate.se * math.sqrt(estimate.n)
-    needed = max(LEAST_BLOCKS, blocks_needed(sd, effect, limits.session.margin, alpha, POWER))
+    needed = pairs_needed(sd, effect, limits.session.margin, alpha)
     legacy, new = pooled_pairs(judged.collected.cells["main"], connection)
-    for n in range(LEAST_BLOCKS, len(legacy) + 1):
+    for n in range(LEAST_PAIRS, len(legacy) + 1):
         part = with_pairs(found.measured, legacy[:n], new[:n])
         if judge_metric(part, alpha, found.gate, limits).verdict == "REGRESSION":
             return float(n), float(needed)
     return None, float(needed)
+
+
+def pairs_needed(sd: float, ratio: float, margin: float, alpha: float) -> int:
+    """With how many pairs the rule of the middle half tells a ratio from the margin at POWER; sd in ln units.
+
+    By Student's t of as many pairs as the rule keeps of them: z would promise what it cannot hold below some 40 pairs.
+    """
+    n = max(LEAST_PAIRS, blocks_needed(sd, ratio, margin, alpha, POWER))
+    while blocks_needed(sd, ratio, margin, alpha, POWER, n - 2 * int(OUTER * n) - 1) > n:
+        n += 1
+    return n
 
 
 def with_pairs(metric: Measured, legacy: np.ndarray, new: np.ndarray) -> Measured:

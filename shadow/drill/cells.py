@@ -17,7 +17,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     `happened` says how often the damage or fault struck; `verdict` and `decided_by` are the judge's on the connection
     alone; `fired` all triggers at REGRESSION; `codes` grave differences of new, `strangers` those of legacy or both;
     `delay` is how long after the evidence the judge's rule could speak, in `unit`, None where it never could; `bound`
-    is its limit; `early` says that something had fired before there was any evidence.
+    is its limit; `early` says that something had fired before there was any evidence. `lacks` is what had to hold
+    besides, and did not: the audit of the flips, a hold.
     """
 
     drill: Drill
@@ -32,6 +33,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     bound: float | None = None
     unit: str = "s"
     early: bool = False
+    lacks: str = ""
 
 
 def word_of(cell: Cell) -> str:
@@ -40,7 +42,8 @@ def word_of(cell: Cell) -> str:
         return "never happened"
     if cell.verdict == "NOT_FIT":
         return "not judged"
-    return _of_silence(cell) if not cell.drill.trigger else _of_firing(cell)
+    word = _of_silence(cell) if not cell.drill.trigger else _of_firing(cell)
+    return cell.lacks if word == "ok" and cell.lacks else word
 
 
 def _of_silence(cell: Cell) -> str:

@@ -10,10 +10,10 @@ import msgspec
 
 from shadow.drill.cells import Cell, is_passed, word_of
 
-__all__ = ["STAGE", "as_json", "page", "table"]
+__all__ = ["SHADOW", "as_json", "head_of", "page", "table"]
 
-STAGE: Final = "shadow"
-"""What a session drills: both stacks connected, nobody served by new yet."""
+SHADOW: Final = "shadow"
+"""What sessions drill: both stacks connected, nobody served by new yet."""
 READING: Final = """
 A drill does harm on purpose and asks the judge about it, each connection by itself. Lines with a trigger have to fire:
 that trigger, named first, on the side and connection that was harmed, by a code that fits, within its bound, and
@@ -25,9 +25,16 @@ damage (in a silence from the first event that is withheld), for stability from 
 was lost, for memory from the first sample above its level, for performance in pairs of bursts against the number that
 its power statement names. All of this is read offline from the recording: the time in which a judge that runs beside
 the session gets its data and computes is not in it.
+"""
+SERVED_READING: Final = """
+A rollout on loopback, with a consumer that new serves in this stage, is done harm to on purpose. Lines with a trigger
+have to fire, that trigger first, and every unit has to be with legacy again by itself. Lines without one may move
+nothing. In each of them the consumer may have lost, doubled and reordered no event that has a version, and the audits
+of all flips have to be clean. Any word but `ok` fails the drill.
 
-Not drilled here: death of the judge, of the controller and of the flag's provider, and the audit of a rollback. These
-need a consumer that is served.
+*delay* runs from the harm until legacy serves every unit and the flag says so; its bound is the trigger's own and 3 s
+for the way back. That of performance follows from the noise of the blocks before. What is asked of the judge here is
+that somebody acts on it; how finely it sees is drilled in stage `shadow`.
 """
 
 
@@ -39,7 +46,8 @@ def page(cells: Sequence[Cell], head: dict[str, Any]) -> str:
         f"{head['stage']}, seed {head['seed']}, {machine['cores']} cores, {machine['system']} {machine['release']}, "
         f"Python {machine['python']}, {head['took_s']:.0f} s."
     )
-    return f"# Drill\n\n{facts}\n{READING}\n{table(cells)}{_reasons(cells)}"
+    reading = READING if head["stage"] == SHADOW else SERVED_READING
+    return f"# Drill\n\n{facts}\n{reading}\n{table(cells)}{_reasons(cells)}"
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -77,12 +85,18 @@ def _reasons(cells: Sequence[Cell]) -> str:
 
 
 def head_of(
-    version: str, machine: dict[str, Any], seed: int, connections: Sequence[str], took_s: float, now: datetime
+    version: str,
+    machine: dict[str, Any],
+    seed: int,
+    connections: Sequence[str],
+    took_s: float,
+    now: datetime,
+    stage: str = SHADOW,
 ) -> dict[str, Any]:
     """What a gate has to know of a drill besides its lines."""
     return {
         "schema": 1,
-        "stage": STAGE,
+        "stage": stage,
         "date_utc": now.isoformat(timespec="seconds"),
         "version": version,
         "machine": machine,

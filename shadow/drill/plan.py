@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shadow.config import QUICK_S, Burn, SessionConfig, own_subject
+from shadow.config import Burn, SessionConfig, own_subject
 from shadow.fault_table.plan import FaultConfig
 
 __all__ = ["Drill", "DrillSession", "Trigger", "config_of", "plan_sessions"]
@@ -31,6 +31,9 @@ QUIET_RATE: Final = 4
 AWAY_S: Final = 1.0
 LEAK: Final = 6 << 20
 BURST_FRAMES: Final = 10 * RATE
+SLOW_S: Final = 150.0
+"""Long enough that legacy against itself lies within its gate, and the positive control is seen, on each of six."""
+HARDLY_SLOW_S: Final = 90.0
 WHOLE: Final = ""
 """In the place of a connection: what the process does as a whole."""
 
@@ -166,8 +169,8 @@ def of_time(places: tuple[str, ...]) -> list[DrillSession]:
     slower = tuple(Drill("slower by 30 %", one, "performance") for one in places)
     hardly = tuple(Drill("slower by 5 %", one) for one in places)
     return [
-        DrillSession("slow-30", QUICK_S, slower, places, burn=0.30, rate=100, alone=True),
-        DrillSession("slow-5", QUICK_S, hardly, places, burn=0.05, rate=100, alone=True),
+        DrillSession("slow-30", SLOW_S, slower, places, burn=0.30, rate=100, alone=True),
+        DrillSession("slow-5", HARDLY_SLOW_S, hardly, places, burn=0.05, rate=100, alone=True),
     ]
 
 

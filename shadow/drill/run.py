@@ -14,12 +14,14 @@ from typing import Any, Final
 from shadow.config import machine
 from shadow.drill.cells import Cell, is_passed, word_of
 from shadow.drill.observe import observe
-from shadow.drill.page import as_json, head_of, page
+from shadow.drill.page import SHADOW, as_json, head_of, page
 from shadow.drill.plan import DrillSession, config_of, plan_sessions
+from shadow.drill.served_plan import STAGES
+from shadow.drill.stages import Found, run_stages
 from shadow.errors import UsageError
 from shadow.many_sessions import How, Tell, run_many
 
-__all__ = ["JSON_NAME", "PAGE_NAME", "make_folder", "run_drill", "write_record"]
+__all__ = ["JSON_NAME", "PAGE_NAME", "check_stages", "make_folders", "run_drill", "run_drills", "write_record"]
 
 DRILLS: Final = "drills"
 JSON_NAME: Final = "drill.json"
@@ -32,9 +34,23 @@ def complaint(cells: list[Cell]) -> str:
     return "" if is_passed(cells) else f"not ok ({'; '.join(bad) or 'no line'})"
 
 
-def make_folder(asked: Path | None, runs: Path, seed: int) -> Path:
-    """The folder of the record, new or empty: `--out`, else one named by time and seed below `runs/drills`."""
-    folder = asked or runs / DRILLS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
+def check_stages(stages: Sequence[str]) -> None:
+    """UsageError for a stage that no drill is made in, or that is named twice."""
+    known = (SHADOW, *STAGES)
+    if not stages or set(stages) - set(known) or len(set(stages)) < len(stages):
+        raise UsageError(f"--stages {','.join(stages)}: name some of {', '.join(known)}, each once")
+
+
+def make_folders(asked: Path | None, runs: Path, seed: int, stages: Sequence[str]) -> list[Path]:
+    """The folders of the records, new or empty, one for each stage: `--out`, else named by time, seed and stage."""
+    if asked is None:
+        base = runs / DRILLS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
+        return [make_folder(base if one == SHADOW else base.with_name(f"{base.name}-{one}")) for one in stages]
+    return [make_folder(asked if len(stages) == 1 else asked / one) for one in stages]
+
+
+def make_folder(folder: Path) -> Path:
+    """A folder that is new or empty; UsageError where it cannot be had."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"--out {folder} is not an empty directory; give a new one, a record is never written over")
     try:
@@ -42,6 +58,15 @@ def make_folder(asked: Path | None, runs: Path, seed: int) -> Path:
     except OSError as error:
         raise UsageError(f"--out {folder}: {error.strerror}") from None
     return folder
+
+
+def run_drills(stages: Sequence[str], connections: Sequence[str], seed: int, runs: Path, tell: Tell) -> list[Found]:
+    """Lines and head of each stage's drill, in the order asked for; what serves is drilled behind what is compared."""
+    served = [one for one in stages if one != SHADOW]
+    found = {SHADOW: run_drill(connections, seed, runs, tell)} if SHADOW in stages else {}
+    if served:
+        found |= zip(served, run_stages(served, connections, seed, runs, tell), strict=True)
+    return [found[one] for one in stages]
 
 
 def run_drill(

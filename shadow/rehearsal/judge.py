@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from shadow.rehearsal.cost import Cost
 from shadow.rehearsal.ear import Ear, StreamKey
 from shadow.rehearsal.memory import Memory
 from shadow.rehearsal.parts import Parts
@@ -39,8 +40,17 @@ class Judge:
         self._open: dict[str, tuple[float, Alarm]] = {}
         self._written: JudgeStatus | None = None
         self._memory = Memory()
+        self._cost: Cost | None = None
         self.first_alarm_ns: int | None = None
         self.alarms: list[Alarm] = []
+
+    def begin(self, cost: Cost | None = None) -> None:
+        """Forget what was found: from here on it is another matter. With `cost` performance is judged as well."""
+        self.first_alarm_ns = None
+        self.alarms = []
+        self._open = {}
+        self._memory = Memory()
+        self._cost = cost
 
     def look(self) -> None:
         """Judge what is new, and write it down where it matters."""
@@ -73,8 +83,10 @@ class Judge:
             says = self._says(key, stream, now)
             if says and self._ear.serving.get(self._parts.units.get(key, "")) == "new":
                 found.append(Alarm("functionality", EVERYTHING, says, self._is_shared(stream, now)))
-        grown = self._memory.grown(self._sidecars()) if self._ear.streams else ""
-        return [*found, *([Alarm("memory", EVERYTHING, grown)] if grown else [])]
+        grown = self._memory.grown(self.sidecars()) if self._ear.streams else ""
+        dearer = self._cost.dearer() if self._cost is not None else ""
+        found += [Alarm("memory", EVERYTHING, grown)] if grown else []
+        return [*found, *([Alarm("performance", EVERYTHING, dearer)] if dearer else [])]
 
     def _says(self, key: StreamKey, stream: Stream, now: int) -> str:
         """What is new and wrong in a stream, in a sentence; empty where nothing is."""
@@ -106,7 +118,8 @@ class Judge:
         ]
         return bool(legacy) and all(other.overdue_ns(now) > SILENCE_NS for other in legacy)
 
-    def _sidecars(self) -> list[int]:
+    def sidecars(self) -> list[int]:
+        """Processes that the consumer started: each holds a new stack."""
         consumer = self._parts.consumer
         return [] if consumer is None else children(consumer.pid)
 

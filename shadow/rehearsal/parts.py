@@ -19,12 +19,13 @@ from shadow.rollout.places import Places
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line
 from shadow.venue.credentials import make_credentials
 
-__all__ = ["ROLE", "Parts"]
+__all__ = ["ROLE", "UNDISTURBED", "Parts"]
 
 ROLE: Final = "client"
 READY_S: Final = 30.0
 STOP_S: Final = 8.0
 CHUNK_S: Final = 1.0
+UNDISTURBED: Final = "aa"
 
 
 class Parts:
@@ -40,6 +41,7 @@ class Parts:
         self.connections = tuple(connections)
         self.symbols = tuple(symbols)
         self.ear = Ear()
+        self.rate = 0.0
         self.specs: list[ConnectionSpec] = []
         self.consumer: asyncio.subprocess.Process | None = None
         self.controller: asyncio.subprocess.Process | None = None
@@ -62,13 +64,17 @@ class Parts:
         if self._venue is not None:
             await self._venue.end()
 
+    def owned_up(self, word: str) -> list[Path]:
+        """What processes of new left behind when they did the word's harm for the first time (see `harmed.py`)."""
+        return sorted(self.harm_file.parent.glob(f"{self.harm_file.name}.{word}.*"))
+
     @property
     def variables(self) -> dict[str, str]:
         """What names the rollout's files to every process."""
         return self.places.environment(self.kill_file)
 
-    async def start_venue(self, rate: float, seed: int) -> None:
-        """Open the exchange; nothing is sent before `feed`."""
+    async def start_venue(self, rate: float, seed: int, faults: Sequence[str] = ()) -> None:
+        """Open the exchange; nothing is sent before `feed`. `faults` strike in each leg that `begin_leg` begins."""
         readable, writable = os.pipe()
         first = {
             "roles": [ROLE],
@@ -79,6 +85,7 @@ class Parts:
             "seed": seed,
             "credentials": self._credentials,
             "ledger_fd": writable,
+            "faults": list(faults),
         }
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: LedgerPipe(self.ear), os.fdopen(readable, "rb"))
@@ -98,7 +105,11 @@ class Parts:
             raise UsageError(ready["text"])
         self.specs = [self._spec(connection, ready) for connection in self.connections]
         self.units = {key: unit for spec in self.specs for key, unit in units_of(spec, self.symbols)}
-        await self._tell_venue({"cmd": "leg", "leg": "rehearsal", "pair": [ROLE]})
+        await self.begin_leg(UNDISTURBED if faults else "rehearsal")
+
+    async def begin_leg(self, name: str) -> None:
+        """From here on the venue's faults are timed, from the next frames on; in `UNDISTURBED` there are none."""
+        await self._tell_venue({"cmd": "leg", "leg": name, "pair": [ROLE]})
 
     def _spec(self, connection: str, ready: dict[str, Any]) -> ConnectionSpec:
         exchange, market, scope = connection.split(".")
@@ -154,12 +165,13 @@ class Parts:
         return all(len(links.get(one, ())) >= 2 for spec in self.specs for one in topics(spec))
 
     def feed(self, rate: float) -> None:
-        """Send frames until `stop_feeding`."""
-        self._feeding = asyncio.create_task(self._feed(rate))
+        """Send frames until `stop_feeding`; `rate` may be changed meanwhile."""
+        self.rate = rate
+        self._feeding = asyncio.create_task(self._feed())
 
-    async def _feed(self, rate: float) -> None:
+    async def _feed(self) -> None:
         while True:
-            await self._tell_venue({"cmd": "pace", "phase": "rehearsal", "seconds": CHUNK_S, "rate": rate})
+            await self._tell_venue({"cmd": "pace", "phase": "rehearsal", "seconds": CHUNK_S, "rate": self.rate})
 
     async def stop_feeding(self) -> None:
         """Send no more, and wait until the sockets took all of it."""

@@ -102,14 +102,19 @@ class Stream:
             if key in self._owed:
                 self._take(key, body)
             elif key in self._done and self.is_versioned:
-                self._find("doubled", body, key)
+                if not self._is_whole_book(body):
+                    self._find("doubled", body, key)
             elif now - since < WAIT_NS:
                 ahead.append((since, key, body))
                 if self.is_versioned:
                     break
-            elif not (self.type == "book" and body.get("snapshot") is True):
+            elif not self._is_whole_book(body):
                 self._find("doubled" if key in self._done else "invented", body, key)
         self._waiting.extendleft(reversed(ahead))
+
+    def _is_whole_book(self, body: dict[str, Any]) -> bool:
+        """A book that a stack rebuilt, behind a break for example: it says again how things stand, at any version."""
+        return self.type == "book" and body.get("snapshot") is True
 
     def _take(self, key: Hashable, body: dict[str, Any]) -> None:
         place, event, _ = self._owed[key].popleft()

@@ -180,7 +180,7 @@ class Controller:
             return self.ledger.settled(now_s).state, True
         except ShadowError:
             base = self.ledger.wreck()
-            return State(rules=(*base.flag.rules, *base.rules), acting=frozenset(get_args(TriggerId))), False
+            return State(rules=(*base.flag.rules, *base.served), acting=frozenset(get_args(TriggerId))), False
 
     def _promote(self, state: State, scene: Scene) -> State:
         proved = promotions(state, scene)
@@ -218,7 +218,7 @@ class Controller:
             )
         if rules == base.flag.rules and not base.trouble and base.generation == base.flag.mark.generation:
             return Outcome(f"{unit} is no farther than {position} already", base.generation)
-        back = [str(common) for one in taken_back(base.rules, rules) if (common := one.common(unit)) is not None]
+        back = [str(common) for one in taken_back(base.served, rules) if (common := one.common(unit)) is not None]
         trouble = self.ledger.change_anyhow(self.clock(), base, rules, why=why, rolled_back=back, **more)
         troubles = "; ".join(text for text in dict.fromkeys((base.trouble, trouble)) if text)
         return Outcome(f"{unit} is back at {position}: {why}", base.generation + 1, troubles)

@@ -228,9 +228,9 @@ def _drill(state: State, ask: Ask, scene: Scene) -> Gate:
     drill = scene.drills.get(stage)
     if drill is None or not drill.passed or (drill.version, drill.machine) != (scene.version, scene.machine):
         why = f"the newest drill of stage {stage} is no passed one of version {scene.version} on {scene.machine}"
-        return Gate("drill", False, f"{why}; run `shadow drill`")
+        return Gate("drill", False, f"{why}; run `shadow drill --stages {stage}`")
     if not -1.0 <= scene.now_s - drill.made_s <= DRILL_AGE_S:
-        return Gate("drill", False, f"{drill.path} is older than 24 h; run `shadow drill` again")
+        return Gate("drill", False, f"{drill.path} is older than 24 h; run `shadow drill --stages {stage}` again")
     return Gate("drill", True, f"{drill.path} passed")
 
 

@@ -37,12 +37,16 @@ class Books:
 
 @dataclass(frozen=True)
 class Base:
-    """What a rollback starts from: rules, file, the highest generation seen, and what is wrong (empty: nothing)."""
+    """What a rollback starts from: rules, file, the highest generation seen, and what is wrong (empty: nothing).
+
+    `served` are the rules that consumers may still go by: more than `rules` where the flag file is not understood.
+    """
 
     rules: Rules
     flag: FlagFile
     generation: int
     trouble: str
+    served: Rules
 
 
 class Ledger:
@@ -132,10 +136,9 @@ class Ledger:
         state, pending = self._remembered(flag, trouble)
         known = state if state is not None else State(rules=flag.rules)
         generation = max(known.generation, flag.mark.generation)
-        rules = known.rules if pending else _nearer_of(flag.rules, known.rules)
-        if not understood:
-            rules = lowered(known.rules, EVERYTHING, OFF)
-        return Base(rules, flag, generation, "; ".join(trouble))
+        served = known.rules if pending or not understood else _nearer_of(flag.rules, known.rules)
+        rules = served if understood else lowered(served, EVERYTHING, OFF)
+        return Base(rules, flag, generation, "; ".join(trouble), served)
 
     def _salvaged(self, trouble: list[str]) -> tuple[FlagFile, bool]:
         try:

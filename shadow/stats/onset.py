@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, logsumexp
+from scipy.special import chdtri, logsumexp, ndtri
 
 from shadow.stats.scale import RunningNoise
 
-__all__ = ["ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "onset_evidence", "standing_theta"]
+__all__ = [
+    *("ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "onset_blocks", "onset_evidence"),
+    "standing_theta",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,6 +82,22 @@ def find_onset(y: Floats, theta: float, scale: float) -> Onset | None:
     sums = _log_bets(z)
     from_each = sums[:, -1:] - _before(sums)
     return Onset(int(np.argmax(log_m >= ALARM)), int(np.unravel_index(np.argmax(from_each), from_each.shape)[1]))
+
+
+def onset_blocks(z: float, power: float) -> int:
+    """Worse blocks, independent with mean z > 0 and variance 1, after which it has alarmed with that probability.
+
+    Of each bet: its share of M is a product whose logarithm is normal, with mean n (lambda z - lambda^2 / 2) and
+    deviation lambda sqrt(n); the bet that comes first counts. ValueError where no bet gains.
+    """
+    z = min(z, LARGEST_Z)
+    quantile = -float(ndtri(1.0 - power))
+    gains = [(bet, bet * z - bet**2 / 2) for bet in LAMBDAS if bet * z > bet**2 / 2]
+    if not gains:
+        raise ValueError("work that is no worse is never told")
+    goal = ALARM + _SHARES
+    roots = [(quantile * bet + math.sqrt((quantile * bet) ** 2 + 4 * gain * goal)) / (2 * gain) for bet, gain in gains]
+    return max(NEWEST, math.ceil(float(min(roots)) ** 2))
 
 
 class OnsetDetector:

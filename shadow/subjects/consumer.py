@@ -194,14 +194,18 @@ def _dual_units(spec: ConnectionSpec, manager: DualRunManager, stages: dict[str,
 
 
 def _alarms(spec: ConnectionSpec, manager: DualRunManager) -> list[Alarm]:
-    """A new stack that is gone: what it served is with legacy already, and the flag has to follow."""
+    """What the manager left new for by itself: legacy serves it already, and the flag has to follow.
+
+    The candidate is one program: what it did to one stream of the connection is reason to take back all of them.
+    """
     migration = manager.get_performance_metrics()["migration"]
-    if "new" not in migration["shed"]:
-        return []
     market = f"{spec.exchange}.{spec.market}"
     unit = f"{market}.private" if spec.scope == "private" else f"{market}.*.*"
-    says = f"the new stack is gone: {migration['shed']['new']}"
-    return [Alarm("stability", unit, says, legacy_too=not migration["connected"]["legacy"])]
+    legacy_too = not migration["connected"]["legacy"]
+    if "new" in migration["shed"]:
+        return [Alarm("stability", unit, f"the new stack is gone: {migration['shed']['new']}", legacy_too)]
+    left = [f"{one}: {why}" for one, why in migration["latched"].items()]
+    return [Alarm("functionality", unit, left[0], legacy_too)] if left else []
 
 
 def _flip_line(record: FlipRecord) -> dict[str, Any]:

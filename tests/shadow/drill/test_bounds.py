@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shadow.drill.bounds import first_blocks, level_passed, memory_s, soonest, stability_s
+from shadow.drill.bounds import first_blocks, level_passed, memory_s, pairs_needed, soonest, stability_s
 from shadow.drill.view import Judged
+from shadow.stats.power import blocks_needed
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.metrics import judge_metric
 from shadow.verdict.resources import Samples
 from shadow.verdict.series import ServicePair
-from shadow.verdict.service import service_metrics
+from shadow.verdict.service import middle_half, service_metrics
 from shadow.verdict.timeline import Phase
 
 SECOND = 1_000_000_000
@@ -94,3 +95,22 @@ def test_service_time_speaks_within_the_blocks_of_its_power_statement(ratio: flo
         assert 8 <= blocks <= needed
     else:
         assert blocks is None
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1])
+def test_the_statement_holds_in_nineteen_of_twenty_and_without_the_t_of_so_few_pairs_would_not(noise: float) -> None:
+    chance, alpha, ratio = np.random.default_rng(5), 7e-4, 1.3
+
+    def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones(n), ratio * np.exp(chance.normal(0.0, noise, n))
+
+    def speaks(n: int) -> bool:
+        estimate = middle_half(*pairs(n))
+        return estimate is not None and estimate.lower(alpha) > np.log(1.10)
+
+    known = middle_half(*pairs(20_000))
+    assert known is not None
+    sd = known.se * float(np.sqrt(known.n))
+    stated, by_z = pairs_needed(sd, ratio, 1.10, alpha), blocks_needed(sd, ratio, 1.10, alpha, 0.95)
+    assert 0.92 < np.mean([speaks(stated) for _ in range(500)]) < 0.98
+    assert np.mean([speaks(max(8, by_z)) for _ in range(500)]) < 0.7

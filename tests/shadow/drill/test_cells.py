@@ -48,6 +48,8 @@ class Case:
         Case("too late", {"delay": 1.1}),
         Case("too late", {"delay": None}),
         Case("too late", {"bound": None}),
+        Case("2 lost", {"lacks": "2 lost"}),
+        Case("too late", {"delay": 1.1, "lacks": "2 lost"}),
     ],
     ids=lambda case: f"{case.word} {case.changes}",
 )

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -28,6 +28,12 @@ def is_alive(pid: int) -> bool:
 def status(parts: Parts) -> dict[str, object]:
     found: dict[str, object] = json.loads((parts.places.folder / "consumers" / "rehearsal.json").read_bytes())
     return found
+
+
+def told(parts: Parts) -> list[Any]:
+    alarms = status(parts)["alarms"]
+    assert isinstance(alarms, list)
+    return alarms
 
 
 def wrong(parts: Parts) -> dict[str, str]:
@@ -83,5 +89,23 @@ async def test_the_kill_file_is_enough_where_nothing_else_sees_that_new_is_silen
         assert set(parts.ear.serving.values()) == {"new"}
         parts.kill_file.touch()
         await served_by(parts, "legacy")
+        assert await end(parts) == 0
+    assert wrong(parts) == {}
+
+
+@pytest.mark.checklist("R.4")
+async def test_what_the_consumer_left_by_itself_is_told_so_that_the_flag_can_follow(tmp_path: Path) -> None:
+    async with application(tmp_path, "inline", ["gateio.spot.public"]) as parts:
+        set_stage(parts, "live")
+        await served_by(parts, "new")
+        await until(parts, lambda: status(parts)["alarms"] == [])
+        parts.harm_file.write_text("mute")
+        await until(parts, lambda: bool(status(parts)["alarms"]))
+        (alarm,) = told(parts)
+        assert (alarm["trigger"], alarm["unit"], alarm["legacy_too"]) == ("functionality", "gateio.spot.*.*", False)
+        assert "silent for 1 s while legacy was not" in alarm["says"]
+        set_stage(parts, "shadow")
+        await served_by(parts, "legacy")
+        await until(parts, lambda: status(parts)["alarms"] == [])
         assert await end(parts) == 0
     assert wrong(parts) == {}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter_ns
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -124,6 +125,25 @@ def test_an_alarm_closes_when_its_evidence_is_old(bench: Bench, monkeypatch: pyt
     assert bench.look()["alarms"]
     later = time.monotonic() + 1.5
     monkeypatch.setattr("shadow.rehearsal.judge.time.monotonic", lambda: later)
+    assert bench.look()["alarms"] == []
+
+
+def test_what_was_found_before_a_new_matter_began_is_no_longer_open(bench: Bench) -> None:
+    bench.serve(UNIT, "new")
+    bench.send(sent(1))
+    bench.parts.ear.line(got(1, bid=11.5))
+    assert bench.look()["alarms"]
+    bench.judge.begin()
+    assert bench.look()["alarms"] == []
+    assert (bench.judge.alarms, bench.judge.first_alarm_ns) == ([], None)
+
+
+def test_work_that_became_dearer_opens_performance_while_it_is_watched(bench: Bench) -> None:
+    cost: Any = SimpleNamespace(dearer=lambda: "CPU of new is 1.50 x what it was")
+    bench.judge.begin(cost)
+    (alarm,) = bench.look()["alarms"]
+    assert (alarm["trigger"], alarm["unit"], alarm["says"]) == ("performance", "*", cost.dearer())
+    bench.judge.begin()
     assert bench.look()["alarms"] == []
 
 

@@ -99,6 +99,18 @@ def test_a_book_that_a_stack_rebuilt_is_nothing_wrong() -> None:
     assert wrongs(stream) == {"lost": 1}
 
 
+def test_a_book_that_is_rebuilt_at_a_version_that_came_already_is_not_doubled_but_an_update_is() -> None:
+    stream = Stream("book")
+    stream.owe(Book("BTC_USDT", 1, 2, False, [["1", "2"]], [], 7), 1)
+    update = {"c": "x", "type": "book", "symbol": "BTC_USDT", "first": 1, "last": 2, "snapshot": False, "ts": 7}
+    stream.give(update | {"bids": [["1", "2"]], "asks": []}, 2)
+    rebuilt = update | {"first": None, "snapshot": True, "bids": [["1", "2"]], "asks": []}
+    stream.give(rebuilt, 3)
+    assert wrongs(stream) == {}
+    stream.give(update | {"bids": [["1", "2"]], "asks": []}, 4)
+    assert wrongs(stream) == {"doubled": 1}
+
+
 def test_without_versions_content_tells_and_order_does_not_matter() -> None:
     names = ("bid", "ask", "base_volume", "quote_volume", "high", "low", "ts")
     rest: dict[str, Any] = dict.fromkeys(names)

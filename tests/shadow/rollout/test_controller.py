@@ -266,6 +266,21 @@ def test_the_watch_takes_back_although_the_journal_was_tampered_with(live: Desk)
     assert stages(live)[0] == "shadow"
 
 
+def test_the_watch_takes_back_although_the_flag_file_is_not_understood(live: Desk) -> None:
+    """Consumers go by the last good one, so that there is something to take back."""
+    live.alarms = [Alarm("functionality", "*", "altered")]
+    live.beat()
+    live.places.flags.write_bytes(b'{"flags": ')
+    found = live.controller().turn(holder="watch")
+    assert [one.kind for one in found] == ["rollback"] * len(found)
+    assert found
+    assert set(stages(live)) == {"off"}
+    live.alarms = []
+    live.watch()
+    with pytest.raises(UsageError, match="was taken back"):
+        live.flip(PUBLIC, "shadow", "ada")
+
+
 def test_the_watch_takes_back_although_its_lease_cannot_be_written(live: Desk) -> None:
     live.alarms = [Alarm("memory", BOOK, "+21 %")]
     live.beat()

@@ -77,7 +77,7 @@ SPOILED = {
     "failed drill": "shadow drill",
     "drill of other version": "shadow drill",
     "drill of other machine": "shadow drill",
-    "drill of other stage": "shadow drill",
+    "drill of other stage": "shadow drill --stages shadow",
     "no consumer": "no consumer holds",
     "silent consumer": "no heartbeat",
     "damaged status": "no heartbeat",

@@ -12,6 +12,7 @@ from shadow.stats.onset import (
     OnsetDetector,
     block_scale,
     find_onset,
+    onset_blocks,
     onset_evidence,
     standing_theta,
 )
@@ -110,3 +111,18 @@ def test_where_a_watch_begins_above_legacy_the_margin_counts_from_there() -> Non
     scale = math.sqrt(12 / 11) * math.sqrt(11 / 4.575)
     assert standing_theta(y, THETA) == pytest.approx(THETA + 0.5 + 2 * scale / math.sqrt(12), rel=1e-3)
     assert standing_theta(y - 5.0, THETA) == THETA
+
+
+@pytest.mark.parametrize("z", [0.6, 1.5, 9.0])
+def test_so_many_worse_blocks_suffice_in_nineteen_of_twenty_and_half_as_many_do_not(z: float) -> None:
+    y = z + np.random.default_rng(11).standard_normal((400, 400))
+    stated = onset_blocks(z, 0.95)
+    told = onset_evidence(np.minimum(y, 4.0), 0.0, 1.0) >= ALARM
+    assert told[:, stated - 1].mean() >= 0.94
+    if stated > 10:
+        assert told[:, stated // 2].mean() < 0.5
+
+
+def test_work_that_is_no_worse_is_never_told() -> None:
+    with pytest.raises(ValueError, match="never"):
+        onset_blocks(0.0, 0.95)
