@@ -6,7 +6,7 @@ Each reader takes a decoded frame and gives one event an item; DecodeError for a
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import wraps
 from math import isfinite
 from typing import TypeVar
@@ -46,6 +46,8 @@ FrameT = TypeVar("FrameT")
 EventT = TypeVar("EventT")
 
 KINDS = {"poc": "post_only", "ioc": "ioc", "fok": "fok"}
+# Digits of what is worked out from an average price, which is rounded itself.
+DERIVED = Context(prec=12)
 MODES = {"single": "single", "dual_long": "long", "dual_short": "short"}
 
 
@@ -108,7 +110,7 @@ def _spot_order(item: SpotOrder) -> Order:
     quantity, left = _number(item.amount), _number(item.left)
     filled = _optional(item.filled_amount)
     if filled is None:
-        filled = float(_exact(item.amount) - _exact(item.left))
+        filled = _filled(item)
     if item.event == "finish":
         status = _ended(left, item.finish_as)
     else:
@@ -126,6 +128,17 @@ def _spot_order(item: SpotOrder) -> Order:
         average_price=_optional(item.avg_deal_price),
         timestamp=_millis(item.update_time_ms),
     )
+
+
+def _filled(item: SpotOrder) -> float:
+    """What is filled, of an order that does not tell it: older ones have no `filled_amount`.
+
+    A market order buys for an amount of the quote currency; what it bought follows from what that cost.
+    """
+    if item.side != "buy" or not item.type.startswith("market"):
+        return float(_exact(item.amount) - _exact(item.left))
+    price = _exact(item.avg_deal_price or 0)
+    return _finite(float(DERIVED.divide(_exact(item.filled_total or 0), price))) if price else 0.0
 
 
 def _spot_fill(item: SpotFill) -> Fill:
