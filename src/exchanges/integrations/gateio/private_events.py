@@ -33,6 +33,7 @@ from exchanges.structs.symbols import from_gateio
 from exchanges.structs.types import Balance, Fill, Order, Position
 
 __all__ = [
+    "futures_order",
     "read_futures_balances",
     "read_futures_fills",
     "read_futures_orders",
@@ -40,6 +41,8 @@ __all__ = [
     "read_spot_balances",
     "read_spot_fills",
     "read_spot_orders",
+    "refusing",
+    "spot_order",
 ]
 
 FrameT = TypeVar("FrameT")
@@ -67,7 +70,7 @@ def refusing(read: Callable[[FrameT], list[EventT]]) -> Callable[[FrameT], list[
 @refusing
 def read_spot_orders(payload: SpotOrdersFrame) -> list[Order]:
     """The orders as they stand now."""
-    return [_spot_order(item) for item in payload.result]
+    return [spot_order(item) for item in payload.result]
 
 
 @refusing
@@ -85,7 +88,7 @@ def read_spot_balances(payload: SpotBalancesFrame) -> list[Balance]:
 @refusing
 def read_futures_orders(payload: FuturesOrdersFrame) -> list[Order]:
     """The orders as they stand now; quantities are contracts."""
-    return [_futures_order(item) for item in payload.result]
+    return [futures_order(item) for item in payload.result]
 
 
 @refusing
@@ -106,7 +109,8 @@ def read_futures_positions(payload: FuturesPositionsFrame) -> list[Position]:
     return [_position(item) for item in payload.result]
 
 
-def _spot_order(item: SpotOrder) -> Order:
+def spot_order(item: SpotOrder) -> Order:
+    """One spot order; ValueError or ArithmeticError for a value that makes no sense."""
     quantity, left = _number(item.amount), _number(item.left)
     filled = _optional(item.filled_amount)
     if filled is None:
@@ -160,7 +164,8 @@ def _spot_balance(item: SpotBalance) -> Balance:
     return Balance(item.currency, _number(item.available), _optional(item.freeze), _millis(item.timestamp_ms))
 
 
-def _futures_order(item: FuturesOrder) -> Order:
+def futures_order(item: FuturesOrder) -> Order:
+    """One futures order, its quantities in contracts; errors as of `spot_order`."""
     size, left, price = _exact(item.size), _exact(item.left), _optional(item.price)
     status = _ended(left, item.finish_as) if item.status == "finished" else "open" if left == size else "partial"
     return Order(
