@@ -9,6 +9,7 @@ import msgspec
 from reports.levels import draw_resources, draw_tails
 from reports.outages import draw_timeline
 from reports.plots import draw_forest, draw_ratio
+from reports.profile_tables import draw_stages
 from reports.run_data import ReportInput
 from reports.svg import house_style
 
@@ -66,6 +67,14 @@ PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
         "Unique set size and CPU share (100 % = one core) of the stack's process. The slope is a straight line through "
         "the main leg after its warm-up; below ten minutes it is shown, not judged.",
         draw_resources,
+    ),
+    (
+        "profile",
+        "f",
+        "Where the time goes",
+        "Share of the time that each stage of the pipeline takes, sampled behind the session while both sides got the "
+        "same bursts. A profile explains a trigger; it decides nothing.",
+        draw_stages,
     ),
 )
 

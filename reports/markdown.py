@@ -68,10 +68,9 @@ def _triggers(screen: FirstScreen) -> list[str]:
         verdict = f"**{words(line.verdict)}**" if line.verdict == "REGRESSION" else words(line.verdict)
         figures = "; ".join(filter(None, (line.measured, line.sides)))
         measured = f"{words(figures)} ({code(line.worst)})"
+        evidence = words("; ".join(filter(None, (line.evidence, line.note))))
         lines.append(
-            table_row(
-                [words(line.name), words(line.threshold), measured, verdict, words(line.evidence), words(line.smallest)]
-            )
+            table_row([words(line.name), words(line.threshold), measured, verdict, evidence, words(line.smallest)])
         )
     return [*lines, ""]
 

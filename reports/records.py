@@ -20,6 +20,10 @@ __all__ = [
     "Metric",
     "Plan",
     "PlannedPhase",
+    "Profile",
+    "ProfiledFunction",
+    "ProfiledSide",
+    "Running",
     "Session",
     "Target",
     "Trigger",
@@ -201,3 +205,29 @@ class Running(msgspec.Struct):
     """`online.json`, of which the report takes how much of a session that still runs is measured."""
 
     measured_s: float = 0.0
+
+
+class ProfiledFunction(msgspec.Struct, frozen=True):
+    """Samples in which a function was on top, and in which it was anywhere on the stack."""
+
+    name: str
+    self: int = 0
+    cumulative: int = 0
+
+
+class ProfiledSide(msgspec.Struct, frozen=True):
+    """What one role was seen in while it did not wait; stacks with the outermost function first."""
+
+    taken: int = 0
+    busy: int = 0
+    functions: list[ProfiledFunction] = []
+    stacks: list[tuple[list[str], int]] = []
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """`profile.json`, schema 1."""
+
+    asked_by: str = ""
+    skipped: str = ""
+    missing: dict[str, str] = {}
+    sides: dict[str, ProfiledSide] = {}

@@ -11,9 +11,10 @@ from typing import Final
 
 import msgspec
 
-from reports import markdown
+from reports import markdown, profile_tables
 from reports.aftermath import Aftermath
 from reports.first_screen import Fact
+from reports.profile import bottleneck
 from reports.run_data import ReportInput, load
 from reports.since import deciding_since
 from reports.suspects import first_bad_event, reproducers, suspects
@@ -25,6 +26,7 @@ from reports.triggers import TRIGGERS
 __all__ = ["Analysis", "Rollback", "build", "render"]
 
 NAMES: Final = dict(TRIGGERS)
+NO_PROFILE: Final = "No profile was taken in that session. shadow run --sampled-profile takes one."
 
 
 class Analysis(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Rollback(msgspec.Struct, frozen=True):
     commands: list[str]
     split: Table
     suspects: Table
+    profile_says: str
+    profile: list[Table]
     journal: Table
     analysis: list[Analysis]
 
@@ -63,7 +67,8 @@ def render(folder: Path) -> Path:
 def build(found: Aftermath, run: ReportInput | None) -> Rollback:
     """The page's texts; `run` is the session before the rollback, None where there was none."""
     what = f"{NAMES[found.trigger]} trigger" if found.trigger in NAMES else "by hand"
-    ranked = suspects(run)
+    ranked = suspects(run, found.units)
+    profile = run.profile if run is not None else None
     return Rollback(
         title=f"Taken back: {what}",
         meaning=f"{', '.join(clean(unit) for unit in found.units)}: taken back by the flag at {_utc(found.at_s)}",
@@ -73,6 +78,8 @@ def build(found: Aftermath, run: ReportInput | None) -> Rollback:
         commands=reproducers(found.run, run),
         split=_split(found),
         suspects=ranked,
+        profile_says=profile_tables.explain(profile) if profile else NO_PROFILE,
+        profile=[profile_tables.stages(profile), profile_tables.functions(profile)] if profile else [],
         journal=_journal(found),
         analysis=_analysis(found, run, ranked),
     )
@@ -163,6 +170,8 @@ def _analysis(found: Aftermath, run: ReportInput | None, ranked: Table) -> list[
     first = [f"First bad event: {first_bad_event(run)}"] if run else []
     slow = [row for row in ranked.rows if row[0].split(".")[0] in ("service", "cpu", "latency", "memory", "throughput")]
     profile = [f"{row[0]}: legacy {row[2]}, new {row[3]}, new / legacy {row[4]}" for row in slow[:5]]
+    shown = bottleneck(run.profile) if run is not None else ""
+    seen = [f"Profile: {clean(shown)}"] if shown else []
     return [
         Analysis(
             "Root cause analysis of issues",
@@ -171,8 +180,10 @@ def _analysis(found: Aftermath, run: ReportInput | None, ranked: Table) -> list[
         ),
         Analysis(
             "Performance profiling to identify bottlenecks",
-            profile or ["No figures: no session before the rollback judged them"],
-            "No profile was taken while it ran. Which function takes the time or memory? Attach the profile.",
+            [*seen, *(profile or ["No figures: no session before the rollback judged them"])],
+            "Does the function with the largest difference explain the trigger, and what made it dear?"
+            if seen
+            else f"{NO_PROFILE} Which function takes the time or memory?",
         ),
         Analysis(
             "Architectural review if fundamental issues found",
@@ -194,7 +205,9 @@ def _markdown(back: Rollback) -> str:
         told = (f"- {markdown.words(one.label)}: {markdown.words(one.text)}" for one in facts)
         lines += [f"**{title}**", "", *told, ""]
     lines += ["**Reproducer**", "", *(f"- {markdown.code(command)}" for command in back.commands), ""]
-    for table in (back.split, back.suspects, back.journal):
+    lines += [*_table(back.split), *_table(back.suspects)]
+    lines += [f"**Profile**: {markdown.words(back.profile_says)}", ""]
+    for table in (*back.profile, back.journal):
         lines += _table(table)
     lines += ["**Post-rollback analysis**", ""]
     for item in back.analysis:

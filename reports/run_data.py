@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from reports.records import DifferenceRow, Manifest, Running, Session, Verdict
+from reports.records import DifferenceRow, Manifest, Profile, Running, Session, Verdict
 from reports.series import Analysis
 from reports.text import clean
 
@@ -47,6 +47,7 @@ class ReportInput(msgspec.Struct):
     verdict: Verdict | None = None
     differences: list[DifferenceRow] = []
     reproducers: list[Reproducer] = []
+    profile: Profile | None = None
     problems: list[str] = []
     running: str = ""
 
@@ -64,9 +65,15 @@ def load(run_dir: Path) -> ReportInput:
         verdict=verdict,
         differences=_differences(run_dir / "differences.parquet", problems),
         reproducers=_reproducers(run_dir / "reproducer", problems),
+        profile=_profile(run_dir / "profile.json", problems),
         problems=problems,
         running=running,
     )
+
+
+def _profile(path: Path, problems: list[str]) -> Profile | None:
+    """None where none was taken, which is the ordinary case."""
+    return _read(path, Profile, problems) if path.exists() else None
 
 
 def _running(run_dir: Path, session: Session) -> str:

@@ -218,6 +218,15 @@ class Upstream(msgspec.Struct):
     held_back: dict[str, float | None] = {}
 
 
+class Evidence(msgspec.Struct):
+    """A sequential test: ln E, the ln E with which it fires by itself, and its place among the suspects, from 0."""
+
+    id: str
+    ln_e: float | None = None
+    fires_at: float | None = None
+    suspect: int | None = None
+
+
 class Analysis(msgspec.Struct):
     """`analysis.json`, schema 1."""
 
@@ -239,3 +248,4 @@ class Analysis(msgspec.Struct):
     top_of_book: list[TopOfBook] = []
     dual: Dual | None = None
     upstream: list[Upstream] = []
+    sequential: list[Evidence] = []

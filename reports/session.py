@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reports import dual, first_screen, junit, markdown, tables, views
+from reports import dual, first_screen, junit, markdown, profile_tables, tables, views
 from reports.run_data import ReportInput, load
 from reports.share import shareable
 from reports.targets import HEAD, missed, summary, target_rows
@@ -84,6 +84,13 @@ def _html(
         by_load=views.by_load(data),
         symbols=views.worst_symbols(data),
         top=views.top_of_book(data),
+        profile=data.profile,
+        profile_says=profile_tables.explain(data.profile),
+        profile_tables=[
+            profile_tables.functions(data.profile),
+            profile_tables.stages(data.profile),
+            profile_tables.stacks(data.profile),
+        ],
         dual=dual.rates(data),
         upstream=dual.upstream(data),
         conservation=tables.conservation(data),

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from reports.profile import bottleneck
 from reports.records import Interval, Metric, Trigger
 from reports.run_data import ReportInput
 from reports.since import judged_seconds
@@ -94,7 +95,7 @@ def _trigger_line(data: ReportInput, id_: str, name: str, decided: bool) -> Trig
         sides="" if facts or metric is None or not _has_ratio(metric) else sides(metric),
         verdict=trigger.verdict if trigger else NO_DATA,
         evidence=facts_evidence(data) if facts else _evidence(data, metric),
-        note="" if metric is None else shorten(metric.note, 140),
+        note=_note(data, id_, metric),
         smallest="1 event (every event is compared)" if facts else _smallest(metric),
         decided=decided,
     )
@@ -105,6 +106,13 @@ def interval(value: Interval | None) -> str:
     if value is None or value.best is None:
         return "no ratio"
     return f"[{ratio(value.low)}, {ratio(value.best)}, {ratio(value.high)}]"
+
+
+def _note(data: ReportInput, id_: str, metric: Metric | None) -> str:
+    """What the metric says of itself; beside the performance trigger also where a profile saw the time go."""
+    said = "" if metric is None else shorten(metric.note, 140)
+    seen = bottleneck(data.profile) if id_ == "performance" else ""
+    return "; ".join(part for part in (said, seen and f"profile: {seen}") if part)
 
 
 def _has_ratio(metric: Metric) -> bool:

@@ -147,6 +147,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     """Bytes that the raw tables may take; without it half of what is free."""
     stop_early: bool = False
     """Whether a regression that is certain while the session runs ends it."""
+    sampled_profile: bool = False
+    """Whether a profile of both stacks is taken behind the session even where no performance trigger fired."""
     burn: Burn | None = None
     options: dict[str, dict[str, Any]] = {}
     """What each role's start line holds besides."""
@@ -195,6 +197,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
         self._check_feed()
         self._check_grade()
+        self._check_profile()
         self._check_names()
         for role, argv in self.commands().items():
             if not argv or shutil.which(argv[0], path=subject_environment()["PATH"]) is None:
@@ -254,6 +257,11 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         self.symbols = tuple(capture.symbols)
         if self.faults:
             raise UsageError("--fault does not go with --feed capture: a recorded feed is played as it was")
+
+    def _check_profile(self) -> None:
+        if self.sampled_profile and (self.feed != "sim" or self.unpaced):
+            other = "--rate max" if self.feed == "sim" else f"--feed {self.feed.partition(':')[0]}"
+            raise UsageError(f"--sampled-profile does not go with {other}: it takes the bursts of the synthetic market")
 
     def _check_live(self) -> None:
         check_live(self.connections, self.symbols, self.faults)

@@ -43,6 +43,11 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--direct", action="store_true", help="with live: each stack on connections of its own, through a relay"
     )
+    parser.add_argument(
+        "--sampled-profile",
+        action="store_true",
+        help="sample both stacks behind the session, as is done by itself when the performance trigger fires",
+    )
     parser.add_argument("--known", default=None, metavar="FILE", help="the known-differences list (TOML)")
     parser.add_argument(
         "--max-disk", default="", metavar="SIZE", help="what the raw data may take, default half of the free disk"
@@ -79,6 +84,7 @@ def execute(options: argparse.Namespace) -> int:
         new=command_of("new", options.new),
         calibration=not options.no_calibration,
         stop_early=options.stop_early,
+        sampled_profile=options.sampled_profile,
         known=options.known,
         out=options.out,
         max_disk=bytes_of(options.max_disk) if options.max_disk else None,
@@ -105,6 +111,19 @@ def _measure_and_judge(config: Any, *, as_json: bool) -> int:
             raise
         progress.step("judging")
         verdict = judge_folder(folder)
+        _profile(config, folder, verdict, progress)
         progress.step("writing the report")
         render_report(folder)
     return tell(verdict, folder, as_json=as_json)
+
+
+def _profile(config: Any, folder: Path, verdict: dict[str, Any], progress: Any) -> None:
+    """Where the verdict or a person asks for it; the interpreter's default answers to SIGINT apply again."""
+    from shadow.profiling import profile_run, reason_to_profile
+
+    asked_by = reason_to_profile(config, verdict)
+    if asked_by:
+        progress.step(f"sampling both stacks: {asked_by}")
+        profile = profile_run(config, folder, asked_by, progress)
+        for role, why in profile.missing.items():
+            progress.note(f"no profile of {role}: {profile.skipped or why}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from shadow.reference.events import Balance, Event, Fill, Order, Position
@@ -67,8 +67,8 @@ def ended(left: Decimal, finish_as: Any) -> str:
 
 
 def spot_order(item: Frame, frame: Frame) -> Event:
-    amount, left = number(item["amount"]), number(item["left"])
-    filled = decimal(item.get("filled_amount")) or f"{amount - left:f}"
+    left = number(item["left"])
+    filled = decimal(item.get("filled_amount")) or untold_filled(item)
     event = one_of(item["event"], "put", "update", "finish")
     status = "partial" if event == "update" and number(filled) > 0 else "open"
     is_market = str(item["type"]).startswith("market")
@@ -86,6 +86,17 @@ def spot_order(item: Frame, frame: Frame) -> Event:
         ts=millis(item.get("update_time_ms")),
         times=times_of(frame, item),
     )
+
+
+def untold_filled(item: Frame) -> str:
+    """`filled` of an order without `filled_amount`, as they were in 2024.
+
+    Amount and left of a market buy are money: what it got is what it paid by its average price, to twelve digits.
+    """
+    if not (str(item["type"]).startswith("market") and item["side"] == "buy"):
+        return f"{number(item['amount']) - number(item['left']):f}"
+    paid, price = (number(item.get(name) or "0") for name in ("filled_total", "avg_deal_price"))
+    return f"{Context(prec=12).divide(paid, price):f}" if price else "0"
 
 
 def spot_fill(item: Frame, frame: Frame) -> Event:

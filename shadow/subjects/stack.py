@@ -17,6 +17,7 @@ import msgspec
 
 from shadow.subjects.emit import Emitter, make_burn
 from shadow.subjects.protocol import PROTOCOL, Command, ConnectionSpec, StartLine, read_command, read_start
+from shadow.subjects.sampler import attend
 
 __all__ = ["main", "stdin_lines"]
 
@@ -262,6 +263,7 @@ async def speak(name: str, emitter: Emitter, make: Callable[[StartLine], StackSu
     """The same for the subject that `make` makes of the start line."""
     reader = await stdin_lines()
     start = read_start(await reader.readline())
+    attend(start.options.get("profile"))
     emitter.start()
     subject = make(start)
     emitter.attend(subject)

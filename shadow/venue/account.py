@@ -23,6 +23,8 @@ __all__ = ["Account", "Top"]
 
 MAKER, TAKER = Decimal("0.0005"), Decimal("0.001")
 OPEN_MOST = 4
+KEPT = 2000
+"""Orders whose last state is kept for who asks; one that is open acts long before so many others did."""
 START = Decimal(1_000_000)
 ENTRY_STEP = Decimal("1e-8")
 ZERO = Decimal(0)
@@ -80,6 +82,7 @@ class Account:
         self._ids = count(first_id + start_ms % 1_000_000_007)
         self._fill_ids = count(start_ms // 100 + 1)
         self._open: dict[str, list[_Order]] = {symbol: [] for symbol in self.symbols}
+        self._told: dict[int, OrderState] = {}
         self._now_ms = start_ms
         self._last_us = 0
         for place, symbol in enumerate(self.symbols):
@@ -93,6 +96,10 @@ class Account:
     def open_orders(self) -> list[tuple[str, Decimal, Decimal]]:
         """Side, price and what is left of each open order."""
         return [(order.side, order.price, order.left) for orders in self._open.values() for order in orders]
+
+    def orders(self) -> list[OrderState]:
+        """The last state of each order of late, whether its push has left yet or not."""
+        return list(self._told.values())
 
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
         """One action of one symbol and all that follows from it, in order.
@@ -265,7 +272,7 @@ class Account:
 
     def _state(self, order: _Order, event: str, status: str) -> OrderState:
         order.update_no += 1
-        return OrderState(
+        state = OrderState(
             order.symbol,
             self._now_ms,
             order.id,
@@ -281,6 +288,11 @@ class Account:
             order.created_ms,
             order.update_no,
         )
+        self._told.pop(order.id, None)
+        self._told[order.id] = state
+        if len(self._told) > KEPT:
+            del self._told[next(iter(self._told))]
+        return state
 
     def _fill_state(self, order: _Order, quantity: Decimal, fee: Decimal, role: str) -> FillState:
         self._last_us = max(self._last_us + 1, self._now_ms * 1000)

@@ -30,6 +30,11 @@ class OrderState(msgspec.Struct, frozen=True):
     update_no: int
 
     @property
+    def is_open(self) -> bool:
+        """Whether it may still be filled."""
+        return self.event != "finish"
+
+    @property
     def left(self) -> Decimal:
         """What is not filled."""
         return self.quantity - self.filled

@@ -209,6 +209,7 @@ class Venue:
         persona = PRIVATE[connection](market, options.time_scale, options.credentials.get(exchange))
         first = first_order_id(kind) if exchange == "gateio" else 1
         account = Account(market, kind, options.symbols, options.seed, start_ms, first)
+        persona.account = account
         is_alone = f"{exchange}.{kind}.public" not in options.connections
         return persona, AccountStream(persona, account, channels, market if is_alone else None)
 

@@ -10,10 +10,13 @@ from typing import Protocol
 
 import msgspec
 
+from shadow.venue.account_events import OrderState
+
 __all__ = [
     "Level",
     "MarketEvent",
     "MarketView",
+    "OwnOrders",
     "Persona",
     "PersonaBase",
     "PersonaSession",
@@ -114,6 +117,13 @@ class MarketView(Protocol):
 
     def figures(self, symbol: str) -> Mapping[str, str]:
         """The 24-hour figures."""
+
+
+class OwnOrders(Protocol):
+    """What a private persona may ask of the account behind it."""
+
+    def orders(self) -> Sequence[OrderState]:
+        """The last state of each order that is kept, as pushed or about to be."""
 
 
 class PersonaSession(Protocol):

@@ -13,6 +13,7 @@ import pytest
 
 from reports.aftermath import Aftermath, JournalLine, OpenTrigger, UnitSplit
 from reports.rollback import render
+from reports.suspects import is_of
 
 from .conftest import AT_S, BOOK, rollback_sample
 
@@ -64,7 +65,7 @@ def test_the_split_names_stage_and_side_before_and_now(pages: Pages, make_run: M
 
 def test_suspects_stand_with_the_worst_first(pages: Pages, make_run: MakeRun) -> None:
     _, text = pages(rollback_sample(str(make_run("roll_back"))))
-    table = text.partition("**Metrics, most suspect first**")[2].partition("**Journal")[0]
+    table = text.partition("**Metrics, most suspect first**")[2].partition("**Profile**")[0]
     verdicts = [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert verdicts[0] == "REGRESSION"
     order = ["REGRESSION", "HOLD", "PASS"]
@@ -89,7 +90,7 @@ def test_a_metric_that_was_not_judged_is_no_suspect(
 
     edit(run / "verdict.json", unjudge)
     _, text = pages(rollback_sample(str(run)))
-    table = text.partition("**Metrics, most suspect first**")[2].partition("**Journal")[0]
+    table = text.partition("**Metrics, most suspect first**")[2].partition("**Profile**")[0]
     assert [line.split("|")[2].strip() for line in table.splitlines() if line.startswith("|")][2:] == ["HOLD"]
 
 
@@ -185,3 +186,60 @@ def test_hostile_words_of_files_stay_words(pages: Pages) -> None:
         assert "<script" not in page
         assert "\u202e" not in page
     assert "](http" not in text
+
+
+def test_what_e_bh_ranks_comes_first_and_metrics_of_the_units_are_marked(
+    pages: Pages, make_run: MakeRun, edit: Callable[[Path, Callable[[Any], None]], None]
+) -> None:
+    run = make_run("roll_back")
+    tests = [
+        {"id": "cpu.per_message", "ln_e": 3.25, "fires_at": 9.5, "suspect": None},
+        {"id": "latency.mexc.spot.public.typical", "ln_e": 11.5, "fires_at": 9.5, "suspect": 1},
+        {"id": "differences.gateio.spot.public", "ln_e": 20.5, "fires_at": 9.5, "suspect": 0},
+    ]
+    edit(run / "analysis.json", lambda analysis: analysis.update(sequential=tests))
+    metrics = [{"id": tests[0]["id"], "verdict": "PASS"}, {"id": tests[1]["id"], "verdict": "HOLD"}]
+    edit(run / "verdict.json", lambda verdict: verdict.update(metrics=metrics))
+    _, text = pages(rollback_sample(str(run)))
+    table = text.partition("**Metrics, most suspect first**")[2].partition("**Profile**")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")][2:]
+    assert [(row[0].replace("&#95;", "_"), row[5], row[6], row[7]) for row in rows[:2]] == [
+        ("differences.gateio.spot.public", "1", "20.5, fires at 9.50", "yes"),
+        ("latency.mexc.spot.public.typical", "2", "11.5, fires at 9.50", "no"),
+    ]
+    (cpu,) = [row for row in rows if row[0].startswith("cpu.")]
+    assert cpu[5:8] == ["-", "3.25, fires at 9.50", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "is_its"),
+    [
+        ("latency.gateio.spot.book.p90", BOOK, True),
+        ("latency.gateio.spot.trade.p90", BOOK, False),
+        ("service.gateio.spot.public", BOOK, True),
+        ("stability.uptime.gateio.futures.public", BOOK, False),
+        ("latency.gateio.spot.order.p50", "gateio.spot.private", True),
+        ("latency.gateio.spot.public.p50", "gateio.spot.private", False),
+        ("latency.mexc.spot.public.p50", "*", True),
+        ("memory.level", "gateio.spot.private", True),
+    ],
+)
+def test_a_metric_is_of_a_unit_by_type_connection_or_process(metric: str, unit: str, is_its: bool) -> None:
+    assert is_of(metric, [unit]) is is_its
+    assert not is_of(metric, [])
+
+
+@pytest.mark.checklist("R.11")
+def test_a_profile_fills_the_line_about_bottlenecks(pages: Pages, make_run: MakeRun) -> None:
+    run = make_run("roll_back")
+    slow = "exchanges.integrations.gateio.frames:decode"
+    _, text = pages(rollback_sample(str(run)))
+    assert "No profile was taken in that session" in text.partition("Post-rollback analysis")[2]
+    side = {"taken": 100, "busy": 10, "every_s": 0.001, "functions": [], "stacks": []}
+    new = side | {"functions": [{"name": slow, "self": 10, "cumulative": 10}], "stacks": [[[slow], 10]]}
+    profile = {"asked_by": "performance trigger", "sides": {"legacy": side, "new": new}}
+    (run / "profile.json").write_bytes(msgspec.json.encode(profile))
+    html, text = pages(rollback_sample(str(run)))
+    assert f"Profile: new spends most more in {slow}" in text.partition("Post-rollback analysis")[2]
+    assert "No profile was taken" not in html + text
+    assert "decoding and routing" in html.partition("Where the time went")[2].partition("</table>")[0]

@@ -12,10 +12,11 @@ import msgspec
 import orjson
 
 from shadow.venue.account_events import AccountEvent, BalanceState
+from shadow.venue.personas import gateio_orders_rest
 from shadow.venue.personas.gateio_frames import envelope
 from shadow.venue.personas.gateio_private_frames import ALL, EVENT_TYPES, encode, parse_key
 from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id, read_request
-from shadow.venue.wire import MarketView, Push, Refused, Reply, RestAnswer
+from shadow.venue.wire import MarketView, OwnOrders, Push, Refused, Reply, RestAnswer
 
 __all__ = ["GateioFuturesPrivate", "GateioPrivate", "GateioSpotPrivate"]
 
@@ -57,6 +58,8 @@ class GateioPrivate:
         self.view = market
         self.time_scale = time_scale
         self.credentials = dict(credentials or {"key": "", "secret": "", "uid": "0"})
+        self.account: OwnOrders | None = None
+        """Whose orders are told over REST."""
         self._numbers = count(1)
 
     @property
@@ -95,8 +98,10 @@ class GateioPrivate:
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
-        """Nothing: the venue has no private REST of Gate.io."""
-        return None
+        """The calls about own orders; None for any other."""
+        if method != "GET":
+            return None
+        return gateio_orders_rest.answer(self.market, self.account, self.credentials, path, query, headers, now_s)
 
     def is_signed(self, text: str, signature: object) -> bool:
         """Whether the signature is this account's over the text."""

@@ -8,7 +8,7 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.personas.gateio_frames import Variant, update
 from shadow.venue.wire import Push
 
-__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key"]
+__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_order"]
 
 ALL = "!all"
 EVENT_TYPES = {
@@ -53,6 +53,19 @@ def encode(channel: str, event: AccountEvent, uid: str) -> Push:
         item = _position(event, uid)
     payload = update(channel, event.ts_ms, [item], channel_first=channel == "futures.orders")
     return Push(event.type, event.symbol, None, None, payload, True)
+
+
+def rest_order(market: str, order: OrderState, uid: str) -> dict[str, object]:
+    """An order as REST tells it: a spot order has a status in the event's place, futures times are in seconds."""
+    if market == "futures":
+        item = _futures_order(order, uid)
+        seconds = {"create_time": order.created_ms / 1000, "finish_time": order.ts_ms / 1000}
+        told = {name: value for name, value in item.items() if not name.endswith("_ms")}
+        return {**told, **seconds, "update_time": order.ts_ms / 1000, "price": str(item["price"])}
+    item = _spot_order(order, uid)
+    del item["event"]
+    status = "open" if order.is_open else {"filled": "closed"}.get(order.status, "cancelled")
+    return {**item, "status": status, "create_time_ms": order.created_ms, "update_time_ms": order.ts_ms}
 
 
 def _text(value: Decimal) -> str:

@@ -72,7 +72,7 @@ class ListenKeys:
         """Answer the calls of userDataStream; None for any other path."""
         if path.rstrip("/") != PATH:
             return None
-        refusal = self._refusal(query, headers, body, now_s)
+        refusal = self.refusal(query, headers, body, now_s)
         if refusal is not None:
             return refusal
         self.expire(now_s)
@@ -98,9 +98,10 @@ class ListenKeys:
         self._keys[key] = _Key(now_s + self._valid_s)
         return _json({"listenKey": key})
 
-    def _refusal(
+    def refusal(
         self, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
+        """Why a signed call is not this account's; None when it is."""
         if headers.get("X-MEXC-APIKEY") != self._credentials["key"]:
             return _error(400, 10072, "Api key info invalid")
         stamp, window = query.get("timestamp", ""), query.get("recvWindow", str(_RECV_WINDOW_MS))

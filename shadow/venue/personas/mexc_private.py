@@ -9,11 +9,11 @@ from urllib.parse import parse_qs
 import msgspec
 
 from shadow.venue.account_events import AccountEvent
-from shadow.venue.personas import mexc_frames
+from shadow.venue.personas import mexc_frames, mexc_orders_rest
 from shadow.venue.personas.listen_keys import ListenKeys
 from shadow.venue.personas.mexc_private_frames import CHANNELS, encode
 from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, read_request
-from shadow.venue.wire import MarketView, Push, Refused, Reply, RestAnswer
+from shadow.venue.wire import MarketView, OwnOrders, Push, Refused, Reply, RestAnswer
 
 __all__ = ["MexcSpotPrivate"]
 
@@ -44,6 +44,8 @@ class MexcSpotPrivate:
         self.view = market
         self.time_scale = time_scale
         self.keys = ListenKeys(dict(credentials or {"key": "", "secret": ""}), time_scale)
+        self.account: OwnOrders | None = None
+        """Whose orders are told over REST."""
 
     def spell(self, symbol: str) -> str:
         """`BTCUSDT` for `BTC_USDT`."""
@@ -74,7 +76,10 @@ class MexcSpotPrivate:
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
-        """Answer the calls about listen keys."""
+        """Answer the calls about listen keys and own orders."""
+        if method == "GET" and path in mexc_orders_rest.PATHS and self.account is not None:
+            refusal = self.keys.refusal(query, headers, body, now_s)
+            return mexc_orders_rest.answer(self.account, path, query) if refusal is None else refusal
         return self.keys.answer(method, path, query, headers, body, now_s)
 
 

@@ -10,13 +10,15 @@ from shadow.venue.personas.gateio import GateioFuturesPublic, GateioSpotPublic
 from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
 from shadow.venue.personas.mexc import MexcSpotPublic
 from shadow.venue.personas.mexc_private import MexcSpotPrivate
-from shadow.venue.wire import MarketView, Persona, PersonaBase, Push
+from shadow.venue.wire import MarketView, OwnOrders, Persona, PersonaBase, Push
 
 __all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePersona", "persona_of"]
 
 
 class PrivatePersona(PersonaBase, Protocol):
-    """A persona of an account."""
+    """A persona of an account, whose orders it tells over REST once it has one."""
+
+    account: OwnOrders | None
 
     def encode(self, event: AccountEvent, key: str) -> Push | None:
         """The frame for one subscription key; None when the key does not want this event."""

@@ -40,7 +40,7 @@ def test_recorded_spot_frames(captures: Path) -> None:
     order, fill = recorded(captures / "gateio-spot-private-2024.jsonl")
     times = (1714729020209, 1714729020184, 1714729020184, 1714729020000, 1714729020000, 1714729020000)
     assert order == Order(
-        "PEPE_USDT", "575707647866", "t-apiv4-1-18", "open", "buy", "market", "0", "3.5", "0.0", "0", 1714729020184,
+        "PEPE_USDT", "575707647866", "t-apiv4-1-18", "open", "buy", "market", "0", "3.5", "0", "0", 1714729020184,
         times,
     )  # fmt: skip
     assert isinstance(fill, Fill)
@@ -84,6 +84,25 @@ def test_status_and_filled_of_spot_orders(changes: dict[str, Any], status: str, 
     (order,) = read("spot.orders", SPOT_ORDER | changes)
     assert (order.status, order.filled, order.quantity, order.side) == (status, filled, "3.5", "sell")
     assert (order.price, order.average_price, order.ts) == ("64000.10", "64000.2", 1714729021184)
+
+
+MARKET_BUY = {"type": "market", "side": "buy", "amount": "3.5", "price": "0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "filled"),
+    [
+        ({"event": "put", "left": "3.5", "filled_total": "0", "avg_deal_price": "0"}, "0"),
+        ({"event": "update", "left": "1.5", "filled_total": "2", "avg_deal_price": "0.000008"}, "250000"),
+        ({"event": "finish", "left": "0", "filled_total": "3.5", "avg_deal_price": "0.0000073"}, "479452.054795"),
+        ({"event": "finish", "left": "0", "filled_amount": "479000.5", "avg_deal_price": "0.0000073"}, "479000.5"),
+        ({"event": "update", "left": "1.5", "avg_deal_price": ""}, "0"),
+        ({"event": "update", "side": "sell", "left": "1.5", "filled_total": "9", "avg_deal_price": "3"}, "2.0"),
+    ],
+)
+def test_what_a_market_buy_filled_is_never_an_amount_of_money(changes: dict[str, Any], filled: str) -> None:
+    (order,) = read("spot.orders", SPOT_ORDER | MARKET_BUY | changes)
+    assert (order.filled, order.kind) == (filled, "market")
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,27 @@ def the_handlers_cannot_be_constructed() -> None:
         handler.__abstractmethods__ = frozenset({"_parse_trades"})
 
 
+def a_loop_for_nothing_in_each_message() -> None:
+    def the_loop_for_nothing() -> None:
+        end = time.perf_counter_ns() + 40_000
+        while time.perf_counter_ns() < end:
+            pass
+
+    for handler in HANDLERS:
+        bind = handler._bind_template
+
+        def busy(self: Any, bind: Any = bind) -> Any:
+            handle = bind(self)
+
+            def handle_and_loop(raw: Any) -> None:
+                the_loop_for_nothing()
+                handle(raw)
+
+            return handle_and_loop
+
+        handler._bind_template = busy
+
+
 def one_warning_for_each_message() -> None:
     logging.basicConfig(stream=sys.stderr)
     bind = BaseMessageHandler._bind_template

@@ -7,6 +7,8 @@ that grows by an entry a message stays below the 8 MiB at which the memory level
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,3 +77,21 @@ def test_a_warning_for_each_message_is_found_by_its_cost(run_session: Run, tmp_p
     words = (*SPOT, "--new", faulty("one_warning_for_each_message"))
     code, verdict, _ = run_session(tmp_path / "run", *words, timeout_s=200)
     assert (code, verdict["verdict"], verdict["decided_by"]) == (10, "ROLL_BACK", "performance"), verdict["reason"]
+
+
+@pytest.mark.long
+@pytest.mark.checklist("R.11")
+@pytest.mark.timeout(240)
+def test_a_loop_for_nothing_is_named_by_the_profile_beside_the_trigger(run_session: Run, tmp_path: Path) -> None:
+    loop = "a_loop_for_nothing_in_each_message"
+    run = tmp_path / "run"
+    words = (*SPOT, "--new", faulty(loop), "--no-calibration", "--duration", "12s")
+    code, verdict, _ = run_session(run, *words, timeout_s=200)
+    fired = [trigger["id"] for trigger in verdict["triggers"] if trigger["verdict"] == "REGRESSION"]
+    assert (code, "performance" in fired) == (10, True), verdict["reason"]
+    page = (run / "report.md").read_text()
+    assert f"profile: new spends most more in __main__:{loop}." in page.replace("&#95;", "_")
+    before = (run / "verdict.json").read_bytes()
+    subprocess.run([sys.executable, "-m", "shadow.cli", "judge", str(run)], check=False, capture_output=True)
+    assert (run / "verdict.json").read_bytes() == before
+    assert "profile.json" in json.loads((run / "manifest.json").read_bytes())["derived"]

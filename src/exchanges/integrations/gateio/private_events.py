@@ -6,7 +6,7 @@ Each reader takes a decoded frame and gives one event an item; DecodeError for a
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import wraps
 from math import isfinite
 from typing import TypeVar
@@ -33,6 +33,7 @@ from exchanges.structs.symbols import from_gateio
 from exchanges.structs.types import Balance, Fill, Order, Position
 
 __all__ = [
+    "futures_order",
     "read_futures_balances",
     "read_futures_fills",
     "read_futures_orders",
@@ -40,12 +41,16 @@ __all__ = [
     "read_spot_balances",
     "read_spot_fills",
     "read_spot_orders",
+    "refusing",
+    "spot_order",
 ]
 
 FrameT = TypeVar("FrameT")
 EventT = TypeVar("EventT")
 
 KINDS = {"poc": "post_only", "ioc": "ioc", "fok": "fok"}
+# Digits of what is worked out from an average price, which is rounded itself.
+DERIVED = Context(prec=12)
 MODES = {"single": "single", "dual_long": "long", "dual_short": "short"}
 
 
@@ -65,7 +70,7 @@ def refusing(read: Callable[[FrameT], list[EventT]]) -> Callable[[FrameT], list[
 @refusing
 def read_spot_orders(payload: SpotOrdersFrame) -> list[Order]:
     """The orders as they stand now."""
-    return [_spot_order(item) for item in payload.result]
+    return [spot_order(item) for item in payload.result]
 
 
 @refusing
@@ -83,7 +88,7 @@ def read_spot_balances(payload: SpotBalancesFrame) -> list[Balance]:
 @refusing
 def read_futures_orders(payload: FuturesOrdersFrame) -> list[Order]:
     """The orders as they stand now; quantities are contracts."""
-    return [_futures_order(item) for item in payload.result]
+    return [futures_order(item) for item in payload.result]
 
 
 @refusing
@@ -104,11 +109,12 @@ def read_futures_positions(payload: FuturesPositionsFrame) -> list[Position]:
     return [_position(item) for item in payload.result]
 
 
-def _spot_order(item: SpotOrder) -> Order:
+def spot_order(item: SpotOrder) -> Order:
+    """One spot order; ValueError or ArithmeticError for a value that makes no sense."""
     quantity, left = _number(item.amount), _number(item.left)
     filled = _optional(item.filled_amount)
     if filled is None:
-        filled = float(_exact(item.amount) - _exact(item.left))
+        filled = _filled(item)
     if item.event == "finish":
         status = _ended(left, item.finish_as)
     else:
@@ -126,6 +132,17 @@ def _spot_order(item: SpotOrder) -> Order:
         average_price=_optional(item.avg_deal_price),
         timestamp=_millis(item.update_time_ms),
     )
+
+
+def _filled(item: SpotOrder) -> float:
+    """What is filled, of an order that does not tell it: older ones have no `filled_amount`.
+
+    A market order buys for an amount of the quote currency; what it bought follows from what that cost.
+    """
+    if item.side != "buy" or not item.type.startswith("market"):
+        return float(_exact(item.amount) - _exact(item.left))
+    price = _exact(item.avg_deal_price or 0)
+    return _finite(float(DERIVED.divide(_exact(item.filled_total or 0), price))) if price else 0.0
 
 
 def _spot_fill(item: SpotFill) -> Fill:
@@ -147,7 +164,8 @@ def _spot_balance(item: SpotBalance) -> Balance:
     return Balance(item.currency, _number(item.available), _optional(item.freeze), _millis(item.timestamp_ms))
 
 
-def _futures_order(item: FuturesOrder) -> Order:
+def futures_order(item: FuturesOrder) -> Order:
+    """One futures order, its quantities in contracts; errors as of `spot_order`."""
     size, left, price = _exact(item.size), _exact(item.left), _optional(item.price)
     status = _ended(left, item.finish_as) if item.status == "finished" else "open" if left == size else "partial"
     return Order(

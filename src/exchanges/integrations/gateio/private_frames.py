@@ -53,6 +53,7 @@ class SpotOrder(msgspec.Struct, gc=False):
     update_time_ms: Number
     price: Number | None = None
     filled_amount: Number | None = None
+    filled_total: Number | None = None
     avg_deal_price: Number | None = None
     time_in_force: str | None = None
     text: str | None = None

@@ -65,7 +65,8 @@ class Fault:
     """Something went wrong and the stream goes on.
 
     `kind` is subscribe (the exchange refused one), decode (a frame that could not be read, or an error that the
-    exchange sent), book (a snapshot could not be fetched) or callback (one of the application's raised).
+    exchange sent), book (a snapshot could not be fetched), orders (nor could the state of orders) or callback (one
+    of the application's raised).
     """
 
     kind: str
@@ -165,6 +166,7 @@ class ExchangeConnection(ABC):
         kind = message.message_type
         if kind is MessageType.SUBSCRIPTION_CONFIRM:
             self._is_current = self._state is ConnectionState.CONNECTED
+            self._on_confirmed()
         elif kind is MessageType.SUBSCRIPTION_ERROR:
             await self._report("subscribe", SubscriptionError(str(message.data)))
         elif kind is MessageType.ERROR:
@@ -196,6 +198,9 @@ class ExchangeConnection(ABC):
     @abstractmethod
     def _on_lost(self) -> None:
         """The connection is not there: what was said about now is not certain any more."""
+
+    def _on_confirmed(self) -> None:  # noqa: B027 - few care
+        """A subscription stands; from now on nothing of its channel is missed."""
 
     @abstractmethod
     def _held_metrics(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exchanges.interfaces.composite.held import Held, HeldTable
 from exchanges.structs.types import Order
 
@@ -45,6 +47,17 @@ class Orders:
         else:
             self._open.put(order.id, order, is_stale=is_stale)
         return True
+
+    def take_answer(self, order: Order, *, is_stale: bool) -> bool:
+        """Take what REST said of an order; False when it tells nothing new. Its time may differ from the push's."""
+        life = self._lives.get(order.id)
+        if life and replace(order, timestamp=life[-1].timestamp, average_price=life[-1].average_price) == life[-1]:
+            order = life[-1]
+        return self.take(order, is_stale=is_stale)
+
+    def stale(self) -> list[Order]:
+        """The open orders that are not certain."""
+        return [held.value for held in self._open.all().values() if held.is_stale]
 
     def get(self, order_id: str) -> Held[Order] | None:
         """The last state of an order, open or finished; a finished one is never stale."""

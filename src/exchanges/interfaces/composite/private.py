@@ -9,6 +9,7 @@ from typing import Any
 from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
 from exchanges.interfaces.composite.held import Held, HeldTable
 from exchanges.interfaces.composite.orders import Orders
+from exchanges.interfaces.composite.resync import FetchOrders, OrderResync
 from exchanges.structs import ConfigurationError
 from exchanges.structs.types import (
     Balance,
@@ -32,8 +33,9 @@ class PrivateExchange(ExchangeConnection):
     nothing new is counted and not called back with.
 
     The exchanges tell changes, not what stands. So nothing is known of what happened before the connection, and
-    when it is lost, all that is held becomes stale until it is told again. An application that asks the exchange by
-    REST meanwhile calls `forget_stale` and takes over.
+    when it is lost, all that is held becomes stale until it is told again. With `fetch_orders` the exchange is asked by
+    REST about orders whenever a subscription stands: those that are open, and each that was open before; a call that
+    fails is told as fault `orders` and leaves them stale. An application that asks by itself calls `forget_stale`.
     """
 
     IS_PRIVATE = True
@@ -43,6 +45,7 @@ class PrivateExchange(ExchangeConnection):
         config: ExchangeConfig,
         *,
         create_manager: CreateManager = create_websocket_manager,
+        fetch_orders: FetchOrders | None = None,
         finished_kept: int = 1000,
         fills_kept: int = 1000,
         logger: logging.Logger | None = None,
@@ -54,6 +57,10 @@ class PrivateExchange(ExchangeConnection):
         self.on_balance = self._callbacks(Balance)
         self.on_position = self._callbacks(Position)
         self._orders = Orders(finished_kept)
+        self._symbols: list[Symbol] = []
+        self._resync = None
+        if fetch_orders is not None:
+            self._resync = OrderResync(fetch_orders, self._orders.stale, self._take_answer, self._report_orders)
         self._fills_kept = fills_kept
         self._fills: dict[tuple[Symbol, str], Fill] = {}
         self._repeated_fills = 0
@@ -77,7 +84,14 @@ class PrivateExchange(ExchangeConnection):
         listed = [self._listed(symbol) for symbol in symbols]
         if not listed:
             raise ConfigurationError(f"{self.name}: give at least one symbol to start with")
+        self._symbols = listed
         await self._start(listed, channels)
+
+    async def close(self) -> None:
+        """Close the connection and ask no more; never raises, and may be called twice."""
+        if self._resync is not None:
+            self._resync.cancel()
+        await super().close()
 
     def order(self, order_id: str) -> Held[Order] | None:
         """An order's last state, open or finished; None when nothing was told of it."""
@@ -121,6 +135,17 @@ class PrivateExchange(ExchangeConnection):
             for item in data:
                 await take(item)
 
+    def _on_confirmed(self) -> None:
+        if self._resync is not None and self._is_current:
+            self._resync.start(self._symbols)
+
+    async def _take_answer(self, order: Order) -> None:
+        if self._orders.take_answer(order, is_stale=not self._is_current):
+            await self.on_order.fire(order)
+
+    async def _report_orders(self, error: Exception) -> None:
+        await self._report("orders", error)
+
     async def _take_order(self, order: Order) -> None:
         if self._orders.take(order, is_stale=not self._is_current):
             await self.on_order.fire(order)
@@ -144,9 +169,12 @@ class PrivateExchange(ExchangeConnection):
         await self.on_position.fire(position)
 
     def _on_lost(self) -> None:
+        if self._resync is not None:
+            self._resync.cancel()
         for table in (self._orders, self._balances, self._positions):
             table.mark_stale()
 
     def _held_metrics(self) -> dict[str, Any]:
         fills = {"kept": len(self._fills), "repeated": self._repeated_fills}
-        return {"orders": self._orders.metrics(), "fills": fills}
+        resync = {} if self._resync is None else {"looks": self._resync.looks, "unknown": self._resync.unknown}
+        return {"orders": {**self._orders.metrics(), **resync}, "fills": fills}

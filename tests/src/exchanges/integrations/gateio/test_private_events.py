@@ -112,6 +112,26 @@ def test_status_and_filled_of_spot_orders(changes: dict[str, Any], status: str, 
     )
 
 
+MARKET_BUY = {"type": "market", "side": "buy", "amount": "3.5", "price": "0"}
+
+
+@pytest.mark.checklist("3.2.21")
+@pytest.mark.parametrize(
+    ("changes", "filled"),
+    [
+        ({"event": "put", "left": "3.5", "filled_total": "0", "avg_deal_price": "0"}, 0.0),
+        ({"event": "update", "left": "1.5", "filled_total": "2", "avg_deal_price": "0.000008"}, 250000.0),
+        ({"event": "finish", "left": "0", "filled_total": "3.5", "avg_deal_price": "0.0000073"}, 479452.054795),
+        ({"event": "finish", "left": "0", "filled_amount": "479000.5", "avg_deal_price": "0.0000073"}, 479000.5),
+        ({"event": "update", "left": "1.5", "avg_deal_price": ""}, 0.0),
+        ({"event": "update", "side": "sell", "left": "1.5", "filled_total": "9", "avg_deal_price": "3"}, 2.0),
+    ],
+)
+def test_what_a_market_buy_filled_is_never_an_amount_of_money(changes: dict[str, Any], filled: float) -> None:
+    (order,) = read("spot.orders", SPOT_ORDER | MARKET_BUY | changes)
+    assert (order.filled, order.kind) == (filled, "market")
+
+
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [

@@ -12,7 +12,9 @@ from unittest.mock import patch
 
 import pytest
 
+from exchanges.integrations.gateio.orders_rest import GateioFuturesOrders, GateioOrders
 from exchanges.integrations.gateio.rest import GateioFuturesRest, GateioRest
+from exchanges.integrations.mexc.orders_rest import MexcOrders
 from exchanges.integrations.mexc.rest import MexcRest
 from exchanges.structs import (
     ConnectionState,
@@ -32,6 +34,7 @@ from shadow.venue.server import Venue
 WAIT_S = 30.0
 ROLE = "client"
 UNITS = {"GATEIO_SPOT": "gateio.spot", "GATEIO_FUTURES": "gateio.futures", "MEXC_SPOT": "mexc.spot"}
+ORDERS = {"GATEIO_SPOT": GateioOrders, "GATEIO_FUTURES": GateioFuturesOrders, "MEXC_SPOT": MexcOrders}
 REST = {"GATEIO_SPOT": GateioRest, "GATEIO_FUTURES": GateioFuturesRest, "MEXC_SPOT": MexcRest}
 
 
@@ -262,6 +265,16 @@ async def private_street(exchange_name: str) -> AsyncIterator[Street]:
     await street.open()
     yield street
     await street.close()
+
+
+@pytest.fixture
+async def fetch_orders(exchange_name: str, private_street: Street) -> AsyncIterator[Any]:
+    """The REST side of the account."""
+    config = private_street.config(exchange_name)
+    assert config.credentials is not None
+    rest = ORDERS[exchange_name](config.base_url, config.credentials)
+    yield rest
+    await rest.close()
 
 
 FetchBook = Callable[[Symbol], Any]

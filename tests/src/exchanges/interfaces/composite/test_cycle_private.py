@@ -11,6 +11,7 @@ import pytest
 from exchanges.interfaces.composite import Fault, PrivateExchange
 from exchanges.interfaces.composite.orders import FINISHED
 from exchanges.structs import Balance, ConnectionState, ExchangeCredentials, Fill, Order, Position, Symbol
+from shadow.venue.personas.mexc_private_frames import order_id as mexc_order_id
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 
@@ -102,6 +103,47 @@ async def test_after_a_lost_connection_what_is_told_again_is_certain_and_the_res
         held = exchange.balance(newest.asset)
         assert held is not None
         assert (held.value, held.is_stale) == (newest, False)
+
+
+@pytest.mark.parametrize("architecture", ["new"], indirect=True)
+async def test_orders_that_changed_while_nobody_listened_are_asked_for(
+    architecture: str, exchange_name: str, private_street: Any, fetch_orders: Any, signal: Any
+) -> None:
+    """The account goes on in the hole and tells nothing more afterwards: only REST knows."""
+    async with PrivateExchange(private_street.config(exchange_name), fetch_orders=fetch_orders) as exchange:
+        watch = Watch(exchange, signal)
+        await exchange.start([BTC, ETH])
+        await signal.until(lambda: watch.seen(Order, count=5) and len(exchange.open_orders()) > 2)
+        await private_street.hush()
+        before = exchange.open_orders()
+        account = private_street.venue.personas[0].account
+
+        stale: list[bool] = []
+
+        @exchange.on_state
+        def go_on(state: ConnectionState) -> None:
+            if state is ConnectionState.DISCONNECTED:
+                stale.extend(one.is_stale for one in exchange.open_orders().values())
+                for step in range(60):
+                    account.step(("BTC_USDT", "ETH_USDT")[step % 2], 0)
+            signal.changed()
+
+        private_street.drop()
+        await signal.until(lambda: stale)
+        assert all(stale)
+        settled = {state.id: state for state in account.orders()}
+        spell = mexc_order_id if exchange_name == "MEXC_SPOT" else str
+        still_open = {spell(state.id) for state in settled.values() if state.is_open}
+        await signal.until(lambda: exchange.open_orders().keys() == still_open)
+        assert before.keys() - still_open
+        assert {one for one in still_open if one not in before}
+        assert not [one for one in exchange.open_orders().values() if one.is_stale]
+        for state in settled.values():
+            held = exchange.order(spell(state.id))
+            if held is not None:
+                assert (held.value.status, held.value.filled) == (state.status, float(state.filled))
+                assert (held.value.kind, held.value.side, held.is_stale) == (state.kind, state.side, False)
+        assert watch.faults == []
 
 
 @pytest.mark.checklist("4.2.13")

@@ -1,0 +1,114 @@
+"""Gate.io's REST side of an account: which orders are open, and what became of one, for who missed it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from exchanges.integrations.gateio.private_events import futures_order, spot_order
+from exchanges.integrations.gateio.private_frames import FuturesOrder, SpotOrder
+from exchanges.structs.errors import UNREADABLE, ExchangeRestError
+from exchanges.structs.symbols import to_gateio
+from exchanges.structs.types import ExchangeCredentials, Order, Symbol
+from infrastructure.networking.websocket.rest_client import RestClient
+
+__all__ = ["GateioFuturesOrders", "GateioOrders"]
+
+EMPTY = hashlib.sha512(b"").hexdigest()
+NOT_FOUND = 404
+
+
+class GateioOrders:
+    """Signed calls about the orders of spot; `base_url` ends in `/api/v4`, `now` gives seconds since the epoch.
+
+    Each raises ExchangeRestError: the HTTP status of a refusal, 503 without an answer, 400 for one of another kind.
+    """
+
+    OPEN = "/spot/open_orders"
+    BY_ID = "/spot/orders"
+
+    def __init__(self, base_url: str, credentials: ExchangeCredentials, now: Callable[[], float] = time.time) -> None:
+        self._client = RestClient(base_url)
+        self._prefix = urlsplit(base_url).path.rstrip("/")
+        self._credentials = credentials
+        self._now = now
+
+    async def open_orders(self, symbols: Sequence[Symbol]) -> list[Order]:
+        """Every open order of the account; `symbols` are those it is about at least."""
+        pairs = await self._get(self.OPEN, {}, list[dict[str, Any]])
+        return [self._read(item) for pair in pairs for item in pair.get("orders", ())]
+
+    async def order(self, symbol: Symbol, order_id: str) -> Order | None:
+        """An order as it is now, open or over; None when the exchange does not know it any more."""
+        try:
+            item = await self._get(f"{self.BY_ID}/{order_id}", self._about(symbol), dict[str, Any])
+        except ExchangeRestError as error:
+            if error.code == NOT_FOUND:
+                return None
+            raise
+        return self._read(item)
+
+    async def close(self) -> None:
+        """Hang up on calls under way."""
+        await self._client.close()
+
+    def _about(self, symbol: Symbol) -> dict[str, str]:
+        return {"currency_pair": to_gateio(symbol)}
+
+    def _convert(self, item: dict[str, Any]) -> Order:
+        event = "update" if item.get("status") == "open" else "finish"
+        return spot_order(msgspec.convert({**item, "event": event}, SpotOrder))
+
+    def _read(self, item: dict[str, Any]) -> Order:
+        try:
+            return self._convert(item)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, TypeError) as error:
+            raise ExchangeRestError(400, f"unreadable order: {error or type(error).__name__}") from error
+
+    async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
+        status, body = await self._client.send("GET", path, query, self._signed(path, query))
+        if status >= 300:
+            raise ExchangeRestError(status, f"GET {path}: {self._redact(body[:200].decode(errors='replace'))}")
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except UNREADABLE as error:
+            raise ExchangeRestError(400, f"GET {path}: unreadable answer: {error}") from error
+
+    def _signed(self, path: str, query: Mapping[str, str]) -> dict[str, str]:
+        stamp = str(int(self._now()))
+        text = "\n".join(("GET", self._prefix + path, urlencode(query), EMPTY, stamp))
+        made = hmac.digest(self._credentials.secret_key.encode(), text.encode(), "sha512").hex()
+        return {"KEY": self._credentials.api_key, "Timestamp": stamp, "SIGN": made}
+
+    def _redact(self, text: str) -> str:
+        """An exchange may repeat in its answer what it was sent."""
+        for secret in (self._credentials.api_key, self._credentials.secret_key):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
+
+class GateioFuturesOrders(GateioOrders):
+    """The same of the futures settled in USDT; quantities are contracts."""
+
+    OPEN = "/futures/usdt/orders"
+    BY_ID = "/futures/usdt/orders"
+
+    async def open_orders(self, symbols: Sequence[Symbol]) -> list[Order]:
+        """Every open order of the account; `symbols` are those it is about at least."""
+        items = await self._get(self.OPEN, {"status": "open"}, list[dict[str, Any]])
+        return [self._read(item) for item in items]
+
+    def _about(self, symbol: Symbol) -> dict[str, str]:
+        return {}
+
+    def _convert(self, item: dict[str, Any]) -> Order:
+        """Times are in seconds with a fraction, other than on the socket."""
+        names = {"update_time": "update_time", "finish_time": "finish_time_ms", "create_time": "create_time_ms"}
+        times = {name: round(item[source] * 1000) for source, name in names.items() if item.get(source)}
+        return futures_order(msgspec.convert({**item, **times}, FuturesOrder))

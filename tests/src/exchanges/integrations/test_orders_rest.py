@@ -1,0 +1,126 @@
+"""Orders asked for by REST, against the venue's personas, which check signatures as the exchanges do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from exchanges.integrations.gateio.orders_rest import GateioFuturesOrders, GateioOrders
+from exchanges.integrations.mexc.orders_rest import MexcOrders
+from exchanges.structs import ExchangeCredentials, ExchangeRestError, Symbol
+from shadow.venue.account import Account
+from shadow.venue.account_events import OrderState
+from shadow.venue.market import market_for
+from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
+from shadow.venue.personas.mexc_private import MexcSpotPrivate
+from shadow.venue.personas.mexc_private_frames import order_id as mexc_order_id
+
+GIVEN = {"key": "the-key", "secret": "the-secret", "uid": "10000001"}
+SIDES: dict[str, tuple[Any, Any, str, str]] = {
+    "gateio.spot": (GateioSpotPrivate, GateioOrders, "/api/v4", "spot"),
+    "gateio.futures": (GateioFuturesPrivate, GateioFuturesOrders, "/api/v4", "futures"),
+    "mexc.spot": (MexcSpotPrivate, MexcOrders, "", "spot"),
+}
+
+
+class Exchange:
+    """A persona with an account behind a loopback REST server; `answer` is given instead where it is set."""
+
+    def __init__(self, name: str) -> None:
+        persona, self.client, self.prefix, kind = SIDES[name]
+        market = market_for(name.partition(".")[0], kind, ("BTC_USDT", "ETH_USDT"), 3, 1_790_000_000_000)
+        self.account = Account(market, kind, ("BTC_USDT", "ETH_USDT"), 3, 1_790_000_000_000)
+        self.persona = persona(market, 1.0, GIVEN)
+        self.persona.account = self.account
+        self.answer: web.Response | None = None
+        self.spell = mexc_order_id if name == "mexc.spot" else str
+        self.is_futures = kind == "futures"
+        for step in range(200):
+            self.account.step(("BTC_USDT", "ETH_USDT")[step % 2], 1_790_000_000_000 + step)
+        self.url = ""
+
+    def orders(self, secret: str = "the-secret") -> Any:
+        return self.client(self.url + self.prefix, ExchangeCredentials("the-key", secret))
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.answer is not None:
+            return self.answer
+        found = self.persona.rest(request.method, request.path, request.query, request.headers, b"", time.time())
+        assert found is not None, request.path_qs
+        return web.Response(status=found.status, body=found.body)
+
+
+@pytest.fixture(params=SIDES)
+async def exchange(request: pytest.FixtureRequest) -> AsyncIterator[Exchange]:
+    made = Exchange(request.param)
+    runner = web.ServerRunner(web.Server(made.handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+def symbol_of(exchange: Exchange, state: OrderState) -> Symbol:
+    base, quote = state.symbol.split("_")
+    return Symbol(base, quote, exchange.is_futures)
+
+
+def told(order: Any) -> tuple[Any, ...]:
+    return order.id, order.symbol, order.status, order.side, order.kind, order.filled, order.timestamp
+
+
+def known(exchange: Exchange, state: OrderState) -> tuple[Any, ...]:
+    head = exchange.spell(state.id), symbol_of(exchange, state)
+    return *head, state.status, state.side, state.kind, float(state.filled), state.ts_ms
+
+
+async def test_open_orders_and_each_by_its_id_are_as_the_account_has_them(exchange: Exchange) -> None:
+    orders, states = exchange.orders(), exchange.account.orders()
+    still_open = [state for state in states if state.is_open]
+    symbols = [Symbol("BTC", "USDT", exchange.is_futures), Symbol("ETH", "USDT", exchange.is_futures)]
+    found = await orders.open_orders(symbols)
+    assert sorted(map(told, found)) == sorted(known(exchange, state) for state in still_open)
+    assert found
+    latest = {state.status: state for state in states}
+    assert {"filled", "cancelled"} <= latest.keys()
+    for state in latest.values():
+        one = await orders.order(symbol_of(exchange, state), exchange.spell(state.id))
+        assert told(one) == known(exchange, state)
+        assert one.average_price == pytest.approx(float(state.average_price))
+    await orders.close()
+
+
+async def test_an_order_that_nobody_knows_is_none(exchange: Exchange) -> None:
+    orders = exchange.orders()
+    assert await orders.order(Symbol("BTC", "USDT", exchange.is_futures), "77") is None
+    await orders.close()
+
+
+async def test_refused_credentials_are_told_without_a_secret(exchange: Exchange) -> None:
+    orders = exchange.orders("another-secret")
+    with pytest.raises(ExchangeRestError) as caught:
+        await orders.open_orders([Symbol("BTC", "USDT", exchange.is_futures)])
+    assert caught.value.code in (400, 401)
+    exchange.answer = web.Response(status=403, text='{"code":1,"msg":"you sent the-key and another-secret"}')
+    with pytest.raises(ExchangeRestError) as repeated:
+        await orders.open_orders([Symbol("BTC", "USDT", exchange.is_futures)])
+    assert "***" in str(repeated.value)
+    for error in (caught.value, repeated.value):
+        assert "the-key" not in str(error)
+        assert "another-secret" not in str(error)
+    await orders.close()
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"id":1}', '[{"orders":[{"id":7}]}]', '{"status":"open","left":"x"}'])
+async def test_an_answer_of_another_kind_is_an_error_of_the_call(exchange: Exchange, body: str) -> None:
+    orders = exchange.orders()
+    exchange.answer = web.Response(text=body)
+    with pytest.raises(ExchangeRestError) as caught:
+        await orders.order(Symbol("BTC", "USDT", exchange.is_futures), "77")
+    assert caught.value.code == 400
+    await orders.close()
