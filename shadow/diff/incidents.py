@@ -13,7 +13,7 @@ from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import Owed
 from shadow.diff.lines import Delivered
 
-__all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
+__all__ = ["MIN_SILENCE_NS", "exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
 
 MIN_SILENCE_NS: Final = 2_000_000_000
 SILENT_GAPS: Final = 20

@@ -16,7 +16,7 @@ from shadow.diff.codes import TYPES, Ends, Finding, Matches
 from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
 from shadow.diff.frames import FrameStore, Send
-from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
+from shadow.diff.incidents import MIN_SILENCE_NS, exceptions, judge_clock, lifecycle, stale, untold
 from shadow.diff.join import is_rebuilt, join_stream
 from shadow.diff.lines import Delivered, Spoken
 
@@ -65,7 +65,11 @@ def judge_side(
     for stream, given in by_stream.items():
         held_here = held.get((stream[0], stream[1]), set())
         rounded += join_stream(streams.get(stream, []), given, held_here, late_ns, findings)
+    if left_out:
+        doubt_strangers(spoken.events, first_left_out(sends, streams), findings)
     excuse(streams, allowed, whole_books(spoken.events))
+    if spoken.unread:
+        doubt_missing(streams, max(event.t or event.t_read for event in spoken.events))
     walks = walk_books(streams, by_stream, store, findings)
     strangers(spoken.events, allowed, findings)
     lost(streams, findings)
@@ -82,6 +86,42 @@ def judge_side(
     seeded = sum(walk.seeded for walk in walks.values())
     judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}
     return judged
+
+
+def first_left_out(sends: list[Send], streams: dict[Stream, list[Owed]]) -> int:
+    """When the first send was written that the memory cap left out."""
+    last = max((item.send for owed in streams.values() for item in owed), default=-1)
+    return next(send.t_sent for send in sends[last + 1 :] if send.frame.events)
+
+
+def doubt_strangers(events: list[Delivered], cut: int, findings: list[Finding]) -> None:
+    """UNJUDGED are delivered events that what the cap left out may have been sent for.
+
+    One that was taken for something else with another value, for want of its own, is parted from it again.
+    """
+    parted = set()
+    for event in events:
+        if event.code in ("PHANTOM", "FIELD") and (event.t or event.t_read) >= cut:
+            if event.owed is not None:
+                parted.add((event.connection, event.type, event.symbol, event.owed.ref))
+                event.owed.code, event.owed.delivered, event.owed = "", None, None
+            event.code = "UNJUDGED"
+    if parted:
+        places = ((one, (one.connection, one.type, one.symbol, one.ref)) for one in findings)
+        findings[:] = [one for one, place in places if one.code != "FIELD" or place not in parted]
+
+
+def doubt_missing(streams: dict[Stream, list[Owed]], end: int) -> None:
+    """UNJUDGED are expected events that may stand behind the last line read.
+
+    A stream that had been silent for MIN_SILENCE_NS by then is missing all the same.
+    """
+    for owed in streams.values():
+        for item in reversed(owed):
+            if item.delivered is not None or item.t_sent < end - MIN_SILENCE_NS:
+                break
+            if item.code == "MISSING":
+                item.code = "UNJUDGED"
 
 
 def split(events: list[Delivered]) -> dict[Stream, list[Delivered]]:

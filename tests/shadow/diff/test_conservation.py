@@ -60,10 +60,30 @@ def test_beyond_the_memory_cap_events_are_unjudged_and_still_counted(scene: Any)
     diff = scene.judge(cap=100)
     totals = diff.totals["new"]
     assert totals["delivered_codes"]["UNJUDGED"] == 262
-    assert totals["expected_codes"]["UNJUDGED"] == 260
+    assert totals["expected_codes"]["UNJUDGED"] == 262
     assert diff.conserved
     assert diff.frames_accounted < diff.frames_sent
-    assert ("UNJUDGED", "new") in {(item.code, item.side) for item in diff.differences}
+    assert {(item.code, item.side) for item in diff.differences} == {("UNJUDGED", "legacy"), ("UNJUDGED", "new")}
+
+
+def test_what_is_missing_before_the_cap_makes_nothing_behind_it_a_phantom(scene: Any) -> None:
+    lines = scene.lines["new"]
+    for trade in [line for line in lines if line.get("type") == "trade"][:6]:
+        lines.remove(trade)
+    diff = scene.judge(cap=100)
+    differences = [item for item in diff.differences if item.code != "UNJUDGED"]
+    assert {(item.code, item.side, item.type) for item in differences} == {("MISSING", "new", "trade")}
+    assert sum(item.count for item in differences) == 6
+    assert diff.conserved
+
+
+def test_a_stream_that_fell_silent_before_the_cap_is_missing(scene: Any) -> None:
+    lines = scene.lines["new"]
+    scene.lines["new"] = [line for line in lines if line.get("type") != "trade"]
+    for line in scene.lines["new"][60:]:
+        line["read"] = line["t"] = line["t"] + 10_000_000_000
+    diff = scene.judge(cap=100)
+    assert ("MISSING", "new", "trade") in {(item.code, item.side, item.type) for item in diff.differences}
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True, max_size=60))

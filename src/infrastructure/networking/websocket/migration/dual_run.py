@@ -330,10 +330,7 @@ class DualRunManager:
             if lane is not None:
                 lane.note_passed(Side.LEGACY, event)
                 return
-            # It was legacy's alone, whatever the stage is by now.
-            lane = self._begin_lane(stream, Side.LEGACY)
-            lane.note_passed(Side.LEGACY, event)
-            self._apply(lane)
+            self._begin_led_lane(stream).note_passed(Side.LEGACY, event)
 
     def _is_legacys(self) -> bool:
         """Whether every stage gives the consumer legacy alone."""
@@ -356,7 +353,22 @@ class DualRunManager:
             )
             return None
 
+    def _begin_led_lane(self, stream: Stream) -> Lane:
+        """Of a stream that went straight: it was legacy's alone, whatever the stage is by now.
+
+        Its stage is applied behind all that went by, or the incoming side would give that once more.
+        """
+        lane = self._begin_lane(stream, Side.LEGACY)
+        if self._is_legacys():
+            self._apply(lane)
+        else:
+            asyncio.get_running_loop().call_soon(self._on_flag)
+        return lane
+
     def _make_lane(self, stream: Stream) -> Lane:
+        if self._passage.is_open:
+            self._passage.catch_up()
+            return self._lanes.get(stream) or self._begin_led_lane(stream)
         wanted = self._side_of(self._unit_of(stream))
         lane = self._begin_lane(stream, wanted if self._legs[wanted].is_connected() else wanted.other)
         self._apply(lane)

@@ -1,7 +1,8 @@
-"""What a dual-run manager says of units that are made of several streams."""
+"""What a dual-run manager says of units that are made of several streams, and how streams begin while stages change."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from openfeature import api
 
+from exchanges.structs.types import MessageType, ParsedMessage, Symbol, Trade
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.stage import Stage
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
 ACCOUNT = Unit("gateio", "spot", PRIVATE, account="0123456789ab")
@@ -43,3 +46,71 @@ def test_an_account_is_where_it_was_until_all_of_its_streams_have_moved(manager:
     for sides, told in (((old, old), old), ((wanted, old), old), ((old, wanted), old), ((wanted, wanted), wanted)):
         manager._lanes = lanes(*sides, wanted=wanted)
         assert manager.serving() == {ACCOUNT: told}
+
+
+BTC = Symbol("BTC", "USDT")
+UNIT = Unit("gateio", "spot", "trade", "BTC_USDT")
+
+
+def trade(number: int) -> ParsedMessage:
+    return ParsedMessage(MessageType.TRADES, BTC, "trade", [Trade(BTC, 100.0, 1.0, "buy", 5, str(number))], 5)
+
+
+class Served:
+    """A manager in stage shadow whose two stacks are connected, and what its consumer got; legacy goes straight."""
+
+    def __init__(self) -> None:
+        async def handler(message: ParsedMessage) -> None:
+            self.got.append(int(message.data[0].trade_id))
+
+        stack = SimpleNamespace(is_connected=lambda: True)
+        self.got: list[int] = []
+        self.manager = DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, lambda *_: stack), handler)
+        for leg in self.manager._legs.values():
+            leg.build()
+        self.manager._add_units([BTC])
+        self.manager._passage.is_open = True
+
+    async def legacy(self, number: int) -> None:
+        await self.manager._passage.hand_on(trade(number))
+
+    async def new(self, number: int) -> None:
+        await self.manager._take_in(Side.NEW, trade(number))
+
+    def read_canary(self) -> None:
+        """The flag's thread has read another stage, and the loop has not heard of it yet."""
+        self.manager._reader._stages = dict.fromkeys(self.manager._reader._stages, Stage.CANARY)
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
+    monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
+    yield Served()
+    api.clear_providers()
+
+
+async def test_a_stream_whose_first_event_came_as_the_stage_changed_is_not_doubled(served: Served) -> None:
+    await served.legacy(1)
+    served.read_canary()
+    await served.new(1)
+    await served.legacy(2)
+    assert served.got == [1, 2]
+    await asyncio.sleep(0)
+    for number in (2, 3):
+        await served.new(number)
+    await served.legacy(3)
+    assert served.got == [1, 2, 3]
+    assert served.manager.serving() == {UNIT: Side.NEW}
+
+
+async def test_a_stage_is_applied_behind_all_that_went_straight(served: Served) -> None:
+    for number in (1, 2):
+        await served.legacy(number)
+    served.read_canary()
+    served.manager._passage.catch_up()
+    await asyncio.sleep(0)
+    for number in (1, 2, 3):
+        await served.new(number)
+    assert served.got == [1, 2, 3]
+    assert served.manager.serving() == {UNIT: Side.NEW}
