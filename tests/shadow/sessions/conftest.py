@@ -22,11 +22,22 @@ Event = dict[str, Any]
 Edit = Callable[[list[bytes]], list[bytes]]
 Outcome = tuple[int, dict[str, Any], str]
 SPOT = ("--connections", "gateio.spot.public,mexc.spot.public")
+PATIENCE_S = 200
 FEW, MANY = ("--rate", "300"), ("--rate", "600")
 """A fact shows at either; each message costs CPU time in five processes."""
 
 
-def shadow_run(out: Path, *words: str, timeout_s: float = 110, cores: str = "free") -> Outcome:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes, or is the first to wait for a recorded session, has more than a minute on a busy machine.
+
+    The hook is given the tests of all folders; the long ones have what `make test-long` gives them.
+    """
+    for item in items:
+        if HERE in item.path.parents and not any(item.get_closest_marker(name) for name in ("timeout", "long")):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
+
+
+def shadow_run(out: Path, *words: str, timeout_s: float = 200, cores: str = "free") -> Outcome:
     """`shadow run`; exit code, verdict and what it said. Sessions that run beside others leave the cores to all."""
     call = ("run", "--json", "--out", str(out), *words)
     answer = shadow(*call, cwd=out.parent, timeout_s=timeout_s, WS_SHADOW_CORES=cores)
