@@ -27,7 +27,7 @@ from .conftest import FEW, SPOT
 WORDS = (*SPOT, *FEW, "--no-calibration", "--duration", "30s")
 
 
-def wait_for(condition: Callable[[], object], limit_s: float = 25.0) -> None:
+def wait_for(condition: Callable[[], object], limit_s: float = 60.0) -> None:
     """Poll an outside process's state; there is no event to wait for."""
     deadline = time.monotonic() + limit_s
     while not condition():

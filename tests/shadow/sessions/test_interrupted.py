@@ -21,7 +21,7 @@ from .conftest import SPOT
 
 
 def judge(run: Path) -> subprocess.CompletedProcess[str]:
-    return shadow("judge", str(run), "--json", cwd=run.parent, timeout_s=50)
+    return shadow("judge", str(run), "--json", cwd=run.parent, timeout_s=100)
 
 
 def processes_of(run: Path) -> list[int]:
@@ -47,7 +47,6 @@ def wait_until(condition: Callable[[], bool], limit_s: float) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("whole_harness", [False, True], ids=["shadow run killed", "recorder killed too"])
 def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: bool) -> None:
     run = tmp_path / "run"
@@ -55,15 +54,15 @@ def test_kill_9_leaves_readable_data_and_a_hold(tmp_path: Path, whole_harness: b
         [sys.executable, "-m", "shadow.cli", "run", *SPOT, "--no-calibration", "--duration", "40s", "--out", str(run)],
         stderr=subprocess.DEVNULL,
     )
-    wait_until(lambda: len(list(run.glob("events/new/*.arrows"))) >= 1 and len(list(run.glob("sends/*"))) >= 1, 20)
+    wait_until(lambda: len(list(run.glob("events/new/*.arrows"))) >= 1 and len(list(run.glob("sends/*"))) >= 1, 30)
     for role in ("legacy", "new"):
-        wait_until(lambda role=role: sum(p.stat().st_size for p in run.glob(f"events/{role}/*.arrows")) > 100_000, 20)
+        wait_until(lambda role=role: sum(p.stat().st_size for p in run.glob(f"events/{role}/*.arrows")) > 100_000, 30)
     if whole_harness:
         for pid in processes_of(run):
             os.kill(pid, signal.SIGKILL)
     session.send_signal(signal.SIGKILL)
     session.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while (left := processes_of(run)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in left]

@@ -25,7 +25,7 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of a stack that leaves out removed levels, and trades of the side of the one before."""
     folder = tmp_path_factory.mktemp("faulty")
     words = ["--connections", "gateio.spot.public", "--no-calibration", "--duration", "2s", "--new", FAULTY]
-    answer = shadow("run", "--out", "run", *words, cwd=folder, timeout_s=55, WS_SHADOW_CORES="free")
+    answer = shadow("run", "--out", "run", *words, cwd=folder, timeout_s=110, WS_SHADOW_CORES="free")
     assert answer.returncode == 10, answer.stderr
     return folder / "run"
 
@@ -47,7 +47,6 @@ def frames_of(folder: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == "ws"]
 
 
-@pytest.mark.timeout(120)  # the first test waits for the session
 @pytest.mark.parametrize(("code", "frames"), [("FIELD", 1), ("MISSING", 2)])
 def test_few_frames_show_the_fault_again(faulty_run: Path, tmp_path: Path, code: str, frames: int) -> None:
     answer = reproduce(faulty_run, "--code", code, "--limit", "1", "--out", str(tmp_path / "out"))
@@ -62,7 +61,6 @@ def test_few_frames_show_the_fault_again(faulty_run: Path, tmp_path: Path, code:
     assert "1 passed" in passed.stdout
 
 
-@pytest.mark.timeout(120)  # it may be the first to wait for the recorded session
 def test_what_does_not_come_up_again_is_said(recorded: Path, damaged_copy: Callable[..., Path], tmp_path: Path) -> None:
     """The stack is whole and only the recorded lines are damaged: no replay can show that."""
     from shadow.capture.reader import RunData
