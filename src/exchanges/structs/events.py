@@ -6,8 +6,9 @@ milliseconds of exchange time, levels `(price, quantity)` with quantity 0 for a 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,15 +17,24 @@ from exchanges.structs.types import Balance, ConnectionState, Fill, Order, Posit
 __all__ = [
     "BookTickerEvent",
     "BookUpdate",
+    "Finite",
     "Level",
     "PrivateCallbacks",
     "PublicCallbacks",
     "SubscriptionEvent",
     "TickerEvent",
     "TradeEvent",
+    "read_number",
 ]
 
 Level = tuple[float, float]
+
+LARGEST = sys.float_info.max
+Finite = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""A float that a decoder refuses where it is no number or without end: as text, msgspec takes `NaN` and `Infinity`."""
+
+read_number = msgspec.json.Decoder(float).decode
+"""A number out of its text, which must be one of JSON's: NaN, infinity and 1e999 are none. MsgspecError otherwise."""
 
 
 class BookUpdate(msgspec.Struct, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shadow.subjects import sampler
 from shadow.subjects.sampler import Samples, attend, pid_file, stack_of
 
 PROGRAM = """
 import asyncio, sys, time
+from shadow.subjects import sampler
 from shadow.subjects.sampler import attend
 attend({"path": sys.argv[1], "seconds": 0.3})
 
@@ -65,6 +68,18 @@ def test_a_stack_names_modules_and_functions_outermost_first() -> None:
 
     name = f"{__name__}:test_a_stack_names_modules_and_functions_outermost_first"
     assert inner()[-2:] == (name, f"{name}.<locals>.inner")
+
+
+def test_a_sample_that_interrupts_a_sample_sees_what_that_one_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, ...]] = []
+    monkeypatch.setattr(sampler, "stack_of", lambda _: seen.append(stack_of(sys._getframe())))
+    one = sampler.Sampler(tmp_path / "new.samples", 1.0)
+    one._until_s = math.inf
+    one.take(signal.SIGALRM, None)
+    name = "test_a_sample_that_interrupts_a_sample_sees_what_that_one_interrupted"
+    assert [stack[-1] for stack in seen] == [f"{__name__}:{name}"]
 
 
 @pytest.mark.parametrize("option", [{"path": "x"}, "x"])

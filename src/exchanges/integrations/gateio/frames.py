@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from exchanges.structs.errors import InexactFrame
-from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, Level, TickerEvent, TradeEvent, read_number
 from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
 
 __all__ = [
@@ -91,8 +91,8 @@ class _Trade(msgspec.Struct, gc=False):
     create_time_ms: float
     side: str
     currency_pair: str
-    amount: float
-    price: float
+    amount: Finite
+    price: Finite
 
 
 class _ExactTrade(_Trade, gc=False):
@@ -267,8 +267,8 @@ _decode_loose_book_ticker = msgspec.json.Decoder(_LooseBookTicker).decode
 def loose_book_tickers(envelope: Envelope) -> list[BookTickerEvent]:
     """A best bid/ask with an empty side, whose price and amount are empty text on the wire: 0.0 at 0.0."""
     loose = _decode_loose_book_ticker(envelope.result)
-    sides = float(loose.b or 0), float(loose.B or 0), float(loose.a or 0), float(loose.A or 0)
-    return [BookTickerEvent(loose.s, *sides, loose.t, loose.u)]
+    bid, bid_size, ask, ask_size = (read_number(text or "0") for text in (loose.b, loose.B, loose.a, loose.A))
+    return [BookTickerEvent(loose.s, bid, bid_size, ask, ask_size, loose.t, loose.u)]
 
 
 def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
@@ -278,13 +278,13 @@ def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
     return [
         TickerEvent(
             loose.currency_pair,
-            float(loose.last),
-            float(loose.highest_bid) if loose.highest_bid else None,
-            float(loose.lowest_ask) if loose.lowest_ask else None,
-            float(loose.base_volume),
-            float(loose.quote_volume),
-            float(loose.high_24h),
-            float(loose.low_24h),
+            read_number(loose.last),
+            read_number(loose.highest_bid) if loose.highest_bid else None,
+            read_number(loose.lowest_ask) if loose.lowest_ask else None,
+            read_number(loose.base_volume),
+            read_number(loose.quote_volume),
+            read_number(loose.high_24h),
+            read_number(loose.low_24h),
             timestamp,
         )
         for loose in (result if isinstance(result, list) else [result])
@@ -311,8 +311,8 @@ class RestBook(msgspec.Struct, gc=False):
     """The REST order book with its id."""
 
     id: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
     current: int = 0
     update: int = 0
 

@@ -11,7 +11,7 @@ import msgspec
 
 from exchanges.integrations.gateio.frames import Envelope
 from exchanges.structs.errors import DecodeError
-from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, Level, TickerEvent, TradeEvent, read_number
 
 __all__ = [
     "BookFrame",
@@ -32,8 +32,8 @@ __all__ = [
 class _Row(msgspec.Struct, gc=False):
     """A level: price and size."""
 
-    p: float
-    s: float
+    p: Finite
+    s: Finite
 
 
 class _Book(msgspec.Struct, gc=False):
@@ -48,9 +48,9 @@ class _Book(msgspec.Struct, gc=False):
 
 class _Trade(msgspec.Struct, gc=False):
     contract: str
-    size: float
+    size: Finite
     id: int
-    price: float
+    price: Finite
     create_time: int
     create_time_ms: int = 0
 
@@ -71,10 +71,10 @@ class _BookTicker(
     """`futures.book_ticker`'s result. The fields are repeated because a rename holds for a struct's own only."""
 
     symbol: str
-    bid_price: float
-    bid_quantity: float
-    ask_price: float
-    ask_quantity: float
+    bid_price: Finite
+    bid_quantity: Finite
+    ask_price: Finite
+    ask_quantity: Finite
     timestamp: int
     update_id: int
 
@@ -83,11 +83,11 @@ class _Ticker(msgspec.Struct, gc=False):
     """Some pushes hold only a part of the keys."""
 
     contract: str
-    last: float | None = None
-    volume_24h_base: float | None = None
-    volume_24h_quote: float | None = None
-    high_24h: float | None = None
-    low_24h: float | None = None
+    last: Finite | None = None
+    volume_24h_base: Finite | None = None
+    volume_24h_quote: Finite | None = None
+    high_24h: Finite | None = None
+    low_24h: Finite | None = None
 
 
 class BookFrame(msgspec.Struct, tag_field="channel", tag="futures.order_book_update", gc=False):
@@ -171,9 +171,9 @@ class _LooseBookTicker(msgspec.Struct, gc=False):
     u: int
     s: str
     b: str
-    B: float
+    B: Finite
     a: str
-    A: float
+    A: Finite
 
 
 class _LooseTicker(msgspec.Struct, gc=False):
@@ -197,7 +197,8 @@ _decode_loose_trades = msgspec.json.Decoder(_Trades, strict=False).decode
 def loose_book_tickers(envelope: Envelope) -> list[BookTickerEvent]:
     """A best bid/ask with an empty side, whose price is empty text on the wire: 0.0 at 0.0."""
     loose = _decode_loose_book_ticker(envelope.result)
-    return [BookTickerEvent(loose.s, float(loose.b or 0), loose.B, float(loose.a or 0), loose.A, loose.t, loose.u)]
+    bid, ask = read_number(loose.b or "0"), read_number(loose.a or "0")
+    return [BookTickerEvent(loose.s, bid, loose.B, ask, loose.A, loose.t, loose.u)]
 
 
 def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
@@ -207,7 +208,7 @@ def loose_tickers(envelope: Envelope) -> list[TickerEvent]:
     return [
         TickerEvent(
             item.contract,
-            float(item.last),
+            read_number(item.last),
             None,
             None,
             _number(item.volume_24h_base),
@@ -226,7 +227,7 @@ def loose_trades(envelope: Envelope) -> list[TradeEvent]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    return read_number(text) if text else None
 
 
 def _flat(result: Any) -> list[Any]:

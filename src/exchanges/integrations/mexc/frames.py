@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from exchanges.structs.errors import DecodeError
-from exchanges.structs.events import BookTickerEvent, BookUpdate, Level, TickerEvent, TradeEvent
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, TickerEvent, TradeEvent, read_number
 
 __all__ = [
     "Control",
@@ -51,8 +51,8 @@ class RestBook(msgspec.Struct, gc=False):
     """The REST order book."""
 
     lastUpdateId: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
     timestamp: int = 0
 
 
@@ -87,10 +87,10 @@ def read_book(payload: Push) -> BookUpdate | None:
             name,
             int(first) if first else None,
             int(last),
-            [(float(item.price), float(item.quantity)) for item in body.bids],
-            [(float(item.price), float(item.quantity)) for item in body.asks],
+            [(read_number(item.price), read_number(item.quantity)) for item in body.bids],
+            [(read_number(item.price), read_number(item.quantity)) for item in body.asks],
         )
-    except (ValueError, ProtobufError) as error:
+    except (ValueError, msgspec.MsgspecError, ProtobufError) as error:
         raise _unreadable("book update", payload, error) from error
 
 
@@ -100,11 +100,16 @@ def read_trades(payload: Push) -> list[TradeEvent]:
     try:
         return [
             TradeEvent(
-                name, float(deal.price), float(deal.quantity), SIDES[deal.tradeType], deal.time, deal.tradeId or None
+                name,
+                read_number(deal.price),
+                read_number(deal.quantity),
+                SIDES[deal.tradeType],
+                deal.time,
+                deal.tradeId or None,
             )
             for deal in _from_string(frame).publicAggreDeals.deals
         ]
-    except (ValueError, KeyError, ProtobufError) as error:
+    except (ValueError, KeyError, msgspec.MsgspecError, ProtobufError) as error:
         raise _unreadable("trade", payload, error) from error
 
 
@@ -119,14 +124,14 @@ def read_book_ticker(payload: Push) -> BookTickerEvent | None:
             return None
         return BookTickerEvent(
             name,
-            float(bid or 0),
-            float(body.bidQuantity or 0),
-            float(ask or 0),
-            float(body.askQuantity or 0),
+            read_number(bid or "0"),
+            read_number(body.bidQuantity or "0"),
+            read_number(ask or "0"),
+            read_number(body.askQuantity or "0"),
             wrapper.sendTime or None,
             int(version) if version else None,
         )
-    except (ValueError, ProtobufError) as error:
+    except (ValueError, msgspec.MsgspecError, ProtobufError) as error:
         raise _unreadable("best bid/ask", payload, error) from error
 
 
@@ -141,16 +146,16 @@ def read_ticker(payload: Push) -> TickerEvent | None:
             return None
         return TickerEvent(
             name,
-            float(last),
+            read_number(last),
             None,
             None,
-            float(body.quantity or 0),
-            float(body.volume or 0),
-            float(body.high or 0),
-            float(body.low or 0),
+            read_number(body.quantity or "0"),
+            read_number(body.volume or "0"),
+            read_number(body.high or "0"),
+            read_number(body.low or "0"),
             wrapper.sendTime or None,
         )
-    except (ValueError, ProtobufError) as error:
+    except (ValueError, msgspec.MsgspecError, ProtobufError) as error:
         raise _unreadable("ticker", payload, error) from error
 
 
