@@ -301,6 +301,7 @@ class Venue(Signal):
         self.ws_url = ""
         self.rest_url = ""
         self.refuse = False
+        self.book_version = 100
         self.connections: list[ServerConnection] = []
         self.requests: list[list[dict[str, Any]]] = []
 
@@ -320,8 +321,9 @@ class Venue(Signal):
             pass
 
     async def rest(self, request: web.Request) -> web.Response:
-        """An empty order book at version 100."""
-        return web.json_response({"id": 100, "lastUpdateId": 100, "current": 1, "update": 1, "bids": [], "asks": []})
+        """An empty order book at `book_version`."""
+        versions = {"id": self.book_version, "lastUpdateId": self.book_version}
+        return web.json_response(versions | {"current": 1, "update": 1, "bids": [], "asks": []})
 
     def asked(self, number: int, subscribe: bool = True) -> set[tuple[str, str]]:
         """All (type, symbol) pairs asked for on the connection with this number, from 0."""

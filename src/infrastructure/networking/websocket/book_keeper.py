@@ -136,7 +136,9 @@ class BookKeeper:
         self.synced[book.symbol] = book
 
     def _request(self, name: str) -> None:
-        if self._fetch is not None and name not in self._tasks:
+        running = self._tasks.get(name)
+        # One that has just ended is still in its place, and fetches nothing for the hole behind its book.
+        if self._fetch is not None and (running is None or running.done()):
             task = asyncio.get_running_loop().create_task(self._fetch_until_loaded(name, self._fetch))
             self._tasks[name] = task
             task.add_done_callback(lambda done: self._on_fetched(name, done))

@@ -19,7 +19,7 @@ __all__ = ["Arbiter", "Counts"]
 
 @dataclass(slots=True)
 class Counts:
-    """What an arbiter did besides handing on."""
+    """What an arbiter did besides handing on; `healed`: gaps behind which a book came that the standby had rebuilt."""
 
     replayed: int = 0
     straddles: int = 0
@@ -28,6 +28,7 @@ class Counts:
     resets: int = 0
     ring_dropped: int = 0
     snapshots_skipped: int = 0
+    healed: int = 0
 
 
 class Ring:
@@ -78,8 +79,9 @@ class Arbiter(Mover):
     """One stream with versions. `is_contiguous`: each event begins where the one before ended (books).
 
     `fills`: a hole of the serving side is filled from the other one; off in stage shadow, where the consumer gets what
-    legacy alone would give, but for the versions behind a cut that its audit looks at. Times are seconds of one
-    monotonic clock, given by the caller.
+    legacy alone would give, but for the versions behind a cut that its audit looks at. A hole that both sides have is a
+    marked gap: the book is torn until one side has rebuilt it, and the standby's is taken where it fits. Times are
+    seconds of one monotonic clock, given by the caller.
     """
 
     def __init__(self, serving: Side, *, is_contiguous: bool, limits: Limits | None = None) -> None:
@@ -94,6 +96,8 @@ class Arbiter(Mover):
         self._has_break = dict.fromkeys(Side, False)
         self._stale_since: float | None = None
         self._fills_to: int | None = None
+        self._is_torn = False
+        self._rebuilt: Event | None = None
 
     # What the stacks say
 
@@ -111,6 +115,8 @@ class Arbiter(Mover):
         event.is_behind_break, self._has_break[side] = self._has_break[side], False
         self._highest[side] = max(event.last, self._highest[side] or event.last)
         if event.is_snapshot and side is not self.serving:
+            # It may come before the serving side's own hole is given up.
+            self._rebuilt = event
             self.counts.snapshots_skipped += 1
             return
         if self._is_stale(event):
@@ -142,6 +148,7 @@ class Arbiter(Mover):
     def _start_over(self) -> None:
         self.counts.resets += 1
         self.delivered = self._stale_since = self.wait_until = self._fills_to = None
+        self._is_torn, self._rebuilt = False, None
         self._highest = dict.fromkeys(Side)
         self._audit.start_over()
         for ring in self._rings.values():
@@ -186,10 +193,12 @@ class Arbiter(Mover):
         mine.prune(self.delivered)
         other.prune(self.delivered)
         head, spare = mine.head, other.head
+        if not self._is_filling:
+            return self._hand_out(mine) if mine else None
+        if self._is_torn and self._rebuilt is not None and self._rebuilt.last == self.delivered:
+            return self._heal(self._rebuilt)
         if head is None:
             return None
-        if not self._is_filling:
-            return self._hand_out(mine)
         if spare is not None and not spare.is_snapshot and self._start(spare) < self._start(head):
             self.counts.replayed += 1
             return self._hand_out(other)
@@ -203,6 +212,11 @@ class Arbiter(Mover):
             if self._may_wait(now):
                 return None
         return self._hand_out(mine)
+
+    def _heal(self, rebuilt: Event) -> Event:
+        self._is_torn, self._rebuilt = False, None
+        self.counts.healed += 1
+        return rebuilt
 
     def _start(self, event: Event) -> int:
         """The first version above the last delivered one that an event holds; of a rebuilt book, the one behind it."""
@@ -248,10 +262,12 @@ class Arbiter(Mover):
         if self.is_contiguous or not self._is_answered(head):
             self._audit.note_gap(self.delivered + 1, head.first - 1)
             self.counts.gaps += 1
+            self._is_torn = self.is_contiguous
 
     def _hand_out(self, ring: Ring) -> Event:
         event = ring.pop()
         is_straddle = False
+        self._is_torn = self._is_torn and not event.is_snapshot
         if self.delivered is not None:
             if event.parts and event.first <= self.delivered:
                 event = event.keep(event.versions_above(self.delivered))

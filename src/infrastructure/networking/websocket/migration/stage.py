@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from enum import Enum
+from importlib import import_module
 
 from infrastructure.networking.websocket.migration.kill_switch import is_killed
 from infrastructure.networking.websocket.migration.unit import Unit
@@ -126,6 +128,9 @@ class _Bounded:
     def _ask(self, unit: Unit) -> tuple[Stage | None, str]:
         if self._thread is not None and self._thread.is_alive():
             return None, "TIMEOUT"
+        # The first time this takes a while on a busy machine, and is not what the provider is given its second for.
+        with suppress(ImportError):
+            import_module("infrastructure.networking.websocket.migration.file_provider")
         answers: list[tuple[Stage | None, str]] = []
         thread = threading.Thread(target=lambda: answers.append(ask(unit)), name="flag", daemon=True)
         self._thread = thread

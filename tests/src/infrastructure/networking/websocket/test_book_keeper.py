@@ -76,6 +76,33 @@ def test_a_book_is_fetched_at_the_confirmation_and_built_by_the_first_update() -
     play(scene)
 
 
+async def test_a_hole_right_behind_a_fetch_that_has_just_ended_is_fetched_for() -> None:
+    """The task is over, and its end not yet noticed: both stand in the loop's queue, in this order."""
+    loop = asyncio.get_running_loop()
+    answers = [loop.create_future(), loop.create_future()]
+    calls = []
+
+    async def fetch(name: str) -> BookSnapshot:
+        calls.append(name)
+        answer: BookSnapshot = await answers[len(calls) - 1]
+        return answer
+
+    rebuilt: list[BookUpdate] = []
+    keeper = BookKeeper(logging.getLogger("books"), fetch, rebuilt.append)
+    keeper.start(["X"])
+    keeper.apply(update(11))
+    await asyncio.sleep(0)
+    answers[0].set_result(BookSnapshot(10, [], []))
+    loop.call_soon(keeper.apply, update(20))
+    answers[1].set_result(BookSnapshot(19, [], []))
+    async with asyncio.timeout(1):
+        while len(rebuilt) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert [book.last for book in rebuilt] == [11, 20]
+    assert keeper.gaps == 1
+    await keeper.close()
+
+
 def test_exactly_the_synced_books_are_to_be_brought_forward() -> None:
     async def scene(keeper: BookKeeper, rest: Rest, rebuilt: list[BookUpdate]) -> None:
         rest.answers = [10, 20, 40]

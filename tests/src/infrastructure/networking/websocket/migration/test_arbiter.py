@@ -57,6 +57,56 @@ def test_what_no_side_has_is_a_marked_gap() -> None:
     assert offer(one, LEGACY, book(9), now=2.0) == ["9-9"]
 
 
+def torn(serving: Side) -> Arbiter:
+    """Both sides lack 2 to 4, and the consumer is at 5."""
+    one = arbiter(serving=serving)
+    for side in (serving.other, serving):
+        offer(one, side, book(1), book(5))
+    assert (one.delivered, one.counts.gaps) == (5, 1)
+    return one
+
+
+@pytest.mark.parametrize("rebuilt", [LEGACY, NEW])
+@pytest.mark.parametrize("serving", [LEGACY, NEW])
+def test_a_hole_of_both_is_healed_once_by_the_first_that_has_rebuilt_its_book(serving: Side, rebuilt: Side) -> None:
+    one = torn(serving)
+    assert offer(one, rebuilt, book(6), book(7), book(7, is_snapshot=True)) == (
+        ["6-6", "7-7", "7-7"] if rebuilt is serving else []
+    )
+    if rebuilt is not serving:
+        assert offer(one, serving, book(6)) == ["6-6"]
+        assert offer(one, serving, book(7)) == ["7-7", "7-7"]
+    assert offer(one, serving.other, book(8), book(8, is_snapshot=True)) == []
+    assert offer(one, serving, book(8), book(9)) == ["8-8", "9-9"]
+    assert one.counts.healed == (rebuilt is not serving)
+
+
+def test_a_book_that_is_behind_the_consumer_heals_nothing_and_a_fitting_one_comes_at_once() -> None:
+    one = torn(LEGACY)
+    assert offer(one, LEGACY, book(6)) == ["6-6"]
+    assert offer(one, NEW, book(5, is_snapshot=True)) == []
+    assert offer(one, NEW, book(6), book(6, is_snapshot=True)) == ["6-6"]
+    assert one.counts.healed == 1
+
+
+def test_a_book_that_new_rebuilt_heals_the_hole_after_the_way_back() -> None:
+    one = torn(NEW)
+    one.fills = False
+    one.roll_back(LEGACY, 0.0)
+    assert offer(one, NEW, book(6), book(6, is_snapshot=True)) == []
+    assert offer(one, LEGACY, book(6), book(7)) == ["6-6", "6-6", "7-7"]
+
+
+def test_once_legacy_goes_straight_again_nothing_is_put_between() -> None:
+    one = torn(NEW)
+    one.fills = False
+    one.roll_back(LEGACY, 0.0)
+    both = [book(version) for version in range(6, 110)]
+    assert len(offer(one, LEGACY, *both)) == len(both)
+    assert one.is_settled
+    assert offer(one, NEW, book(109, is_snapshot=True)) == []
+
+
 def test_in_stage_shadow_a_hole_is_passed_on() -> None:
     one = arbiter()
     one.fills = False

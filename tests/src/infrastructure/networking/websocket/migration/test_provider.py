@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -221,3 +222,19 @@ def test_a_check_may_leave_nothing_behind(name: Any) -> None:
     name(f"{HERE}:InMemory")
     check_provider(keeps=False)
     until(lambda: api.get_provider_metadata("ws-shadow").name == "No-op Provider")
+
+
+def test_a_provider_is_not_charged_for_the_time_that_openfeature_takes_to_be_loaded(path: Path) -> None:
+    """In a process of its own, which has loaded nothing before."""
+    program = (
+        "import sys\n"
+        "from infrastructure.networking.websocket.migration import stage\n"
+        "began = []\n"
+        "def ask(unit):\n"
+        "    began.append('openfeature.contrib.tools.flagd.core' in sys.modules)\n"
+        "    return None, ''\n"
+        "stage.ask = ask\n"
+        "stage.stage_of('gateio', 'spot')\n"
+        "sys.exit(began != [True])\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0
