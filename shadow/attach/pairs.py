@@ -14,7 +14,7 @@ import msgspec
 
 from shadow.diff.canonical import FIELDS, is_levels, levels_key, number_key
 from shadow.diff.codes import LAST_VALUE
-from shadow.diff.dual import IDENTITY, WINDOW_NS, values
+from shadow.diff.dual import IDENTITY, WINDOW_NS
 from shadow.diff.kinds import number_kind
 from shadow.diff.lines import Delivered
 
@@ -24,6 +24,7 @@ LEGACY: Final = "legacy"
 NEW: Final = "new"
 SIDES: Final = (LEGACY, NEW)
 BOTH: Final = "both"
+IDS: Final = frozenset({"id", "order_id", "asset", "status", "side", "mode"})
 LATE_NS: Final = 10_000_000_000
 """How long behind its time an event that was given up is still recognised."""
 
@@ -46,6 +47,12 @@ class Finding(msgspec.Struct, frozen=True):
 def other(side: str) -> str:
     """The side beside this one."""
     return NEW if side == LEGACY else LEGACY
+
+
+def identity(event: Delivered, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """What names an event. Ids are text: a float64 does not tell two long ones apart."""
+    body = event.body
+    return tuple(str(body.get(name)) if name in IDS else number_key(body.get(name)) for name in names)
 
 
 def disagreement(a: Delivered, b: Delivered) -> str | None:
@@ -105,7 +112,7 @@ class Pairs:
     def take(self, side: str, event: Delivered) -> list[Finding]:
         """A side delivered an event; what it shows at once."""
         self._heads.setdefault(side, event)
-        key = values(event, self._identity())
+        key = identity(event, self._identity())
         n = self._counts[side] = self._counts[side] + 1
         self._newest[side] = max(self._newest[side], event.t or 0)
         descends = self._descends(side, event)
@@ -140,7 +147,7 @@ class Pairs:
             self._open[side] = {}
         for one in self._queue:
             if not one.is_done:
-                one.key = values(one.event, self._names or ())
+                one.key = identity(one.event, self._names or ())
                 self._open[one.side].setdefault(one.key, deque()).append(one)
 
     def _pair(self, one: Waiting, counterpart: Waiting, descends: bool) -> list[Finding]:
@@ -234,6 +241,6 @@ class Pairs:
             self._open[side].clear()
 
     def _finding(self, code: str, side: str, event: Delivered, says: str) -> Finding:
-        name = values(event, self._names or IDENTITY[self.type][-1])
+        name = identity(event, self._names or IDENTITY[self.type][-1])
         text = f"{event.type} {' '.join(str(part) for part in name)}: {says}"
         return Finding(code, side, event.connection, event.type, event.symbol, text, event.t or 0)

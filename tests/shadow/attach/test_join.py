@@ -65,6 +65,18 @@ def test_a_value_that_differs_is_of_both_and_says_both_values() -> None:
     assert desk.codes()[NEW]["FIELD"] == desk.codes()[LEGACY]["FIELD"] == 1
 
 
+def test_long_ids_that_are_one_float_are_two_events() -> None:
+    first, second = 58828270140012048, 58828270140012049
+    assert float(first) == float(second)
+    desk = Desk()
+    desk.trade(first, (LEGACY,))
+    desk.trade(second, (LEGACY,))
+    desk.trade(second, (NEW,))
+    desk.trade(first, (NEW,), side="buy")
+    assert found(desk) == [("REORDER", NEW)]
+    assert desk.codes()[NEW]["MATCH"] == 2
+
+
 def test_text_and_number_of_one_value_are_equal_and_times_are_not_compared() -> None:
     desk = Desk()
     desk.trade(1, (LEGACY,), price="1.50")

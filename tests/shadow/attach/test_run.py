@@ -16,6 +16,10 @@ import pytest
 from shadow.attach import run
 from shadow.attach.pairs import SIDES
 from shadow.cli import main
+from shadow.rollout.controller import Controller
+from shadow.rollout.places import Places
+from shadow.rollout.stages import Rule, parse_position
+from shadow.rollout.units import EVERYTHING
 from tests.shadow.attach.conftest import C, Desk
 
 WITHIN_S = 30.0
@@ -102,6 +106,19 @@ def test_a_difference_reaches_the_controller_and_the_code(attached: Attached) ->
     assert (alarm["trigger"], alarm["unit"]) == ("functionality", "*")
     assert "price 1.5 and 1.75" in alarm["says"]
     assert said.startswith("ROLL BACK: functionality: FIELD")
+
+
+def test_what_the_judge_tells_takes_units_back_to_legacy(attached: Attached) -> None:
+    """The controller knows nothing of a tap: it reads the judge's file."""
+    folder = attached.folder
+    controller = Controller(Places(folder / "flags.json", folder / "rollout", folder / "runs"), rehearsal=True)
+    live = (Rule(EVERYTHING, parse_position("live")),)
+    controller.ledger.change(time.time(), controller.ledger.read().state, live, why="the test")
+    lines = (GREETING, beat(), trade("legacy", 1), trade("new", 1, price=1.75), beat())
+    assert attached.judge(lambda say, _: say(*lines))[0] == 10
+    (back,) = [one for one in controller.turn() if one.kind == "rollback"]
+    assert back.why.startswith(f"functionality: FIELD {C} BTC_USDT trade 1: legacy and new have price 1.5 and 1.75")
+    assert [(str(rule.unit), str(rule.position)) for rule in controller.books().state.rules] == [("*", "shadow")]
 
 
 def test_a_tap_that_dies_is_a_finding(attached: Attached) -> None:

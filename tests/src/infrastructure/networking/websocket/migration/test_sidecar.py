@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
@@ -90,11 +91,14 @@ class Parent:
     def __init__(self) -> None:
         self.messages: list[ParsedMessage] = []
         self.states: list[ConnectionState] = []
+        self.stamps: list[tuple[int | None, int]] = []
         self._changed = asyncio.Event()
         self.sidecar: Sidecar | None = None
 
     async def on_message(self, message: ParsedMessage) -> None:
         self.messages.append(message)
+        assert self.sidecar is not None
+        self.stamps.append(self.sidecar.stamps())
         self._changed.set()
 
     async def on_state(self, state: ConnectionState) -> None:
@@ -128,11 +132,15 @@ async def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_what_the_stack_delivers_comes_whole_and_in_order(parent: Parent) -> None:
+    began_ns = perf_counter_ns()
     sidecar = await parent.start("well")
     assert not sidecar.is_connected()
     await parent.until(lambda: len(parent.messages) == 500)
     assert sidecar.is_connected()
     assert parent.states == [ConnectionState.CONNECTED]
+    taken = [t_ns for _, t_ns in parent.stamps]
+    assert taken == sorted(taken)
+    assert began_ns < taken[0] < taken[-1] < perf_counter_ns()
     assert [message.data for message in parent.messages] == [
         OrderBook(BTC, [], [], 5, number, number) for number in range(1, 501)
     ]
