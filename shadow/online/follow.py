@@ -13,7 +13,7 @@ import numpy as np
 
 from shadow.diff.leg import diff_leg
 from shadow.online.grown import Batch, Grown
-from shadow.online.pace import rest_s
+from shadow.online.pace import may_ask
 from shadow.online.running_leg import RunningLeg
 from shadow.online.settled import KEEP_NS
 from shadow.online.snapshot import Snapshot
@@ -88,7 +88,8 @@ class Follower:
         self.running: dict[str, RunningLeg] = {}
         self._newest: tuple[Snapshot, PlanView, dict[str, LegDiff], KnownList] | None = None
         self._heard: Look | None = None
-        self._statistics_due = 0
+        self._began = 0
+        self._asking_s = [0.0]
 
     def look(self, now: int) -> Look:
         """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read.
@@ -99,7 +100,9 @@ class Follower:
         new = self._grown.read()
         run = Snapshot(self._folder, self._grown, now)
         plan, known = PlanView(run.session), read_known(run.path, run.session)
-        is_due = self._heard is None or now >= self._statistics_due
+        self._began = self._began or now
+        elapsed_s = (now - self._began) / 1e9
+        is_due = self._heard is None or may_ask(sum(self._asking_s), self._asking_s[-1], elapsed_s)
         timeline = read_marks(row for row in run.marks if is_due or row["name"] != "burst")
         diffs = {leg: self._diff(run, leg, new, plan, known, timeline) for leg in timeline.legs}
         self._newest = run, plan, diffs, known
@@ -107,7 +110,7 @@ class Follower:
         fact_s = process_time() - began
         look = look_at(collected, run.end, None if is_due else self._heard)
         if is_due:
-            self._statistics_due = now + int(rest_s(look.stat_s) * 1e9)
+            self._asking_s.append(look.stat_s)
         self._heard = look
         return replace(look, fact_s=look.fact_s + fact_s)
 
