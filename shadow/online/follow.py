@@ -13,7 +13,7 @@ import numpy as np
 
 from shadow.diff.leg import diff_leg
 from shadow.online.grown import Batch, Grown
-from shadow.online.pace import rest_s
+from shadow.online.pace import may_ask
 from shadow.online.running_leg import RunningLeg
 from shadow.online.settled import KEEP_NS
 from shadow.online.snapshot import Snapshot
@@ -86,9 +86,10 @@ class Follower:
         self._grown = Grown(folder)
         self._ended: dict[str, LegDiff] = {}
         self.running: dict[str, RunningLeg] = {}
-        self._newest: tuple[Snapshot, PlanView, Timeline, dict[str, LegDiff], KnownList] | None = None
+        self._newest: tuple[Snapshot, PlanView, dict[str, LegDiff], KnownList] | None = None
         self._heard: Look | None = None
-        self._statistics_due = 0
+        self._began = 0
+        self._asking_s = [0.0]
 
     def look(self, now: int) -> Look:
         """Judge all that is on disk and settled at `now` (ns); RunError when it cannot be read.
@@ -99,22 +100,25 @@ class Follower:
         new = self._grown.read()
         run = Snapshot(self._folder, self._grown, now)
         plan, known = PlanView(run.session), read_known(run.path, run.session)
-        timeline = read_marks(run.table("marks").to_pylist())
+        self._began = self._began or now
+        elapsed_s = (now - self._began) / 1e9
+        is_due = self._heard is None or may_ask(sum(self._asking_s), self._asking_s[-1], elapsed_s)
+        timeline = read_marks(row for row in run.marks if is_due or row["name"] != "burst")
         diffs = {leg: self._diff(run, leg, new, plan, known, timeline) for leg in timeline.legs}
-        self._newest = run, plan, timeline, diffs, known
+        self._newest = run, plan, diffs, known
         collected = Collected(run, plan, timeline, diffs, self._limits)
         fact_s = process_time() - began
-        is_due = self._heard is None or now >= self._statistics_due
         look = look_at(collected, run.end, None if is_due else self._heard)
         if is_due:
-            self._statistics_due = now + int(rest_s(look.stat_s) * 1e9)
+            self._asking_s.append(look.stat_s)
         self._heard = look
         return replace(look, fact_s=look.fact_s + fact_s)
 
     def judgement(self) -> Judgement:
         """The whole judge over what the last look saw."""
         assert self._newest is not None, "nothing was looked at"
-        return judge_diffs(*self._newest)
+        run, plan, diffs, known = self._newest
+        return judge_diffs(run, plan, read_marks(run.marks), diffs, known)
 
     def _diff(
         self,
@@ -132,7 +136,7 @@ class Follower:
             found, is_done = diff_leg(run, leg, plan.roles(leg), known=known), not is_open
         else:
             if leg not in self.running:
-                begin = min((row["t"] for row in run.table("marks").to_pylist() if row["leg"] == leg), default=0)
+                begin = min((row["t"] for row in run.marks if row["leg"] == leg), default=0)
                 self.running[leg] = RunningLeg(leg, plan.roles(leg), begin, plan.connections, self._keep_ns)
             disturbed = {name for at, name in timeline.faulted if at == leg}
             found = self.running[leg].look(run, new, known, disturbed, is_open=is_open)

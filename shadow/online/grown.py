@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,6 +81,8 @@ class Grown:
         self._growing: dict[str, Growing] = {}
         self._batches: dict[str, list[Batch]] = {}
         self._others: dict[str, list[Batch]] = {}
+        self.marks: list[dict[str, Any]] = []
+        """All rows of the table of that name."""
 
     def read(self) -> dict[str, list[Batch]]:
         """Read on; what is new, by table."""
@@ -93,6 +95,7 @@ class Grown:
             if (kind := KINDS.get(family(name))) is not None:
                 others = (Batch(_unlike(batch.rows, *kind), batch.newest) for batch in new[name])
                 self._others.setdefault(name, []).extend(batch for batch in others if batch.rows.num_rows)
+        self.marks += [row for batch in new["marks"] for row in batch.rows.to_pylist()]
         return new
 
     def batches(self, name: str, after: int = -1) -> list[pa.RecordBatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CORE_SHARE", "EVERY_S", "STATISTICS_SHARE", "pause_s", "rest_s"]
+__all__ = ["CORE_SHARE", "EVERY_S", "STATISTICS_SHARE", "may_ask", "pause_s"]
 
 EVERY_S: Final = 0.3
 CORE_SHARE: Final = 0.5
@@ -12,6 +12,8 @@ CORE_SHARE: Final = 0.5
 session takes half of that."""
 STATISTICS_SHARE: Final = 0.05
 """Of a core, for the tests alone."""
+ROOM: Final = 1.5
+"""The next time takes longer than the last: there is more to hear."""
 
 
 def pause_s(spent_s: float) -> float:
@@ -19,6 +21,6 @@ def pause_s(spent_s: float) -> float:
     return max(EVERY_S, spent_s / CORE_SHARE - spent_s)
 
 
-def rest_s(stat_s: float) -> float:
-    """How long not to ask the tests again after they took so much CPU."""
-    return stat_s / STATISTICS_SHARE
+def may_ask(spent_s: float, last_s: float, elapsed_s: float) -> bool:
+    """Whether the tests may be asked once more, after so much CPU for them and, the last time, `last_s`."""
+    return spent_s + ROOM * last_s <= STATISTICS_SHARE * elapsed_s

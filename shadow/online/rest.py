@@ -46,6 +46,8 @@ class Rest(RunData):
 
     def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
         """As of the run; frames, sends and events without the settled ones."""
+        if name == "marks" and leg is not None:
+            return self._whole.marks_of(leg).select(list(columns))
         if not name.startswith(("frames", "sends", "events/")):
             return self._whole.part(name, columns, leg)
         asked = tuple(dict.fromkeys((*columns, *ASKED.get(name, EVENT))))

@@ -35,13 +35,13 @@ class Snapshot(RunData):
         super().__init__(path)
         self._grown = grown
         self._tables: dict[str, pa.Table] = {}
-        self._told = self._whole("marks").to_pylist()
+        self._told = grown.marks
         self.end = min(now - SETTLE_NS, max(self._reach(now), now - PATIENCE_NS))
 
     def table(self, name: str) -> pa.Table:
         """A raw table as far as it was read; marks up to `end`, with an end for the leg that is open then."""
         if name not in self._tables:
-            self._tables[name] = self._marks if name == "marks" else self._whole(name)
+            self._tables[name] = _marks_table(self.marks) if name == "marks" else self._whole(name)
         return self._tables[name]
 
     def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
@@ -55,10 +55,22 @@ class Snapshot(RunData):
         found = self.table(name) if after < 0 or name == "marks" else self._whole(name, after)
         return (found if leg is None else found.filter(pc.equal(found["leg"], leg))).select(list(columns))
 
+    def marks_of(self, leg: str) -> pa.Table:
+        """A leg's marks but for its thousands of bursts, which only the statistics take in."""
+        return _marks_table([row for row in self.marks if row["leg"] == leg and row["name"] != "burst"])
+
+    @cached_property
+    def marks(self) -> list[dict[str, Any]]:
+        """Rows of the marks up to `end`, with an end for the leg that is open then."""
+        rows = [row for row in self._told if row["t"] <= self.end]
+        if (leg := _open_leg(rows)) is not None:
+            rows.append({"t": self.end, "leg": leg, "role": "", "name": "leg-end", "detail": CUT})
+        return rows
+
     @property
     def open_leg(self) -> str | None:
         """The leg that runs at `end`, if any does."""
-        last = self.table("marks").to_pylist()[-1:]
+        last = self.marks[-1:]
         return last[0]["leg"] if last and last[0]["detail"] == CUT else None
 
     def _whole(self, name: str, after: int = -1) -> pa.Table:
@@ -67,15 +79,6 @@ class Snapshot(RunData):
         if (self.path / f"{name}.parquet").exists():
             return super().table(name)
         return pa.Table.from_batches(self._grown.batches(name, after), schema(name))
-
-    @cached_property
-    def _marks(self) -> pa.Table:
-        import pyarrow as pa
-
-        rows = [row for row in self._told if row["t"] <= self.end]
-        if (leg := _open_leg(rows)) is not None:
-            rows.append({"t": self.end, "leg": leg, "role": "", "name": "leg-end", "detail": CUT})
-        return pa.Table.from_pylist(rows, schema("marks"))
 
     def _reach(self, now: int) -> int:
         """Up to when all tables are there while a phase runs: between phases nothing need come."""
@@ -88,6 +91,12 @@ class Snapshot(RunData):
 
 
 CUT: Final = '{"by":"snapshot"}'
+
+
+def _marks_table(rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(rows, schema("marks"))
 
 
 def _open_leg(rows: list[dict[str, Any]]) -> str | None:

@@ -1,4 +1,4 @@
-"""The event diffs of a run's legs, side by side in two processes."""
+"""The event diffs of a run's legs, side by side in two processes that are done at about the same time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ __all__ = ["DiffLegs", "KnownList", "SideBySide", "diff_legs", "read_known", "si
 
 WORKERS = 2
 KnownList: TypeAlias = "tuple[Known, ...]"
+Half: TypeAlias = tuple[tuple[str, ...], bool]
+"""Some connections, and whether it is all the others that are meant."""
 
 
 class DiffLegs(Protocol):
@@ -58,10 +60,36 @@ class SideBySide:
 
     def __call__(self, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
         """Leg to its diff, in the order given; the longest leg goes first."""
+        from shadow.verdict.halves import joined
+
         order = sorted(legs, key=lambda item: not item[0].startswith("main"))
-        running = {leg: self._pool.submit(_diff, run, leg, roles, known) for leg, roles in order}
+        halved = _last_long(run, order)
+        running = {
+            leg: [self._pool.submit(_diff, run, leg, roles, known, half) for half in (halved.get(leg) or (None,))]
+            for leg, roles in order
+        }
         self._meanwhile()
-        return {leg: running[leg].result() for leg, _ in legs}
+        found: dict[str, LegDiff | None] = {}
+        for leg, roles in legs:
+            parts = [part.result() for part in running[leg]]
+            found[leg] = parts[0] if len(parts) == 1 else joined(parts)
+            if found[leg] is None:
+                running[leg] = [self._pool.submit(_diff, run, leg, roles, known, None)]
+        return {leg: found[leg] or running[leg][0].result() for leg, _ in legs}
+
+
+def _last_long(run: Path, order: Sequence[tuple[str, tuple[str, str]]]) -> dict[str, tuple[Half, Half]]:
+    """Of an odd number of long legs the last one, with the two halves of the connections; else none."""
+    from shadow.capture.reader import RunData
+
+    session = RunData(run).session
+    connections, plan = sorted(session.get("connections", ())), session.get("plan", {}).get("legs", ())
+    lengths = {leg["leg"]: sum(phase["seconds"] for phase in leg["phases"]) for leg in plan}
+    long = [leg for leg, _ in order if 2 * lengths.get(leg, 0.0) >= max(lengths.values(), default=0.0)]
+    if len(connections) < WORKERS or len(long) % WORKERS == 0 or session.get("direct"):
+        return {}
+    chosen = tuple(connections[::2])
+    return {long[-1]: ((chosen, False), (chosen, True))}
 
 
 def side_by_side(run: RunData, meanwhile: Callable[[], None]) -> AbstractContextManager[DiffLegs]:
@@ -88,11 +116,16 @@ def _rarely_collect() -> None:
     gc.set_threshold(200_000, 50, 1000)
 
 
-def _diff(run: Path, leg: str, roles: tuple[str, str], known: KnownList) -> LegDiff:
+def _diff(run: Path, leg: str, roles: tuple[str, str], known: KnownList, half: Half | None = None) -> LegDiff:
     from shadow.capture.reader import RunData
     from shadow.diff.leg import diff_leg
 
-    diff: LegDiff = diff_leg(RunData(run), leg, roles, known=known)
+    data = RunData(run)
+    if half is not None:
+        from shadow.verdict import halves
+
+        data = halves.Half(run, half[0], is_rest=half[1])
+    diff: LegDiff = diff_leg(data, leg, roles, known=known)
     return diff
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
-from shadow.verdict import legs
+from shadow.verdict import halves, legs
 from shadow.verdict.legs import SideBySide, diff_legs, side_by_side
 
 ROLES = ("legacy", "new")
@@ -31,24 +32,54 @@ class Pool:
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
-    def submit(self, _: Any, _run: Path, leg: str, *_more: Any) -> Any:
-        self.told.append(f"asked {leg}")
-        return SimpleNamespace(result=lambda: self.told.append(f"waited {leg}") or leg.upper())
+    def submit(self, _: Any, _run: Path, leg: str, _roles: Any, _known: Any, half: Any) -> Any:
+        name = leg if half is None else f"{leg} {'rest' if half[1] else '+'.join(half[0])}"
+        self.told.append(f"asked {name}")
+        return SimpleNamespace(result=lambda: self.told.append(f"waited {name}") or name.upper())
 
 
-def test_the_comparison_goes_first_and_the_parent_works_before_it_waits(tmp_path: Path) -> None:
+def session(folder: Path, **lengths: float) -> Path:
+    legs = [{"leg": leg, "roles": ROLES, "phases": [{"phase": "burst", "seconds": s}]} for leg, s in lengths.items()]
+    (folder / "session.json").write_bytes(orjson.dumps({"connections": ["b", "a", "c"], "plan": {"legs": legs}}))
+    return folder
+
+
+def asked(folder: Path, joined: Any, monkeypatch: pytest.MonkeyPatch, *names: str) -> tuple[dict[str, Any], list[str]]:
+    """What comes out for these legs, and what the pool was told."""
     told: list[str] = []
+    monkeypatch.setattr(halves, "joined", joined)
     differ = SideBySide(lambda: told.append("meanwhile"))
     differ._pool = Pool(told)  # type: ignore[assignment]  # stands in
-    assert differ(tmp_path, [("aa1", ROLES), ("main", ROLES)], ()) == {"aa1": "AA1", "main": "MAIN"}
+    return differ(folder, [(name, ROLES) for name in names], ()), told
+
+
+def test_the_comparison_goes_first_and_the_parent_works_before_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, told = asked(session(tmp_path, aa1=9, main=12), list, monkeypatch, "aa1", "main")
+    assert found == {"aa1": "AA1", "main": "MAIN"}
     assert told == ["asked main", "asked aa1", "meanwhile", "waited aa1", "waited main"]
+
+
+def test_the_third_long_leg_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = session(tmp_path, aa1=9, main=12, aa2=9, control=2)
+    found, told = asked(run, " and ".join, monkeypatch, "aa1", "main", "aa2", "control")
+    assert found == {"aa1": "AA1", "main": "MAIN", "aa2": "AA2 A+C and AA2 REST", "control": "CONTROL"}
+    assert told[:5] == ["asked main", "asked aa1", "asked aa2 a+c", "asked aa2 rest", "asked control"]
+
+
+def test_halves_that_say_nothing_are_compared_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = session(tmp_path, aa1=9, main=12, aa2=9)
+    found, told = asked(run, lambda parts: None, monkeypatch, "aa1", "main", "aa2")
+    assert found["aa2"] == "AA2"
+    assert told[-2:] == ["asked aa2", "waited aa2"]
 
 
 def test_workers_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legs, "WORKERS", 1)
     with SideBySide() as differ:
-        with pytest.raises(legs.RunError, match="no run directory"):
-            differ(tmp_path / "none", [("main", ROLES)], ())
+        found = differ(session(tmp_path, main=3), [("main", ROLES)], ())
+        assert (found["main"].leg, found["main"].roles, found["main"].differences) == ("main", ROLES, [])
         worker = next(iter(differ._pool._processes.values()))
         assert worker.is_alive()
     assert not worker.is_alive()
