@@ -175,14 +175,16 @@ def _dual_units(spec: ConnectionSpec, manager: DualRunManager, stages: dict[str,
 
 
 def _alarms(spec: ConnectionSpec, manager: DualRunManager) -> list[Alarm]:
-    """A new stack that is gone: what it served is with legacy already, and the flag has to follow."""
+    """A new stack that is gone, or fell silent on a unit: what it served is with legacy already, and the flag has to
+    follow."""
     migration = manager.get_performance_metrics()["migration"]
+    legacy_too = not migration["connected"]["legacy"]
     if "new" not in migration["shed"]:
-        return []
+        latched = sorted(migration["latched"].items())
+        return [Alarm("functionality", unit, why, legacy_too=legacy_too) for unit, why in latched]
     market = f"{spec.exchange}.{spec.market}"
     unit = f"{market}.private" if spec.scope == "private" else f"{market}.*.*"
-    says = f"the new stack is gone: {migration['shed']['new']}"
-    return [Alarm("stability", unit, says, legacy_too=not migration["connected"]["legacy"])]
+    return [Alarm("stability", unit, f"the new stack is gone: {migration['shed']['new']}", legacy_too=legacy_too)]
 
 
 def _flip_line(record: FlipRecord) -> dict[str, Any]:
