@@ -25,7 +25,7 @@ DEAD_S: Final = 2.0
 STALE_S: Final = 6.0
 AWAY_S: Final = 0.3
 QUIET_RATE: Final = RATE / 20
-BURST_RATE: Final = RATE * 10
+CALM_RATE: Final = RATE / 3
 FEED_S: Final = 1.0
 NONSENSE: Final = b'{"flags": '
 
@@ -115,15 +115,17 @@ async def with_nonsense(strike: Strike) -> str:
 
 async def quiet(strike: Strike) -> str:
     """Hardly anything is sent."""
-    return await _paced(strike, QUIET_RATE)
+    return await _paced(strike, QUIET_RATE, RATE)
 
 
 async def burst(strike: Strike) -> str:
-    """Ten times as much."""
-    return await _paced(strike, BURST_RATE)
+    """Behind a calm while ten times as much as in it."""
+    strike.scene.parts.rate = CALM_RATE
+    await asyncio.sleep(2 * CHUNK_S)
+    return await _paced(strike, 10 * CALM_RATE, CALM_RATE)
 
 
-async def _paced(strike: Strike, rate: float) -> str:
+async def _paced(strike: Strike, rate: float, usual: float) -> str:
     parts = strike.scene.parts
     parts.rate = rate
     strike.begin()
@@ -131,7 +133,7 @@ async def _paced(strike: Strike, rate: float) -> str:
     owed, since_ns = strike.scene.owed(), parts.ear.ledger_ns
     await asyncio.sleep(FEED_S)
     found = (strike.scene.owed() - owed) / max(1, parts.ear.ledger_ns - since_ns) * 1e9
-    strike.happened = int(_is_nearer(rate, RATE, found))
+    strike.happened = int(_is_nearer(rate, usual, found))
     parts.rate = RATE
     await asyncio.sleep(strike.served.lasts_s)
     return ""
