@@ -12,6 +12,7 @@ from typing import Final
 from shadow.drill.scene import RATE, Scene
 from shadow.drill.served_plan import Act, Served
 from shadow.rehearsal.cost import Cost
+from shadow.rehearsal.parts import CHUNK_S
 from shadow.rollout.consumers import HEARTBEAT_S
 from shadow.rollout.flag_file import replace_file
 from shadow.rollout.stages import Rules
@@ -22,9 +23,10 @@ GRACE_S: Final = 5.0
 """How much longer than its bound a way back is waited for, so that its length is known."""
 DEAD_S: Final = 2.0
 STALE_S: Final = 6.0
+AWAY_S: Final = 0.3
 QUIET_RATE: Final = RATE / 20
-BURST_RATE: Final = RATE * 10
-FEED_S: Final = 2.0
+CALM_RATE: Final = RATE / 3
+FEED_S: Final = 1.0
 NONSENSE: Final = b'{"flags": '
 
 
@@ -113,23 +115,25 @@ async def with_nonsense(strike: Strike) -> str:
 
 async def quiet(strike: Strike) -> str:
     """Hardly anything is sent."""
-    return await _paced(strike, QUIET_RATE)
+    return await _paced(strike, QUIET_RATE, RATE)
 
 
 async def burst(strike: Strike) -> str:
-    """Ten times as much."""
-    return await _paced(strike, BURST_RATE)
+    """Behind a calm while ten times as much as in it."""
+    strike.scene.parts.rate = CALM_RATE
+    await asyncio.sleep(2 * CHUNK_S)
+    return await _paced(strike, 10 * CALM_RATE, CALM_RATE)
 
 
-async def _paced(strike: Strike, rate: float) -> str:
+async def _paced(strike: Strike, rate: float, usual: float) -> str:
     parts = strike.scene.parts
     parts.rate = rate
     strike.begin()
-    # The chunk under way goes on at the rate before.
-    await asyncio.sleep(FEED_S / 2)
-    before = strike.scene.owed()
+    await asyncio.sleep(CHUNK_S)
+    owed, since_ns = strike.scene.owed(), parts.ear.ledger_ns
     await asyncio.sleep(FEED_S)
-    strike.happened = int(_is_nearer(rate, RATE, (strike.scene.owed() - before) / FEED_S))
+    found = (strike.scene.owed() - owed) / max(1, parts.ear.ledger_ns - since_ns) * 1e9
+    strike.happened = int(_is_nearer(rate, usual, found))
     parts.rate = RATE
     await asyncio.sleep(strike.served.lasts_s)
     return ""
@@ -141,14 +145,20 @@ def _is_nearer(wanted: float, usual: float, found: float) -> bool:
 
 
 async def outage(strike: Strike) -> str:
-    """The venue closes every connection of both sides; links that subscribe anew prove it."""
-    ear = strike.scene.parts.ear
-    before = {row[:2] for row in ear.subscribed}
-    await strike.scene.parts.begin_leg("outage")
+    """The venue closes every connection of both sides; links that subscribe anew prove it.
+
+    It does so while nothing is sent: legacy loses what it has not handed on yet when a close comes behind it.
+    """
+    parts = strike.scene.parts
+    before = {row[:2] for row in parts.ear.subscribed}
+    await strike.scene.pause()
     strike.begin()
+    await parts.strike()
+    await asyncio.sleep(AWAY_S)
+    parts.feed(RATE)
     await asyncio.sleep(strike.served.lasts_s)
-    fresh = {row[:2] for row in ear.subscribed} - before
-    missing = set(strike.scene.parts.connections) - {connection for connection, _ in fresh}
+    fresh = {row[:2] for row in parts.ear.subscribed} - before
+    missing = set(parts.connections) - {connection for connection, _ in fresh}
     strike.happened = len(fresh)
     return f"{', '.join(sorted(missing))} did not come back" if missing else ""
 

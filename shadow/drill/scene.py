@@ -58,7 +58,7 @@ class Scene:
     async def open(self, seed: int) -> None:
         """Start all, both stacks connected, legacy serving; ShadowError for a part that does not start."""
         parts = self.parts
-        await parts.start_venue(RATE, seed, [f"close@{one}:at=1s,code=1001" for one in parts.connections])
+        await parts.start_venue(RATE, seed, [f"close@{one}:at=1ms,code=1001" for one in parts.connections])
         self.place((Rule(EVERYTHING, SHADOW),))
         await self.start_controller()
         await parts.start_consumer("sidecar")
@@ -175,7 +175,9 @@ class Scene:
             await self.parts.ear.until(self.parts.ear.is_settled, SETTLE_S)
 
     async def resume(self) -> None:
-        """Send again, undisturbed."""
+        """Send again, undisturbed; what is missing has been counted."""
+        for stream in self.parts.ear.streams.values():
+            stream.write_off()
         await self.parts.begin_leg(UNDISTURBED)
         self.parts.feed(RATE)
 

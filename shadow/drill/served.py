@@ -16,7 +16,7 @@ from shadow.drill.served_plan import ROLLBACK_S, Served, rules_of
 from shadow.many_sessions import Tell
 from shadow.rehearsal.cost import Cost
 
-__all__ = ["StageDrill"]
+__all__ = ["StageDrill", "audited", "bound_of", "cell_of", "lacking", "wrong_since"]
 
 AFTER_S: Final = 1.0
 WHOLE_S: Final = 3.0
@@ -84,12 +84,17 @@ class StageDrill:
         cost = Cost(scene.sidecars(), consumer.pid) if served.share else None
         scene.judge.begin(cost)
         await asyncio.sleep(served.before_s if served.act != "flip" else 0.0)
-        bound_s = served.drill.bound_s or 0.0
         if cost is not None:
             await scene.until("the usual cost", lambda: cost.is_ready)
-            bound_s = cost.seconds_to_see(1.0 + served.share) + ROLLBACK_S if served.drill.trigger else 0.0
+        bound_s = bound_of(served, cost)
         messages = max(1, scene.owed() - owed)
         return Strike(scene, served, self._rules, bound_s, cost, messages, wanted=scene.sides(self._rules))
+
+
+def bound_of(served: Served, cost: Cost | None) -> float:
+    """Seconds that the way back may take; with a cost what its noise lets one promise, but never more than planned."""
+    planned_s = served.drill.bound_s or 0.0
+    return planned_s if cost is None else min(planned_s, cost.seconds_to_see(1.0 + served.share) + ROLLBACK_S)
 
 
 def cell_of(strike: Strike) -> Cell:

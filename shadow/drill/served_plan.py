@@ -23,7 +23,7 @@ STAGES: Final = ("canary", "live")
 ROLLBACK_S: Final = 3.0
 """From an open trigger until every unit is with legacy and the flag says so; a rehearsal's own bound."""
 DEARER_BLOCKS: Final = 24
-"""What is planned for: the noise of the blocks before decides, see `Cost.seconds_to_see`."""
+"""At most; how many of them it may take follows from the noise of the blocks before, see `Cost.seconds_to_see`."""
 SETTLED_S: Final = 3.5
 USUAL_S: Final = (USUAL_BLOCKS + 2) * BLOCK_S
 Act = Literal["harm", "flip", "orphan", "nonsense", "quiet", "burst", "outage", "judge", "controller", "flag"]

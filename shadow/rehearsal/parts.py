@@ -19,12 +19,13 @@ from shadow.rollout.places import Places
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line
 from shadow.venue.credentials import make_credentials
 
-__all__ = ["ROLE", "UNDISTURBED", "Parts"]
+__all__ = ["CHUNK_S", "ROLE", "UNDISTURBED", "Parts"]
 
 ROLE: Final = "client"
 READY_S: Final = 30.0
 STOP_S: Final = 8.0
 CHUNK_S: Final = 1.0
+"""How long a rate stands at least: what is changed meanwhile holds from the next chunk on."""
 UNDISTURBED: Final = "aa"
 
 
@@ -110,6 +111,11 @@ class Parts:
     async def begin_leg(self, name: str) -> None:
         """From here on the venue's faults are timed, from the next frames on; in `UNDISTURBED` there are none."""
         await self._tell_venue({"cmd": "leg", "leg": name, "pair": [ROLE]})
+
+    async def strike(self) -> None:
+        """Let the venue's faults happen while nothing is sent; they are timed from a phase too short for a frame."""
+        await self.begin_leg("strike")
+        await self._tell_venue({"cmd": "pace", "phase": "strike", "seconds": 0.001, "rate": 1.0})
 
     def _spec(self, connection: str, ready: dict[str, Any]) -> ConnectionSpec:
         exchange, market, scope = connection.split(".")

@@ -53,6 +53,7 @@ class Stream:
         self._owed: dict[Hashable, deque[tuple[int, Event, int]]] = {}
         self._done: set[Hashable] = set()
         self._last = -1
+        self._written_off = 0
         self._waiting: deque[tuple[int, Hashable, dict[str, Any]]] = deque()
 
     def owe(self, event: Event, t_sent: int) -> None:
@@ -71,7 +72,13 @@ class Stream:
 
     def lost(self) -> int:
         """Owed and not delivered so far."""
-        return sum(map(len, self._owed.values()))
+        return self._written_off + sum(map(len, self._owed.values()))
+
+    def write_off(self) -> None:
+        """What is missing now stays lost, and is missed no more."""
+        self._written_off = self.lost()
+        self._done.update(self._owed)
+        self._owed.clear()
 
     def overdue_ns(self, now: int) -> int:
         """For how long the longest missing event has been, as of `now`; 0 where none is."""

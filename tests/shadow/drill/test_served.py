@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from shadow.config import CONNECTIONS
 from shadow.drill.acts import ACTS, Strike
 from shadow.drill.cells import Cell, word_of
-from shadow.drill.served import audited, cell_of, lacking, wrong_since
+from shadow.drill.served import audited, bound_of, cell_of, lacking, wrong_since
 from shadow.drill.served_plan import STAGES, rules_of, served_drills
 from shadow.rollout.consumers import Alarm
 from shadow.rollout.stages import position_of
@@ -53,6 +54,15 @@ def test_the_way_back_is_timed_from_the_harm_and_its_trigger_has_to_be_first() -
     assert "opened after 1 s, legacy served after 2 s" in cell.reason
     assert word_of(cell_of(struck(FIRES, [other, right], 2 * SECOND))) == "memory named first"
     assert word_of(cell_of(struck(FIRES, [right], SECOND // 2))) == "before its evidence"
+
+
+@pytest.mark.parametrize(("seen_s", "bound_s"), [(5.0, 8.0), (40.0, 15.0), (math.inf, 15.0)])
+def test_a_noisy_machine_gets_no_longer_bound_than_planned(seen_s: float, bound_s: float) -> None:
+    cost: Any = SimpleNamespace(seconds_to_see=lambda ratio: seen_s if ratio == 1.5 else 0.0)
+    dearer = next(one for one in DRILLS if one.drill.trigger == "performance")
+    assert bound_of(dearer, cost) == bound_s
+    assert bound_of(FIRES, None) == FIRES.drill.bound_s
+    assert bound_of(SILENT, None) == 0.0
 
 
 def test_one_that_never_came_back_did_not_pass() -> None:

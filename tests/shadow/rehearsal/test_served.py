@@ -90,6 +90,20 @@ def test_silence_and_a_hole_are_told_apart() -> None:
     assert (stream.overdue_ns(700), stream.hole_ns(700)) == (500, 500)
 
 
+def test_what_was_written_off_stays_lost_and_is_missed_no_more() -> None:
+    stream = Stream("book_ticker")
+    for seq in (1, 2):
+        stream.owe(owed(seq), 100)
+    stream.give(given(2), 200)
+    stream.write_off()
+    assert (stream.lost(), stream.overdue_ns(900), stream.hole_ns(900)) == (1, 0, 0)
+    assert stream.is_settled(900)
+    stream.owe(owed(3), 1000)
+    assert stream.lost() == 2
+    stream.give(given(1), 1100)
+    assert wrongs(stream) == {"lost": 2, "doubled": 1}
+
+
 def test_a_book_that_a_stack_rebuilt_is_nothing_wrong() -> None:
     stream = Stream("book")
     stream.owe(Book("BTC_USDT", 1, 2, False, [["1", "2"]], [], 7), 1)
