@@ -11,10 +11,12 @@ import orjson
 from shadow.diff.canonical import FIELDS, OPTIONAL
 from shadow.diff.codes import PRIVATE_TYPES
 
-__all__ = ["Delivered", "Spoken", "held_fields", "read_lines"]
+__all__ = ["Delivered", "Spoken", "Tallies", "held_fields", "read_lines", "tallies"]
 
 Stream = tuple[str, str, str]
 """Connection, event type, symbol."""
+Tallies = dict[tuple[str, str], dict[str, int]]
+"""By connection and type, how many events had each optional field."""
 
 
 class Delivered(msgspec.Struct, gc=False):
@@ -87,21 +89,14 @@ def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
     )
 
 
-def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
-    """The optional fields that a side has been seen to have, per connection and type.
+def held_fields(events: Iterable[Delivered], before: Tallies | None = None) -> dict[tuple[str, str], set[str]]:
+    """The optional fields that a side has been seen to have, per connection and type, in `before` and these events.
 
     A field counts as held when at least half of the events have it: a stack either has a field or has it not.
     `first` and `snapshot` come with some events only and are never held; those of account events come with some only
     too (a client id, a fee), so there two are enough.
     """
-    counts: dict[tuple[str, str], dict[str, int]] = {}
-    for event in events:
-        tally = counts.setdefault((event.connection, event.type), {})
-        tally[""] = tally.get("", 0) + 1
-        body = event.body
-        for name in OPTIONAL.get(event.type, ()):
-            if body.get(name) is not None:
-                tally[name] = tally.get(name, 0) + 1
+    counts = tallies(events, before or {})
     return {
         key: {
             name
@@ -111,3 +106,16 @@ def held_fields(events: Iterable[Delivered]) -> dict[tuple[str, str], set[str]]:
         for key, tally in counts.items()
         if key[1] in FIELDS
     }
+
+
+def tallies(events: Iterable[Delivered], before: Tallies) -> Tallies:
+    """How many events of a connection and type there were, under "", and how many had each optional field."""
+    counts = {key: dict(tally) for key, tally in before.items()}
+    for event in events:
+        tally = counts.setdefault((event.connection, event.type), {})
+        tally[""] = tally.get("", 0) + 1
+        body = event.body
+        for name in OPTIONAL.get(event.type, ()):
+            if body.get(name) is not None:
+                tally[name] = tally.get(name, 0) + 1
+    return counts
