@@ -218,6 +218,14 @@ class Upstream(msgspec.Struct):
     held_back: dict[str, float | None] = {}
 
 
+class Stretches(msgspec.Struct):
+    """Of a session that was reduced while it went on: its stretches by leg, and how many raw frames are left."""
+
+    legs: list[dict[str, Any]] = []
+    keep_one_in: int = 1
+    raw_frames: int = 0
+
+
 class Analysis(msgspec.Struct):
     """`analysis.json`, schema 1."""
 
@@ -239,3 +247,4 @@ class Analysis(msgspec.Struct):
     top_of_book: list[TopOfBook] = []
     dual: Dual | None = None
     upstream: list[Upstream] = []
+    stretches: Stretches | None = None

@@ -13,6 +13,7 @@ from shadow.diff.cut import Cut, find_cut
 from shadow.diff.frames import columns_of
 from shadow.diff.leg import diff_streams
 from shadow.diff.part import Part
+from shadow.diff.side import SideJudgement
 
 __all__ = ["LegJudge", "Rows"]
 
@@ -31,12 +32,13 @@ class Rows(msgspec.Struct):
 
 
 class LegJudge:
-    """Judges the next stretch of a leg each time; keeps what crosses the cut."""
+    """Judges the next stretch of a leg each time; keeps what crosses the cut. `judged` are the last one's sides."""
 
     def __init__(self, leg: str, session: Mapping[str, Any]) -> None:
         self._leg = leg
         self._session = session
         self._part = Part(is_whole=False, is_last=False)
+        self.judged: Mapping[str, SideJudgement] = {}
 
     def stretch(self, rows: Rows, limit: int) -> tuple[LegDiff, Cut, Rows] | None:
         """Judge up to the last cut before `limit` (ns); the diff, the cut, and the rows behind it. None without one."""
@@ -48,14 +50,18 @@ class LegJudge:
         before, behind = divided(rows, cut)
         self._part.upto = cut.t
         self._part.look_ahead(part)
+        part.judged = {}  # so much less is in memory at once
         diff = self._diff(before, self._part)
+        self.judged = self._part.judged
         self._part = self._part.next()
         return diff, cut, behind
 
     def rest(self, rows: Rows) -> LegDiff:
         """Judge what is left of a leg that has ended."""
         self._part.is_last = True
-        return self._diff(rows, self._part)
+        diff = self._diff(rows, self._part)
+        self.judged = self._part.judged
+        return diff
 
     def _diff(self, rows: Rows, part: Part) -> LegDiff:
         return diff_streams(

@@ -20,9 +20,19 @@ from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.growth import MEMORY_SLOPE, slope_metric
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
-from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_by_leg, memory_metric
+from shadow.verdict.resources import (
+    CPU_BLOCK_NS,
+    Callbacks,
+    Samples,
+    cpu_blocks,
+    cpu_metric,
+    events_until,
+    memory_by_leg,
+    memory_metric,
+)
 from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
 from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
+from shadow.verdict.stretched import Stretched
 from shadow.verdict.targets import Stamped, stamped_times
 from shadow.verdict.timeline import Phase, Timeline
 from shadow.verdict.union import as_one
@@ -40,16 +50,18 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass
 class Collected:
-    """All figures of a run. `diffs` by leg; `plan` what was declared; `timeline` what the marks say."""
+    """All figures of a run. `diffs` by leg; `plan` what was declared; `timeline` what the marks say; `stretched` what
+    stands for the raw data of a session that was reduced while it went on."""
 
     run: RunData
     plan: PlanView
     timeline: Timeline
     diffs: Mapping[str, LegDiff]
     limits: Checklist
+    stretched: Stretched = field(default_factory=Stretched)
     connections: list[dict[str, Any]] = field(init=False)
     samples: dict[tuple[str, str], Samples] = field(init=False)
-    callbacks: dict[tuple[str, str], Ints] = field(init=False)
+    callbacks: dict[tuple[str, str], Callbacks] = field(init=False)
     pairs: dict[str, Pairs] = field(default_factory=dict)
     cells: dict[str, dict[tuple[str, str], list[ServicePair]]] = field(default_factory=dict)
     recovered: dict[str, dict[str, list[Recovery | None]]] = field(default_factory=dict)
@@ -57,7 +69,7 @@ class Collected:
     def __post_init__(self) -> None:
         self.connections = self.run.table("connections").to_pylist()
         self.samples = _samples(self.run)
-        self.callbacks = _callbacks(self.run)
+        self.callbacks = self.stretched.callbacks() if self.stretched else _callbacks(self.run)
         for leg, diff in self.diffs.items():
             phase = self.timeline.phase(leg, "paired")
             if phase is not None and all(role in diff.matches for role in diff.roles):
@@ -150,8 +162,9 @@ class Collected:
             if phase is None:
                 continue
             for role in self.diffs[leg].roles:
-                callbacks = self.callbacks.get((leg, role), _NO_TIMES)
-                events += int(np.count_nonzero((callbacks >= phase.begin) & (callbacks < phase.end)))
+                callbacks = self.callbacks.get((leg, role), _NO_CALLBACKS)
+                begun, ended = events_until(callbacks, np.array([phase.begin, phase.end], np.int64)).tolist()
+                events += ended - begun
             parts.append(self._cpu_in(leg, phase))
         return cpu_metric(parts, events=events, by_leg=self.plan.release)
 
@@ -168,7 +181,10 @@ class Collected:
         declared = self.plan.blocks(leg, CPU_BLOCK_NS / 1e9)
         legacy, new = (
             cpu_blocks(
-                self.samples.get((leg, role), _NO_SAMPLES), self.callbacks.get((leg, role), _NO_TIMES), phase, declared
+                self.samples.get((leg, role), _NO_SAMPLES),
+                self.callbacks.get((leg, role), _NO_CALLBACKS),
+                phase,
+                declared,
             )
             for role in self.diffs[leg].roles
         )
@@ -178,6 +194,8 @@ class Collected:
         """Leg, role, connection and time of reading (ns) of each error that a subject told, in order of time."""
         import pyarrow.compute as pc
 
+        if self.stretched:
+            return self.stretched.error_lines()
         out = []
         for role in self.run.roles():
             lines = self.run.table(f"events/{role}").select(["leg", "k", "c", "t_read"])
@@ -270,7 +288,7 @@ class Collected:
         return recoveries(mine, rows, _confirmed_before(rows, mine[0].t))
 
 
-_NO_TIMES = np.empty(0, np.int64)
+_NO_CALLBACKS = np.empty(0, np.int64), np.empty(0, np.int64)
 _NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
 
 
@@ -320,7 +338,7 @@ def _samples(run: RunData) -> dict[tuple[str, str], Samples]:
     return out
 
 
-def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
+def _callbacks(run: RunData) -> dict[tuple[str, str], Callbacks]:
     """Times of delivered events by (leg, role)."""
     import pyarrow.compute as pc
 
@@ -330,5 +348,6 @@ def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
         events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
         legs, t = events["leg"], events["t"].to_numpy()
         for leg in legs.unique().to_pylist():
-            out[leg, role] = t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64)
+            mine = np.sort(t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64))
+            out[leg, role] = mine, np.ones(len(mine), np.int64)
     return out
