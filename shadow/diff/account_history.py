@@ -55,7 +55,7 @@ def judge_accounts(
     pivots = _pivots(positions[1], old)
     past, ahead = [], []
     for part in positions:
-        first, second = _positions_divided(part, pivots, hedged)
+        first, second = _positions_divided(part, pivots, hedged, old)
         past.append(first)
         ahead.append(second)
     findings = balances + breaks_of(*done) + breaks_of(*past)
@@ -115,9 +115,12 @@ def _pivots(sent: Iterable[Told], old: int) -> dict[Place, int]:
 
 
 def _positions_divided(
-    part: Iterable[Told], pivots: dict[Place, int], hedged: set[Place]
+    part: Iterable[Told], pivots: dict[Place, int], hedged: set[Place], old: int
 ) -> tuple[list[Told], list[Told]]:
-    """What lies up to each contract's pivot, and what is needed from there on: the last position, and all behind it."""
+    """What lies up to each contract's pivot, and what is needed from there on: the last position, and all behind it.
+
+    Fills from before the first position explain nothing.
+    """
     by_contract: dict[Place, list[Told]] = {}
     for told in part:
         if isinstance(told.read("ts"), int) and _contract(told) not in hedged:
@@ -130,7 +133,7 @@ def _positions_divided(
         begin = max((told.read("ts") for told in here if told.type == "position"), default=None)
         past += here
         if begin is None:
-            ahead += items
+            ahead += [told for told in items if told.type == "position" or _time(told) >= old]
             continue
         ahead += [
             told for told in items if told.read("ts") > begin or (told.type == "position" and told.read("ts") == begin)

@@ -19,7 +19,7 @@ __all__ = ["Part", "Streams"]
 
 RESTS: Final = 16
 """REST books of one symbol that are kept, the newest ones: one of them is the base of a book rebuilt later."""
-SEEN: Final = 200
+SEEN: Final = 20
 Streams = dict[tuple[str, str, str], list[Owed]]
 Books = dict[tuple[str, str], list[Book]]
 
@@ -85,6 +85,13 @@ class Part(msgspec.Struct):
         store = next(iter(stores.values()))
         self.rests = {place: books[-RESTS:] for place, books in store.rest_books.items()}
         self.updates = _updates(self.updates, sides, self.upto - AROUND_NS)
+
+    def release(self) -> None:
+        """Let go of what was judged: an event and its delivery name each other, and no collector looks at them."""
+        for side in self.judged.values():
+            for owed in side.streams.values():
+                for item in owed:
+                    item.delivered = None
 
     def next(self, upto: int = 0, *, is_last: bool = False) -> Part:
         """The part behind this one, which has been judged."""

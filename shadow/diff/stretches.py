@@ -50,9 +50,10 @@ class LegJudge:
         before, behind = divided(rows, cut)
         self._part.upto = cut.t
         self._part.look_ahead(part)
-        part.judged = {}  # so much less is in memory at once
+        part.release()
         diff = self._diff(before, self._part)
         self.judged = self._part.judged
+        self._part.release()
         self._part = self._part.next()
         return diff, cut, behind
 
@@ -61,6 +62,7 @@ class LegJudge:
         self._part.is_last = True
         diff = self._diff(rows, self._part)
         self.judged = self._part.judged
+        self._part.release()
         return diff
 
     def _diff(self, rows: Rows, part: Part) -> LegDiff:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -179,6 +180,26 @@ def test_what_has_not_come_yet_is_waited_for(scene: Any) -> None:
     quiet, cuts = in_stretches(scene, [times[-1] + 100_000 * MS])
     assert cuts[0].t > since
     assert counts(quiet) == counts(scene.judge())
+
+
+def test_memory_does_not_grow_with_the_stretches(fresh_scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (carry, part, side):
+        monkeypatch.setattr(module, "AROUND_NS", 50 * MS)
+    scene = fresh_scene(60)
+    judge, rows = LegJudge("main", {"schema": 1}), rows_of(scene)
+    held = []
+    tracemalloc.start()
+    try:
+        for limit in range(scene.now - 2000 * MS, scene.now, 250 * MS):
+            found = judge.stretch(rows, limit)
+            assert found is not None
+            rows = found[2]
+            del found
+            judge.judged = {}
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[-1] < held[3] + 50_000, held
 
 
 def test_a_leg_without_a_quiet_moment_is_not_cut(scene: Any) -> None:
