@@ -121,6 +121,23 @@ def _coverage(data: ReportInput) -> list[Fact]:
         *([Fact("Calibration", "; ".join(problems), "bad")] if problems else []),
         Fact("Harness drops", count(drops), "" if drops is None else ("bad" if drops else "good")),
         Fact("Targets (section i)", summary(target_rows(data))),
+        *_raw_data(data),
+    ]
+
+
+def _raw_data(data: ReportInput) -> list[Fact]:
+    """How much raw data a session in stretches still has."""
+    stretches, totals = data.analysis.stretches, data.analysis.totals
+    if stretches is None:
+        return []
+    number = sum(int(leg.get("n") or 0) for leg in stretches.legs)
+    latency = f"; one frame in {stretches.keep_one_in} for latency" if stretches.keep_one_in > 1 else ""
+    return [
+        Fact(
+            "Raw data still there",
+            f"the newest {count(stretches.raw_frames)} of {count(totals.frames if totals else None)} frames;"
+            f" all were compared, in {count(number)} stretches{latency}",
+        )
     ]
 
 

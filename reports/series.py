@@ -227,6 +227,14 @@ class Evidence(msgspec.Struct):
     suspect: int | None = None
 
 
+class Stretches(msgspec.Struct):
+    """Of a session that was reduced while it went on: its stretches by leg, and how many raw frames are left."""
+
+    legs: list[dict[str, Any]] = []
+    keep_one_in: int = 1
+    raw_frames: int = 0
+
+
 class Analysis(msgspec.Struct):
     """`analysis.json`, schema 1."""
 
@@ -249,3 +257,4 @@ class Analysis(msgspec.Struct):
     dual: Dual | None = None
     upstream: list[Upstream] = []
     sequential: list[Evidence] = []
+    stretches: Stretches | None = None

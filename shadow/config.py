@@ -26,8 +26,11 @@ __all__ = [
     "CONNECTIONS",
     "DEFAULT_RATE",
     "DEFAULT_SYMBOLS",
+    "KEEP_RAW",
     "LIVE_CONNECTIONS",
+    "LONG_S",
     "QUICK_S",
+    "STRETCH_S",
     "SessionConfig",
     "channels_of",
     "check_connections",
@@ -50,6 +53,10 @@ CHANNELS = SCOPES["public"] + SCOPES["private"]
 DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
 DEFAULT_RATE = 600
 QUICK_S = 65.0
+LONG_S = 3600.0
+"""A longer session is reduced in stretches, unless it is told otherwise."""
+STRETCH_S = 60.0
+KEEP_RAW = 2_000_000_000
 TIME_SCALES = (1.0, 1440.0)
 LIVE_CONNECTIONS = tuple(name for name in CONNECTIONS if name.endswith(".public"))
 MADE_FAULTS = ("burst", "burst-close", "fill-first", "stale-rest")
@@ -145,6 +152,10 @@ class SessionConfig(msgspec.Struct, kw_only=True):
     out: Path | None = None
     max_disk: int | None = None
     """Bytes that the raw tables may take; without it half of what is free."""
+    stretch_s: float | None = None
+    """How long a stretch is that is judged and reduced while the session goes on; None where the session is whole."""
+    keep_raw: int = KEEP_RAW
+    """Bytes of raw data that stay when they have been judged, of a session in stretches."""
     stop_early: bool = False
     """Whether a regression that is certain while the session runs ends it."""
     sampled_profile: bool = False
@@ -186,18 +197,21 @@ class SessionConfig(msgspec.Struct, kw_only=True):
         if self.is_sized_by_noise:
             return first_plan()
         if self.is_live:
-            return live_plan(self.duration_s)
+            plan = live_plan(self.duration_s)
+            return plan if self.stretch_s is None else plan.thinned(self.rate)
         if self.is_capacity:
             return capacity_plan(self.duration_s)
         if self.grade == "release":
             return release_plan(self.duration_s, calibration=self.calibration)
-        return make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
+        plan = make_plan(self.duration_s, calibration=self.calibration, connections=len(self.connections))
+        return plan if self.stretch_s is None else plan.thinned(self.rate)
 
     def validate(self) -> None:
         """Raise UsageError for the first mistake; a capture fills in its own connections, symbols and channels."""
         self._check_feed()
         self._check_grade()
         self._check_profile()
+        self._check_stretches()
         self._check_names()
         for role, argv in self.commands().items():
             if not argv or shutil.which(argv[0], path=subject_environment()["PATH"]) is None:
@@ -247,6 +261,14 @@ class SessionConfig(msgspec.Struct, kw_only=True):
             raise UsageError(f"--grade release does not go with {other}, which judges no latency; use --grade quick")
         if self.is_sized_by_noise and not self.calibration:
             raise UsageError("--no-calibration leaves no noise to work the length out from; give --duration as well")
+
+    def _check_stretches(self) -> None:
+        if self.stretch_s is None:
+            return
+        if self.is_replay or self.direct or self.is_capacity or self.grade == "release":
+            raise UsageError("--stretch goes with --feed sim or live at grade quick, with a rate: leave it out here")
+        if self.stop_early:
+            raise UsageError("--stop-early needs the whole raw data of a session; leave it or --stretch out")
 
     def _adopt_capture(self) -> None:
         from shadow.venue.sources.capture import load_capture

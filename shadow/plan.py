@@ -6,6 +6,7 @@ judged against them.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -32,6 +33,8 @@ __all__ = [
 
 MIX = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
 BLOCK_S = 0.5
+MOST_PAIRS = 2_500_000
+"""Pairs of frames that the judge of a session in stretches holds in memory, over all legs."""
 GAP_US = 300
 CLOSES = 20
 WARM_UP_S = 1.2
@@ -97,11 +100,18 @@ class Plan(msgspec.Struct, frozen=True):
     legs: tuple[Leg, ...]
     block_s: float = BLOCK_S
     gap_us: int = GAP_US
+    keep_one_in: int = 1
+    """Of so many matched frames one is kept for latency, and blocks are as much longer."""
 
     @property
     def measured_s(self) -> float:
         """The sum of all measured phases."""
         return sum(leg.measured_s for leg in self.legs)
+
+    def thinned(self, rate: int) -> Plan:
+        """The plan of a session in stretches, of so many frames/s a side: MOST_PAIRS of them are kept."""
+        keep_one_in = max(1, math.ceil(rate * self.measured_s / MOST_PAIRS))
+        return msgspec.structs.replace(self, block_s=BLOCK_S * keep_one_in, keep_one_in=keep_one_in)
 
     def as_json(self) -> dict[str, Any]:
         """For session.json."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from shadow.placement import Placement, choose_placement
 from shadow.plan import MIX, Leg, Plan
 from shadow.probing import probe_targets
 from shadow.release_plan import Power, fit
+from shadow.stretches.companion import Stretches
 from shadow.subjects.protocol import ConnectionSpec
 from shadow.upstream import UPSTREAM_VARIABLE, read_upstream
 from shadow.venue.credentials import make_credentials, secrets_of
@@ -66,6 +68,13 @@ class Session:
         self._stopped = "stopped by a signal"
         self._early: str | None = None
         self._online = Companion(folder, self.plan.measured_s, self._on_look, self._on_regression)
+        self._freed: list[asyncio.Task[None]] = []
+        self._told: set[tuple[str, str]] = set()
+        self._stretches: Stretches | None = None
+        if config.stretch_s is not None:
+            self._stretches = Stretches(
+                folder, config.stretch_s, config.keep_raw, self.plan.keep_one_in, self._on_stretches
+            )
 
     async def run(self) -> str | None:
         """Run all legs; returns why the run was interrupted, or None for a whole one."""
@@ -81,7 +90,9 @@ class Session:
         try:
             await self._start_recorder(pipes)
             await self._start_venue()
-            if self.config.stop_early or self.plan.measured_s >= FROM_S:
+            if self._stretches is not None:
+                await self._stretches.start()
+            elif self.config.stop_early or self.plan.measured_s >= FROM_S:
                 await self._online.start()
             for number in range(len(self.plan.legs)):
                 await self._run_leg(self.plan.legs[number], pipes)
@@ -295,6 +306,7 @@ class Session:
             with contextlib.suppress(ChildDied):
                 await self._venue.send({"cmd": "stop"})
             await self._venue.end()
+        interrupted = await self._stretched(Stretches.hold, interrupted)
         if self._recorder is not None:
             for name, reason in (("interrupted", interrupted), ("stopped-early", self._early)):
                 if reason is not None:
@@ -307,7 +319,35 @@ class Session:
             except (ChildDied, TimeoutError):
                 interrupted = interrupted or "the recorder could not finish"
             await self._recorder.end()
+        return await self._stretched(Stretches.finish, interrupted)
+
+    async def _stretched(
+        self, step: Callable[[Stretches], Coroutine[Any, Any, None]], interrupted: str | None
+    ) -> str | None:
+        """Do one step of what reduces the session; without its figures the session is not whole."""
+        if self._stretches is None:
+            return interrupted
+        try:
+            await step(self._stretches)
+        except (ChildDied, TimeoutError):
+            return interrupted or "what reduces the session in stretches ended before it, see stretches.log"
         return interrupted
+
+    async def _tell_freed(self, sizes: dict[str, int]) -> None:
+        """A recorder that has ended counts no more."""
+        if self._recorder is not None:
+            with contextlib.suppress(ChildDied):
+                await self._recorder.send({"cmd": "freed", "bytes": sizes})
+
+    def _on_stretches(self, message: Message) -> None:
+        """What was deleted no longer counts against the disk limit."""
+        if message["freed"]:
+            self._freed = [task for task in self._freed if not task.done()]
+            self._freed.append(asyncio.ensure_future(self._tell_freed(message["freed"])))
+        for code, side, severity in message["differences"]:
+            if severity in ("critical", "major") and (code, side) not in self._told:
+                self._told.add((code, side))
+                self._listener.note(f"{code} of {side}, {severity}")
 
     def _keep_known_list(self) -> None:
         """Copy the known-differences list into the run, so that the verdict can be derived again from the run alone."""
@@ -341,6 +381,8 @@ class Session:
             "own_upstream": config.is_live and bool(os.environ.get(UPSTREAM_VARIABLE)),
             "cores": self._placement.name,
             "known": config.known,
+            "stretch_s": config.stretch_s,
+            "keep_raw": config.keep_raw if config.stretch_s is not None else None,
             "versions": {name: version(name) for name in ("ws-shadow", "websockets", "msgspec", "orjson", "numpy")},
             "machine": machine(),
             "started_utc": self._started.isoformat(timespec="seconds"),

@@ -41,7 +41,7 @@ LIVE = session_files(
     *("renewal", "share"),
 )
 """Files that share the sessions of the fixture `live`."""
-RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce")
+RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce", "stretches")
 """Files that share the session of the fixture `recorded`."""
 SERVED = (
     *("tests/bench", "tests/test_docs.py", "tests/witness", "tests/shadow/drill/test_stages.py"),

@@ -32,6 +32,8 @@ RunPath = str | os.PathLike[str]
 """A run directory; `RunData` is one too."""
 
 NAME: Final = "manifest.json"
+STRETCHES: Final = "stretches"
+"""The folder of what a session in stretches was reduced to; its files count as raw."""
 DERIVED: Final = ("differences.parquet", "verdict.json", "analysis.json", "report.html", "report.md", "junit.xml")
 _NOT_CONFIGURATION: Final = frozenset({"run", "started_utc", "machine", "versions"})
 
@@ -93,6 +95,9 @@ def raw_files(run_dir: RunPath) -> list[str]:
             names.append(f"{table}.parquet")
         else:
             names += [path.relative_to(run).as_posix() for path in run.glob(f"{table}/*.arrows")]
+    names += [
+        path.relative_to(run).as_posix() for kind in ("json", "parquet") for path in run.glob(f"{STRETCHES}/*/*.{kind}")
+    ]
     return sorted(names)
 
 

@@ -240,6 +240,9 @@ class Recorder:
                 self._writers["marks"].append(tuple(fields["row"]))
             case "counts":
                 self._say(self._counts(fields.get("leg", self._leg)))
+            case "freed":
+                for table, size in fields["bytes"].items():
+                    self._writers[table].freed(int(size))
             case "finish":
                 self._ending = "finish"
             case unknown:

@@ -51,8 +51,12 @@ class SegmentWriter:
 
     @property
     def bytes_written(self) -> int:
-        """Bytes of all segments that this writer opened."""
+        """Bytes of all segments that this writer opened, less those that were deleted."""
         return self._closed_bytes + (self._sink.tell() if self._sink is not None else 0)
+
+    def freed(self, size: int) -> None:
+        """Closed segments of so many bytes have been deleted by somebody else."""
+        self._closed_bytes -= size
 
     def append(self, row: Row) -> None:
         """Add one row."""

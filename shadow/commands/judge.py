@@ -44,6 +44,8 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError("--duration goes with --attach; a run is judged as a whole")
     differ = _engine(options)
     folder = existing_run(options.run)
+    if differ is not None and any(folder.glob("stretches/*/*.json")):
+        raise UsageError(f"{folder} was compared in stretches while it went on; leave --engine and --memory out")
     verdict = judge_folder(folder, differ)
     render_report(folder)
     return tell(verdict, folder, as_json=options.json)

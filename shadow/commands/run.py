@@ -52,6 +52,19 @@ def add_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-disk", default="", metavar="SIZE", help="what the raw data may take, default half of the free disk"
     )
+    parser.add_argument(
+        "--stretch",
+        default="",
+        metavar="TIME",
+        help="judge and reduce the session in stretches of this length while it goes on, with bounded disk;"
+        " default 1m in a session over 1h",
+    )
+    parser.add_argument(
+        "--keep-raw",
+        default="",
+        metavar="SIZE",
+        help="with --stretch: how much of the raw data stays when it has been judged, default 2GB",
+    )
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="the run directory, new or empty")
     parser.add_argument("--json", action="store_true", help="print the verdict to stdout")
 
@@ -59,12 +72,26 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
     from shadow.capture.room import bytes_of
-    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, QUICK_S, SessionConfig, seconds
+    from shadow.config import (
+        CHANNELS,
+        CONNECTIONS,
+        DEFAULT_SYMBOLS,
+        KEEP_RAW,
+        LIVE_CONNECTIONS,
+        QUICK_S,
+        SessionConfig,
+        seconds,
+    )
     from shadow.plan import CAPACITY_S
 
     rate, unpaced = rate_of(options.rate)
     default = LIVE_CONNECTIONS if options.feed == "live" else CONNECTIONS
     default_s = CAPACITY_S if unpaced else QUICK_S
+    duration_s = seconds(options.duration) if options.duration else default_s
+    is_whole = options.grade == "release" or options.direct or unpaced or options.stop_early
+    is_whole = is_whole or options.feed.startswith("capture:")
+    if options.keep_raw and stretch_of(options.stretch, duration_s, is_whole=is_whole) is None:
+        raise UsageError("--keep-raw goes with a session in stretches; give --stretch as well, for example 1m")
     config = SessionConfig(
         connections=options.connections if options.connections is not None else default,
         symbols=options.symbols if options.symbols is not None else DEFAULT_SYMBOLS,
@@ -72,7 +99,7 @@ def execute(options: argparse.Namespace) -> int:
         feed=options.feed,
         direct=options.direct,
         profile=options.profile,
-        duration_s=seconds(options.duration) if options.duration else default_s,
+        duration_s=duration_s,
         is_sized_by_noise=options.grade == "release" and not options.duration,
         rate=rate,
         unpaced=unpaced,
@@ -83,6 +110,8 @@ def execute(options: argparse.Namespace) -> int:
         legacy=command_of("legacy", options.legacy),
         new=command_of("new", options.new),
         calibration=not options.no_calibration,
+        stretch_s=stretch_of(options.stretch, duration_s, is_whole=is_whole),
+        keep_raw=bytes_of(options.keep_raw) if options.keep_raw else KEEP_RAW,
         stop_early=options.stop_early,
         sampled_profile=options.sampled_profile,
         known=options.known,
@@ -91,6 +120,15 @@ def execute(options: argparse.Namespace) -> int:
     )
     config.validate()
     return _measure_and_judge(config, as_json=options.json)
+
+
+def stretch_of(asked: str, duration_s: float, *, is_whole: bool) -> float | None:
+    """Seconds of a stretch: as asked, else the default of a long session; None for one that is kept whole."""
+    from shadow.config import LONG_S, STRETCH_S, seconds
+
+    if asked:
+        return seconds(asked)
+    return STRETCH_S if duration_s > LONG_S and not is_whole else None
 
 
 def _measure_and_judge(config: Any, *, as_json: bool) -> int:

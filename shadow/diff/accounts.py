@@ -6,7 +6,6 @@ close, before the ack, behind the stop, left out as a copy). A law that this run
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -16,17 +15,15 @@ from shadow.diff.expected import Owed
 from shadow.diff.lifecycle import Step, breaches
 from shadow.diff.lines import Delivered
 
-__all__ = ["account_incidents"]
+__all__ = ["breaks_of", "is_account", "told_by_side", "venue_run"]
 
 TERMS = ("side", "price", "average_price")
 
 
-def account_incidents(streams: dict[tuple[str, str, str], list[Owed]], events: Iterable[Delivered]) -> list[Finding]:
+def breaks_of(delivered: list[Told], sent: list[Told]) -> list[Finding]:
     """LIFECYCLE of each law that one side's account events break and the venue's do not."""
-    delivered = [told_by_side(event) for event in events if is_account(event)]
     if not delivered:
         return []
-    sent = venue_run(streams)
     excused: dict[tuple[str, ...], list[Broken]] = {}
     for broken in all_broken(sent):
         excused.setdefault(name_of(broken), []).append(broken)

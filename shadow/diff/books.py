@@ -8,18 +8,21 @@ is one STATE from where it begins (top 20 at every change, full depth every FULL
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Final
+
+import msgspec
 
 from shadow.diff.canonical import is_levels, number_key
 from shadow.diff.codes import Finding
 from shadow.diff.expected import Owed
-from shadow.diff.gaps import gaps, holes_before, version_of
+from shadow.diff.gaps import Versions, gaps, holes_before, version_of
 from shadow.diff.join import is_rebuilt
 from shadow.diff.lines import Delivered
 from shadow.reference.book import OrderBook
 from shadow.reference.events import Book
 
-__all__ = ["NOT_OWED", "BookWalk", "levels_of"]
+__all__ = ["NOT_OWED", "BookState", "BookWalk", "levels_of"]
 
 TOP: Final = 20
 FULL_EVERY: Final = 50
@@ -27,12 +30,32 @@ HOLE_CODES: Final = frozenset({"IN_FLIGHT", "EDGE", "CONFLATED", "UNJUDGED"})
 NOT_OWED: Final = frozenset({"IN_FLIGHT", "EDGE", "UNJUDGED"})
 
 
+Levels = tuple[dict[float, float], dict[float, float]]
+"""Bids and asks by price."""
+
+
+class BookState(msgspec.Struct):
+    """A walk between two stretches: the books of the reference (at `version`) and of the side, where they differ, and
+    whether the last updates owed were a hole that is allowed. `side` is `truth` where one book stands for both."""
+
+    version: int | None
+    truth: Levels
+    side: Levels
+    differing: set[tuple[str, float]]
+    synced: bool
+    diverged: bool
+    compared: int
+    in_hole: bool
+    versions: Versions
+
+
 class BookWalk:
     """Walks one stream in line order; findings are STATE, GAP, and FIELD or PHANTOM of rebuilt books.
 
     `updates` are all of the venue's updates of the symbol in version order, `rests` its REST books, `has_snapshots`
     whether the side delivers whole books at all: a side that does is compared from its first one, a side that does
-    not is seeded from the reference at its first update and after each hole that it is allowed.
+    not is seeded from the reference at its first update and after each hole that it is allowed. `before` is where the
+    walk of an earlier stretch stood.
     """
 
     def __init__(
@@ -43,11 +66,13 @@ class BookWalk:
         rests: list[Book],
         has_snapshots: bool,
         findings: list[Finding],
+        before: BookState | None = None,
     ) -> None:
         self.connection, self.symbol = place
         self.owed, self.updates, self.rests = owed, updates, sorted(rests, key=lambda book: book.last or 0)
         self.place_of = {id(item): i for i, item in enumerate(owed)}
-        self.holes = holes_before(owed)
+        self.versions = copy(before.versions) if before is not None else Versions()
+        self.holes = holes_before(owed, self.versions.last)
         self.has_snapshots = has_snapshots
         self.findings = findings
         self.truth: OrderBook[float] = OrderBook(float)
@@ -59,7 +84,39 @@ class BookWalk:
         self.awaited: set[int] = set()
         self.seeded = self.compared = 0
         self.frame_of: dict[int, int] = {}
-        self.start_truth()
+        self.in_hole = False
+        if before is None:
+            self.start_truth()
+        else:
+            self.resume(before)
+
+    def resume(self, before: BookState) -> None:
+        """Go on where the walk of an earlier stretch stood."""
+        self.truth.version = before.version
+        self.truth.bids, self.truth.asks = dict(before.truth[0]), dict(before.truth[1])
+        if before.side is before.truth:
+            self.unite()
+        else:
+            self.side.bids, self.side.asks = dict(before.side[0]), dict(before.side[1])
+        self.differing = set(before.differing)
+        self.synced, self.diverged, self.compared = before.synced, before.diverged, before.compared
+        self.in_hole = before.in_hole
+        self.skip_old(before.version or 0)
+
+    def state(self) -> BookState:
+        """Where the walk stands, for the next stretch."""
+        truth = self.truth.bids, self.truth.asks
+        return BookState(
+            version=self.truth.version,
+            truth=truth,
+            side=truth if self.side.bids is self.truth.bids else (self.side.bids, self.side.asks),
+            differing=self.differing,
+            synced=self.synced,
+            diverged=self.diverged,
+            compared=self.compared,
+            in_hole=self.allowed_hole(len(self.owed)),
+            versions=self.versions,
+        )
 
     def start_truth(self) -> None:
         """Seed the reference with the newest REST book that is not ahead of the first update, else start empty."""
@@ -111,8 +168,11 @@ class BookWalk:
             elif delivered.code != "EDGE":
                 self.update(delivered, self.place_of[id(delivered.owed)])
         resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
-        for field, item in gaps(self.owed, self.holes, resynced, self.has_snapshots):
+        self.versions.resynced = resynced = [*self.versions.resynced, *resynced]
+        for field, item in gaps(self.owed, self.holes, resynced, self.has_snapshots, self.versions):
             self.note("GAP", field, version_of(item), None)
+        ends = (end for item in self.owed if (end := getattr(item.event, "last", None)) is not None)
+        self.versions.last = max((*ends, *([] if self.versions.last is None else [self.versions.last])), default=None)
 
     def ends_equal(self) -> bool:
         """Whether, behind the last walk, the side's book is the reference's at the last version that it was owed."""
@@ -226,7 +286,7 @@ class BookWalk:
         self.synced = True
         self.check_all()
 
-    def fits(self, base: Book, version: int, wanted: tuple[dict[float, float], dict[float, float]] | None) -> bool:
+    def fits(self, base: Book, version: int, wanted: Levels | None) -> bool:
         """Whether `base` brought to `version` is the wanted book; if so it becomes the reference."""
         kept = dict(self.truth.bids), dict(self.truth.asks), self.truth.version, self.next_update
         self.reset_truth(base)
@@ -316,8 +376,10 @@ class BookWalk:
     def allowed_hole(self, place: int) -> bool:
         """Whether between the last update and this one lies a hole that the fault table allows."""
         known = self.truth.version or 0
-        between = (self.owed[i] for i in range(self.at + 1, place))
-        return any(self.holes[i] for i in range(self.at + 1, place + 1)) or any(
+        between = self.owed[self.at + 1 : place]
+        if self.in_hole and self.at < 0:
+            return True
+        return any(self.holes[self.at + 1 : place + 1]) or any(
             item.code in HOLE_CODES and item.delivered is None and version_of(item) > known for item in between
         )
 
@@ -332,7 +394,7 @@ class BookWalk:
         )  # fmt: skip
 
 
-def levels_of(body: dict[str, Any]) -> tuple[dict[float, float], dict[float, float]] | None:
+def levels_of(body: dict[str, Any]) -> Levels | None:
     """A delivered book as price to quantity, zero quantities left out; None when it is malformed."""
     sides: list[dict[float, float]] = []
     for name in ("bids", "asks"):

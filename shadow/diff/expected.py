@@ -20,6 +20,7 @@ it says the same as an earlier one.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -31,7 +32,7 @@ from shadow.diff.forms import Form
 from shadow.diff.frames import Columns, FrameStore, Send, columns_of
 from shadow.reference.events import Book, Event
 
-__all__ = ["COPIED", "SEND_COLUMNS", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
+__all__ = ["COPIED", "SEND_COLUMNS", "Before", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
 
 RECOVERY_NS: Final = 5_000_000_000
 """A whole book recovers updates that were sent up to this long before it."""
@@ -63,6 +64,15 @@ class Owed(msgspec.Struct, gc=False):
         return self.frame_no, self.place
 
 
+class Before(msgspec.Struct):
+    """What a side was sent and got in an earlier stretch: by stream the events delivered lately, whose `send` is -1,
+    and when (ns) each frame, and each fill by connection and key, was sent."""
+
+    owed: dict[tuple[str, str, str], list[Owed]] = {}
+    gone: dict[int, int] = {}
+    fills: dict[tuple[str, Any], int] = {}
+
+
 def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
     """The data frames sent to one side in order of `t_sent`."""
     columns: Columns = columns_of(sends)
@@ -77,12 +87,14 @@ def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
     return found
 
 
-def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[tuple[str, str, str], list[Owed]], int]:
+def owed_events(
+    sends: list[Send], allowed: Allowance, cap: int, before: Before | None = None
+) -> tuple[dict[tuple[str, str, str], list[Owed]], int]:
     """Expected events per (connection, type, symbol) in order of sending, and how many beyond `cap` were left out."""
     streams: dict[tuple[str, str, str], list[Owed]] = {}
     kept = left_out = 0
-    gone: set[int] = set()
-    fills: set[tuple[str, Any]] = set()
+    before = before or Before()
+    gone, fills = set(before.gone), set(before.fills)
     for i, send in enumerate(sends):
         frame = send.frame
         fault = "duplicate" if frame.frame_no in gone else frame.fault
@@ -98,7 +110,7 @@ def owed_events(sends: list[Send], allowed: Allowance, cap: int) -> tuple[dict[t
             streams.setdefault((frame.connection, event.type, event.symbol), []).append(owed)
             kept += 1
     for t, stream in allowed.swaps:
-        mark_swap(streams.get(stream, []), t)
+        mark_swap([*before.owed.get(stream, ()), *streams.get(stream, ())], t)
     return streams, left_out
 
 
@@ -134,8 +146,12 @@ def excuse(
     streams: dict[tuple[str, str, str], list[Owed]],
     allowed: Allowance,
     snapshots: dict[tuple[str, str], list[tuple[int, int]]],
+    decided: Mapping[tuple[int, tuple[int, int]], str],
 ) -> None:
-    """Give each expected event that was not delivered its code; `snapshots` are (version, t) of whole books."""
+    """Give each expected event that was not delivered its code; `snapshots` are (version, t) of whole books.
+
+    `decided` are the codes of those that are known by what came later, by time of sending and place.
+    """
     received = last_received(streams)
     for (connection, event_type, symbol), stream in streams.items():
         if all(owed.code for owed in stream):
@@ -148,7 +164,8 @@ def excuse(
             twin = (owed.fault in COPIED or event_type == "order") and key in seen
             seen.add(key)
             if not owed.code:
-                owed.code = excuse_of(owed, allowed, received, connection, whole, twin, limit)
+                known = decided.get((owed.t_sent, owed.ref))
+                owed.code = known or excuse_of(owed, allowed, received, connection, whole, twin, limit)
 
 
 def next_deliveries(stream: list[Owed]) -> list[int]:

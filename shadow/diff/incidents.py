@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final
@@ -32,17 +33,19 @@ STATES: Final[dict[str, frozenset[str]]] = {
 """What may follow a state (itself always may); nothing follows `closed`, and `subscribed` needs a connection."""
 
 
-def stale(streams: dict[tuple[str, str, str], list[Owed]]) -> list[Finding]:
+def stale(streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[str] = ()) -> list[Finding]:
     """STALE per stream: nothing delivered for T while the venue sent, T = max(2 s, 20 median gaps of the stream).
 
-    A whole connection that delivered nothing at all is judged as one stream too, so that thin streams hide nothing.
+    A whole connection that delivered nothing at all is judged as one stream too, so that thin streams hide nothing;
+    those in `heard_of` delivered something before.
     """
     found: list[Finding] = []
     by_connection: dict[str, list[Owed]] = {}
     mute: dict[str, bool] = {}
     for (connection, event_type, symbol), owed in streams.items():
         by_connection.setdefault(connection, []).extend(owed)
-        mute[connection] = mute.get(connection, True) and all(item.delivered is None for item in owed)
+        is_mute = connection not in heard_of and all(item.delivered is None for item in owed)
+        mute[connection] = mute.get(connection, True) and is_mute
         if (start := silence(owed)) is not None:
             found.append(silent(connection, event_type, symbol, start))
     heard = {item.connection for item in found}
@@ -140,12 +143,12 @@ def lifecycle(states: list[dict[str, Any]]) -> list[Finding]:
     return found
 
 
-def judge_clock(events: list[Delivered], findings: list[Finding]) -> None:
+def judge_clock(events: list[Delivered], findings: list[Finding], newest: dict[str, int]) -> None:
     """CLOCK for equal events whose `t` is no integer, outside [sent, read], or before an earlier one's.
 
-    Events in line order; `t` may not decrease per connection. A wrong `t` does not count as an earlier one.
+    Events in line order; `t` may not decrease per connection, from `newest` on, which is kept up to date. A wrong `t`
+    does not count as an earlier one.
     """
-    newest: dict[str, int] = {}
     for event in events:
         t, before = event.t, newest.get(event.connection, 0)
         sent = event.owed.t_sent if event.owed is not None else None

@@ -33,7 +33,8 @@ def join_stream(
     """Pair the two lists and give each pair its code; returns how many equal events held a rounded number.
 
     Left without a code: expected events that were not delivered, and whole books that a stack rebuilt. `late_ns` makes
-    a match after that time LATE (None: never, as in tee and replay).
+    a match after that time LATE (None: never, as in tee and replay). Expected events that come as delivered are those
+    of an earlier stretch: what repeats one is a copy.
     """
     if not given:
         return 0
@@ -79,9 +80,10 @@ def pairs(owed: list[Owed], given: list[Delivered]) -> Iterable[tuple[int, int]]
     if not owed or event_type not in FIELDS:
         return [(-1, -1)] * len(given)
     events, forms = [item.event for item in owed], [item.form for item in owed]
+    used = bytearray(item.delivered is not None for item in owed)
     if event_type in PRIVATE_TYPES:
-        return pair_in_rounds(event_type, events, forms, [delivered.body for delivered in given])
-    index = KeyIndex(event_type, events, forms)
+        return pair_in_rounds(event_type, events, forms, [delivered.body for delivered in given], used)
+    index = KeyIndex(event_type, events, forms, used)
     return [index.take(delivered.body) for delivered in given]
 
 
@@ -169,6 +171,7 @@ def align_by_order(owed: list[Owed], given: list[Delivered], places: list[int]) 
     if not open_ones:
         return places
     taken = {place for place in places if place >= 0}
+    taken |= {i for i, item in enumerate(owed) if item.delivered is not None}
     found = list(places)
     for j in open_ones:
         low = max((place for place in found[:j] if place >= 0), default=-1)

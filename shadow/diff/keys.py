@@ -66,12 +66,17 @@ KEYS: Final[dict[str, tuple[tuple[str, OfEvent, OfBody], ...]]] = {
 
 
 class KeyIndex:
-    """The expected events of one stream by key, each handed out once; indexes are built when first asked."""
+    """The expected events of one stream by key, each handed out once; indexes are built when first asked.
 
-    def __init__(self, event_type: str, events: Sequence[Event], forms: Sequence[Form | None]) -> None:
+    `used` marks those that are taken from the begin.
+    """
+
+    def __init__(
+        self, event_type: str, events: Sequence[Event], forms: Sequence[Form | None], used: bytearray | None = None
+    ) -> None:
         self.events = events
         self.kinds = KEYS[event_type]
-        self.used = bytearray(len(events))
+        self.used = bytearray(len(events)) if used is None else used
         self.in_step = InStep(event_type, forms, self.used)
         self.indexes: dict[int, dict[Key, deque[int]]] = {}
 

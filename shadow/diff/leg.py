@@ -22,6 +22,7 @@ from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import Held, held_fields, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
+from shadow.diff.part import Part, Streams
 from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
 from shadow.diff.side import SideJudgement, judge_side, matches_of
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from shadow.capture.reader import RunData
     from shadow.diff.pieces import Pieces
 
-__all__ = ["EVENT_CAP", "Held", "diff_leg", "diff_streams", "either", "first_arrivals", "is_conserved", "table_of"]
+__all__ = ["EVENT_CAP", "Held", "diff_leg", "diff_streams", "either", "first_arrivals", "is_conserved", "move_known",
+           "started", "table_of"]  # fmt: skip
 
 EVENT_CAP: Final = 4_000_000
 """Events of one side kept in memory; what goes beyond is UNJUDGED."""
@@ -137,6 +139,7 @@ def diff_streams(
     own: bool = False,
     held: Mapping[str, Held] | None = None,
     pieces: Pieces | None = None,
+    part: Part | None = None,
 ) -> LegDiff:
     """Judge one leg from its tables and its sides' lines.
 
@@ -144,11 +147,13 @@ def diff_streams(
     `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
     each side is judged by the frames that it was sent itself, and no other (both: dual mode). `held` are the optional
     fields of each role by (connection, type), where `lines` are not all that it said; `pieces` where all is one piece.
+    Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far.
     """
     with collector_off():
         return judge_streams(
-            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held, pieces
-        )
+            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held, pieces,
+            part or Part(),
+        )  # fmt: skip
 
 
 @contextmanager
@@ -178,15 +183,20 @@ def judge_streams(
     own: bool,
     known_held: Mapping[str, Held] | None,
     pieces: Pieces | None,
+    part: Part,
 ) -> LegDiff:
     """The work of diff_streams."""
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
+    part.extend(stores)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
+    stretches = {role: part.stretch(role) for role in lines}
     if pieces is not None:
         known_held = pieces.held(spoken)
-    held = dict(known_held or {role: held_fields(side.events) for role, side in spoken.items()})
+    held = dict(
+        known_held or {role: held_fields(side.events, stretches[role].before.held) for role, side in spoken.items()}
+    )
     held[candidate] = either(held[candidate], held[baseline])
     sides = {
         role: judge_side(
@@ -199,20 +209,25 @@ def judge_streams(
             late_ns=late_ns,
             cap=cap,
             begun=pieces.begun if pieces is not None else frozenset(),
+            stretch=stretches[role],
         )
         for role in lines
     }
+    part.take(sides, stores)
     if pieces is not None:
         pieces.sides = sides
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)
     refused = {role: refusals(role, rows, shared) for role in lines}
-    findings = gather(sides, compare_requests(control, excused), refused, own)
+    if part.is_last:
+        findings = gather(sides, part.seen, compare_requests(control, excused), refused, own)
+    else:
+        findings = {role: side.findings for role, side in sides.items()}
     groups = merge(findings)
     strict = session.get("grade") == "release" and candidate == "new"
     differences = apply_known(differences_of(groups), list(known), started(session), strict=strict)
-    move_known(sides, differences)
+    move_known({role: side.totals for role, side in sides.items()}, differences)
     add_unjudged(sides, differences)
     names = sorted({stream[0] for side in sides.values() for stream in side.streams})
     symbols = sorted({stream[2] for side in sides.values() for stream in side.streams})
@@ -257,6 +272,7 @@ def stores_of(frames: Any, sends: Any, roles: Sequence[str], own: bool) -> dict[
 
 def gather(
     sides: Mapping[str, SideJudgement],
+    streams: Mapping[str, Streams],
     control: Mapping[str, list[Finding]],
     refused: Mapping[str, list[Finding]],
     own: bool,
@@ -268,20 +284,20 @@ def gather(
     (baseline, first), (candidate, second) = sides.items()
     silent: dict[str, list[Finding]] = {baseline: [], candidate: []}
     if not own:
-        silent[baseline] = never_sent(first.streams, second.streams, first.allowed)
-        silent[candidate] = never_sent(second.streams, first.streams, second.allowed)
+        silent[baseline] = never_sent(streams[baseline], streams[candidate], first.allowed)
+        silent[candidate] = never_sent(streams[candidate], streams[baseline], second.allowed)
     return {role: side.findings + control[role] + refused[role] + silent[role] for role, side in sides.items()}
 
 
-def move_known(sides: Mapping[str, SideJudgement], differences: list[Difference]) -> None:
-    """Count the events of known differences as KNOWN, wherever they are counted."""
+def move_known(totals: Mapping[str, dict[str, Any]], differences: list[Difference]) -> None:
+    """Count the events of known differences as KNOWN, wherever the sides' totals count them."""
     for item in differences:
         if item.known is None or item.code in INCIDENT_CODES:
             continue
-        for role, side in sides.items():
+        for role, counts in totals.items():
             if item.side in (role, "both"):
                 for name in ("codes", "delivered_codes", "expected_codes"):
-                    recount(side.totals[name], item.code, item.count)
+                    recount(counts[name], item.code, item.count)
 
 
 def recount(codes: dict[str, int], code: str, count: int) -> None:

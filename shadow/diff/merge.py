@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from shadow.diff.codes import Difference, Finding, severity_of
 from shadow.diff.frames import Frame
 
-__all__ = ["differences_of", "merge", "samples_of"]
+__all__ = ["chosen", "differences_of", "merge", "samples_of"]
 
 SAMPLES: Final = 20
 
+Item = TypeVar("Item")
 Kind = tuple[str, str, str, str, str]
 
 
@@ -65,7 +66,7 @@ def samples_of(
     ]
 
 
-def chosen(items: list[Finding]) -> list[Finding]:
+def chosen(items: list[Item]) -> list[Item]:
     """First, last and random items in order; the same choice for the same items."""
     if len(items) <= SAMPLES:
         return items

@@ -34,14 +34,18 @@ NUMBERS: Final = frozenset({"filled", "price", "quantity", "free", "locked", "si
 
 
 def pair_in_rounds(
-    event_type: str, events: Sequence[Event], forms: Sequence[Form | None], bodies: Sequence[dict[str, Any]]
+    event_type: str,
+    events: Sequence[Event],
+    forms: Sequence[Form | None],
+    bodies: Sequence[dict[str, Any]],
+    used: bytearray,
 ) -> list[tuple[int, int]]:
     """Per delivered body (index of its expected event, -1), or (-1, index of its taken twin) for a repeated one.
 
-    (-1, -1) when nothing like it was expected. Each expected event is handed out once, in order.
+    (-1, -1) when nothing like it was expected. Each expected event is handed out once, in order; `used` marks those
+    that are taken from the begin.
     """
     found = [(-1, -1)] * len(bodies)
-    used = bytearray(len(events))
     in_step = InStep(event_type, forms, used)
     left = list(range(len(bodies)))
     for number, names in enumerate(ROUNDS[event_type]):

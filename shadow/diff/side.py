@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from shadow.diff.accounts import account_incidents
+from shadow.diff.account_history import judge_accounts
+from shadow.diff.accounts import is_account, told_by_side, venue_run
 from shadow.diff.allowance import Allowance, SideRows, allowance
 from shadow.diff.books import NOT_OWED, BookWalk
+from shadow.diff.carry import AROUND_NS, Carried, Stretch, carry
 from shadow.diff.codes import TYPES, Ends, Finding, Matches
 from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
@@ -27,7 +29,10 @@ TYPE_NO = {event_type: number for number, event_type in enumerate(TYPES)}
 
 
 class SideJudgement(msgspec.Struct):
-    """All that is known of one side: its sends and streams with codes set, findings, totals, how it ended."""
+    """All that is known of one side: its sends and streams with codes set, findings, totals, how it ended.
+
+    `carried` is what the next stretch of the leg needs of it.
+    """
 
     role: str
     sends: list[Send]
@@ -38,6 +43,7 @@ class SideJudgement(msgspec.Struct):
     totals: dict[str, Any]
     left_out: int
     ends: Ends
+    carried: Carried
 
 
 def judge_side(
@@ -51,38 +57,56 @@ def judge_side(
     late_ns: int | None,
     cap: int,
     begun: Set[str] = frozenset(),
+    stretch: Stretch | None = None,
 ) -> SideJudgement:
     """Give every owed and every delivered event of one side its code, and find its incidents.
 
     `held` are optional fields that may not be null, per (connection, type). Of connections that had `begun` before, the
-    laws over an account's history are left out.
+    laws over an account's history are left out. With a `stretch` the sends and lines are those of a part of the leg,
+    and how the side ended is not told.
     """
-    allowed = allowance(role, rows, sends)
-    streams, left_out = owed_events(sends, allowed, cap)
+    stretch = stretch or Stretch()
+    before = stretch.before
+    allowed = before.add_faults(allowance(role, rows, sends))
+    streams, left_out = owed_events(sends, allowed, cap, before.sent)
     findings: list[Finding] = []
     by_stream = split(spoken.events)
     rounded = 0
+    with_before = {stream: [*before.sent.owed.get(stream, ()), *owed] for stream, owed in streams.items()}
+    with_before = {**before.sent.owed, **with_before}
     for stream, given in by_stream.items():
         held_here = held.get((stream[0], stream[1]), set())
-        rounded += join_stream(streams.get(stream, []), given, held_here, late_ns, findings)
+        rounded += join_stream(with_before.get(stream, []), given, held_here, late_ns, findings)
     if left_out:
         doubt_strangers(spoken.events, first_left_out(sends, streams), findings)
-    excuse(streams, allowed, whole_books(spoken.events))
+    excuse(with_before, allowed, whole_books(spoken.events), stretch.decided)
     if spoken.unread:
         doubt_missing(streams, max(event.t or event.t_read for event in spoken.events))
-    walks = walk_books(streams, by_stream, store, findings)
+    walks = walk_books(streams, by_stream, store, findings, before)
     strangers(spoken.events, allowed, findings)
     lost(streams, findings)
-    judge_clock(spoken.events, findings)
-    findings += stale(streams) + lifecycle(spoken.states) + exceptions(role, spoken.errors, rows, allowed)
-    findings += untold(spoken.errors, spoken.states, allowed)
+    newest = dict(before.newest)
+    judge_clock(spoken.events, findings, newest)
+    carried = carry(before, streams, sends, spoken, allowed, newest, walks, stretch)
+    silences = stale(
+        {stream: [*before.losing.get(stream, ()), *owed] for stream, owed in streams.items()}, before.heard
+    )
+    findings += [silence for silence in silences if silence.ref not in before.told]
+    carried.told = before.told | {silence.ref for silence in silences}
+    if stretch.is_last:
+        findings += lifecycle(carried.states) + exceptions(role, carried.errors, rows, allowed)
+        findings += untold(carried.errors, carried.states, allowed)
     if not left_out and not spoken.unread:
         whole = {stream: owed for stream, owed in streams.items() if stream[0] not in begun}
-        findings += account_incidents(whole, (one for one in spoken.events if one.connection not in begun))
-    books = {place: walk.ends_equal() for place, walk in walks.items()}
-    reached = {item.frame_no for owed in streams.values() for item in owed if item.code not in NOT_OWED}
-    ends = Ends(books, account_ends(store, spoken.events, reached))
-    judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out, ends)
+        told = [told_by_side(event) for event in spoken.events if is_account(event) and event.connection not in begun]
+        old = None if stretch.is_last else stretch.upto - AROUND_NS
+        found, carried.accounts = judge_accounts(before.accounts, told, venue_run(whole), old)
+        findings += found
+    judged = SideJudgement(role, sends, streams, spoken.events, allowed, findings, {}, left_out, Ends(), carried)
+    if stretch.is_whole:
+        books = {place: walk.ends_equal() for place, walk in walks.items()}
+        reached = {item.frame_no for owed in streams.values() for item in owed if item.code not in NOT_OWED}
+        judged.ends = Ends(books, account_ends(store, spoken.events, reached))
     seeded = sum(walk.seeded for walk in walks.values())
     judged.totals = totals(judged, spoken.unread) | {"rounded": rounded, "seeded": seeded}
     return judged
@@ -147,16 +171,22 @@ def walk_books(
     by_stream: dict[Stream, list[Delivered]],
     store: FrameStore,
     findings: list[Finding],
+    before: Carried,
 ) -> dict[tuple[str, str], BookWalk]:
     """Compare every book with the reference; the walks by (connection, symbol)."""
-    rebuilding = {stream[0] for stream, given in by_stream.items() if any(is_rebuilt(event) for event in given)}
+    rebuilding = before.rebuilding | {
+        stream[0] for stream, given in by_stream.items() if any(is_rebuilt(event) for event in given)
+    }
     walks: dict[tuple[str, str], BookWalk] = {}
     for stream in sorted(streams.keys() | by_stream.keys()):
         if stream[1] != "book":
             continue
         place = stream[0], stream[2]
         updates, rests = store.updates.get(place, []), store.rest_books.get(place, [])
-        walk = BookWalk(place, streams.get(stream, []), updates, rests, stream[0] in rebuilding, findings)
+        is_rebuilding = stream[0] in rebuilding
+        walk = BookWalk(
+            place, streams.get(stream, []), updates, rests, is_rebuilding, findings, before.books.get(place)
+        )
         walk.walk(by_stream.get(stream, []))
         walks[place] = walk
     return walks

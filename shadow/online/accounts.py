@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from shadow.diff.accounts import account_incidents
+from shadow.diff.accounts import breaks_of, is_account, told_by_side, venue_run
 
 if TYPE_CHECKING:
     from shadow.diff.expected import Owed
@@ -54,7 +54,11 @@ class Accounts:
 
     def is_broken(self, sides: Sides, connection: str) -> bool:
         """Whether a law is broken on a connection by all that was kept and what `sides` add to it."""
-        return any(account_incidents(*self._whole(role, side, connection)) for role, side in sides.items())
+        for role, side in sides.items():
+            streams, given = self._whole(role, side, connection)
+            if breaks_of([told_by_side(event) for event in given if is_account(event)], venue_run(streams)):
+                return True
+        return False
 
     def _whole(
         self, role: str, side: SideJudgement, connection: str

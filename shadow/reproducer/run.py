@@ -46,6 +46,11 @@ def reproduce(folder: Path, options: Options, tell: Tell) -> bool:
     """
     run = RunData(folder)
     run.verify()
+    if run.session.get("stretch_s"):
+        raise UsageError(
+            f"{folder} was reduced in stretches, so that not all of its frames are there; the report holds samples of"
+            " each difference. To reproduce one, run a session without --stretch"
+        )
     found = wanted_of(run)
     if not found:
         tell("nothing to reproduce: the run has no grave difference of new")

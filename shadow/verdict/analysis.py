@@ -66,6 +66,7 @@ def build_analysis(collected: Collected, assessment: Assessment) -> dict[str, An
         "dual": dual_view(main.dual if main else None, collected.limits),
         "upstream": _upstream(collected),
         "totals": _totals(collected),
+        "stretches": _stretches(collected),
     }
 
 
@@ -184,8 +185,10 @@ def _loads(collected: Collected) -> dict[str, Any]:
     load: dict[str, Any] = {"rate_asked": plan.rate, "rate_sent": None, "queued": 0, "overlapped": 0}
     if main is None:
         return {"coverage_cells": cells, "load": load}
-    expected = _sent_cells(collected, main.roles[1])
-    matched = _matched_cells(main, main.roles[1])
+    role, legs = main.roles[1], collected.main_legs
+    stretched = collected.stretched
+    expected = stretched.sent(legs, role) if stretched else _sent_cells(collected, role)
+    matched = stretched.matched(legs, role) if stretched else _matched_cells(main, role)
     for connection in plan.connections:
         declared = set(plan.types(connection))
         keys = sorted({key for key in (*expected, *matched) if key[0] == connection})
@@ -206,7 +209,9 @@ def _loads(collected: Collected) -> dict[str, Any]:
         side = main.matches[main.roles[1]]
         single = side.t_sent[np.asarray(side.burst) == -1]
         paced = sum(int(((single >= phase.begin) & (single < phase.end)).sum()) for phase in paced_in)
-        load["rate_sent"] = six_digits(paced / max(sum(phase.end - phase.begin for phase in paced_in) / 1e9, 1e-9))
+        load["rate_sent"] = six_digits(
+            paced * plan.keep_one_in / max(sum(phase.end - phase.begin for phase in paced_in) / 1e9, 1e-9)
+        )
         load["queued"] = int(np.count_nonzero(side.queued))
         load["overlapped"] = int(pairs.overlapped.sum()) if pairs is not None else 0
     return {"coverage_cells": cells, "load": load}
@@ -292,12 +297,25 @@ def _upstream(collected: Collected) -> list[dict[str, Any]]:
     ]
 
 
+def _stretches(collected: Collected) -> dict[str, Any] | None:
+    """What stands for the raw data of a session that was reduced while it went on, and how much of these is left."""
+    if not collected.stretched:
+        return None
+    return {
+        "legs": collected.stretched.as_json(),
+        "keep_one_in": collected.plan.keep_one_in,
+        "raw_frames": collected.run.part("frames", ("frame_no",)).num_rows,
+    }
+
+
 def _totals(collected: Collected) -> dict[str, Any]:
     events: dict[str, int] = {}
     for diff in collected.diffs.values():
         for role, side in diff.totals.items():
             events[role] = events.get(role, 0) + side.get("input", 0)
-    return {"frames": collected.run.part("frames", ("frame_no",)).num_rows, "events": events}
+    stretched = collected.stretched
+    frames = stretched.frames if stretched else collected.run.part("frames", ("frame_no",)).num_rows
+    return {"frames": frames, "events": events}
 
 
 def _json(sample: Mapping[str, Any]) -> dict[str, Any]:

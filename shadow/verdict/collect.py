@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,19 @@ from shadow.verdict.evidence import Census, Measured, Range
 from shadow.verdict.growth import MEMORY_SLOPE, slope_metric
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
-from shadow.verdict.resources import CPU_BLOCK_NS, Samples, cpu_blocks, cpu_metric, memory_by_leg, memory_metric
+from shadow.verdict.resources import (
+    CPU_BLOCK_NS,
+    Callbacks,
+    Samples,
+    cpu_blocks,
+    cpu_metric,
+    events_until,
+    memory_by_leg,
+    memory_metric,
+)
 from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
 from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
+from shadow.verdict.stretched import Stretched
 from shadow.verdict.targets import Stamped, stamped_times
 from shadow.verdict.timeline import Phase, Timeline
 from shadow.verdict.union import as_one
@@ -42,7 +52,8 @@ Floats = npt.NDArray[np.float64]
 class Collected:
     """All figures of a run, each worked out when first asked for.
 
-    `diffs` by leg; `plan` what was declared; `timeline` what the marks say.
+    `diffs` by leg; `plan` what was declared; `timeline` what the marks say; `stretched` what stands for the raw
+    data of a session that was reduced while it went on.
     """
 
     run: RunData
@@ -50,6 +61,7 @@ class Collected:
     timeline: Timeline
     diffs: Mapping[str, LegDiff]
     limits: Checklist
+    stretched: Stretched = field(default_factory=Stretched)
 
     @cached_property
     def connections(self) -> list[dict[str, Any]]:
@@ -63,9 +75,9 @@ class Collected:
         return _samples(self.run)
 
     @cached_property
-    def callbacks(self) -> dict[tuple[str, str], Ints]:
-        """Times (ns) of delivered events by (leg, role)."""
-        return _callbacks(self.run)
+    def callbacks(self) -> dict[tuple[str, str], Callbacks]:
+        """Times (ns) of delivered events by (leg, role), and how many each."""
+        return self.stretched.callbacks() if self.stretched else _callbacks(self.run)
 
     @cached_property
     def pairs(self) -> dict[str, Pairs]:
@@ -172,8 +184,9 @@ class Collected:
             if phase is None:
                 continue
             for role in self.diffs[leg].roles:
-                callbacks = self.callbacks.get((leg, role), _NO_TIMES)
-                events += int(np.count_nonzero((callbacks >= phase.begin) & (callbacks < phase.end)))
+                callbacks = self.callbacks.get((leg, role), _NO_CALLBACKS)
+                begun, ended = events_until(callbacks, np.array([phase.begin, phase.end], np.int64)).tolist()
+                events += ended - begun
             parts.append(self._cpu_in(leg, phase))
         return cpu_metric(parts, events=events, by_leg=self.plan.release)
 
@@ -190,7 +203,10 @@ class Collected:
         declared = self.plan.blocks(leg, CPU_BLOCK_NS / 1e9)
         legacy, new = (
             cpu_blocks(
-                self.samples.get((leg, role), _NO_SAMPLES), self.callbacks.get((leg, role), _NO_TIMES), phase, declared
+                self.samples.get((leg, role), _NO_SAMPLES),
+                self.callbacks.get((leg, role), _NO_CALLBACKS),
+                phase,
+                declared,
             )
             for role in self.diffs[leg].roles
         )
@@ -200,6 +216,8 @@ class Collected:
         """Leg, role, connection and time of reading (ns) of each error that a subject told, in order of time."""
         import pyarrow.compute as pc
 
+        if self.stretched:
+            return self.stretched.error_lines()
         out = []
         for role in self.run.roles():
             lines = self.run.table(f"events/{role}").select(["leg", "k", "c", "t_read"])
@@ -291,7 +309,7 @@ class Collected:
         return recoveries(mine, rows, _confirmed_before(rows, mine[0].t))
 
 
-_NO_TIMES = np.empty(0, np.int64)
+_NO_CALLBACKS = np.empty(0, np.int64), np.empty(0, np.int64)
 _NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
 
 
@@ -341,7 +359,7 @@ def _samples(run: RunData) -> dict[tuple[str, str], Samples]:
     return out
 
 
-def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
+def _callbacks(run: RunData) -> dict[tuple[str, str], Callbacks]:
     """Times of delivered events by (leg, role)."""
     import pyarrow.compute as pc
 
@@ -351,5 +369,6 @@ def _callbacks(run: RunData) -> dict[tuple[str, str], Ints]:
         events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
         legs, t = events["leg"], events["t"].to_numpy()
         for leg in legs.unique().to_pylist():
-            out[leg, role] = t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64)
+            mine = np.sort(t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64))
+            out[leg, role] = mine, np.ones(len(mine), np.int64)
     return out

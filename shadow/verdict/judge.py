@@ -32,6 +32,7 @@ from shadow.verdict.facts import (
 from shadow.verdict.last_words import with_last_words
 from shadow.verdict.legs import DiffLegs, KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
+from shadow.verdict.stretched import Stretched, read_stretched
 from shadow.verdict.targets import TargetData, target_lines
 from shadow.verdict.timeline import Timeline, read_marks
 from shadow.verdict.watched import watched_of
@@ -71,8 +72,10 @@ def judge(run: RunData, differ: DiffLegs = diff_legs) -> Judgement:
     timeline.failures = with_last_words(timeline.failures, run)
     known = read_known(run.path, run.session)
     legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
-    diffs = differ(run.path, legs, known)
-    return judge_diffs(run, plan, timeline, diffs, known)
+    stretched = read_stretched(run.path)
+    if run.session.get("stretch_s"):
+        return judge_diffs(run, plan, timeline, stretched.diffs(run.session, known), known, stretched)
+    return judge_diffs(run, plan, timeline, differ(run.path, legs, known), known)
 
 
 def judge_diffs(
@@ -81,10 +84,11 @@ def judge_diffs(
     timeline: Timeline,
     diffs: Mapping[str, LegDiff],
     known: KnownList = (),
+    stretched: Stretched | None = None,
 ) -> Judgement:
     """Judge a run whose legs have been compared."""
     limits = load_checklist()
-    collected = Collected(run, plan, timeline, diffs, limits)
+    collected = Collected(run, plan, timeline, diffs, limits, stretched or Stretched())
     evidence = gather(collected)
     assessment = assess(evidence, limits)
     measured = TargetData(

@@ -24,6 +24,7 @@ class PlanView:
         self.symbols: list[str] = list(session.get("symbols", []))
         self.calibrated = bool(session.get("calibration", False)) and not self.replay and not self.live
         self.block_s = float(plan.get("block_s", 0.5))
+        self.keep_one_in = int(plan.get("keep_one_in") or 1)
         self.legs: list[dict[str, Any]] = list(plan.get("legs", []))
         self.rate = session.get("rate")
         self.seed = int(session.get("seed") or 0)
@@ -128,4 +129,4 @@ class PlanView:
         if not isinstance(self.rate, (int, float)) or isinstance(self.rate, bool) or not self.connections:
             return 0.0
         share = 1.0 if name is None else self.mix(connection).get(name, 0.0)
-        return self.rate / len(self.connections) * share
+        return self.rate / len(self.connections) * share / self.keep_one_in

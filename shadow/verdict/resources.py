@@ -14,10 +14,21 @@ from shadow.verdict.checklist import Memory
 from shadow.verdict.evidence import Census, Measured, MetricVerdict, Range, six_digits
 from shadow.verdict.timeline import Phase
 
-__all__ = ["CPU_BLOCK_NS", "Samples", "cpu_blocks", "cpu_metric", "memory_by_leg", "memory_metric"]
+__all__ = [
+    "CPU_BLOCK_NS",
+    "Callbacks",
+    "Samples",
+    "cpu_blocks",
+    "cpu_metric",
+    "events_until",
+    "memory_by_leg",
+    "memory_metric",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Callbacks = tuple[Ints, Ints]
+"""When events came (ns), ascending, and how many then."""
 
 CPU_BLOCK_NS = 1_000_000_000
 END_NS = 1_000_000_000
@@ -41,12 +52,18 @@ class Samples:
         return self.uss[nearest : nearest + 1]
 
 
-def cpu_blocks(samples: Samples, callbacks: Ints, phase: Phase, declared: int) -> Floats:
+def events_until(callbacks: Callbacks, times: Ints) -> Ints:
+    """How many events came before each of the times (ns)."""
+    t, n = callbacks
+    return np.asarray(np.concatenate(([0], np.cumsum(n)))[np.searchsorted(t, times)])
+
+
+def cpu_blocks(samples: Samples, callbacks: Callbacks, phase: Phase, declared: int) -> Floats:
     """CPU ns per delivered event in each 1 s block of a phase; NaN where nothing can be said."""
     if len(samples.t) < 2 or declared < 1:
         return np.full(max(declared, 0), np.nan)
     edges = phase.begin + np.arange(declared + 1, dtype=np.int64) * CPU_BLOCK_NS
-    events = np.diff(np.searchsorted(np.sort(callbacks), edges))
+    events = np.diff(events_until(callbacks, edges))
     # relative to the begin: nanoseconds since boot would lose digits in float64
     return rate_blocks(
         (edges - phase.begin).astype(np.float64),

@@ -43,6 +43,8 @@ def build_views(collected: Collected) -> dict[str, Rows]:
     if pairs is None:
         return {"by_load": _by_step(collected, main), "symbols": [], "top_of_book": []}
     judged = pairs[pairs.block >= 0]
+    if collected.plan.keep_one_in > 1:  # what stands beside a frame, and before it, is not all there
+        return {"by_load": [], "symbols": _symbols(collected, main, judged), "top_of_book": []}
     return {
         "by_load": _by_load(main, judged),
         "symbols": _symbols(collected, main, judged),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shadow.commands.run import stretch_of
 from shadow.config import CHANNELS, SessionConfig, channels_of
 from shadow.errors import UsageError
 
@@ -58,3 +60,33 @@ def test_two_sessions_of_one_second_have_two_directories(tmp_path: Path, monkeyp
     made_by_another(monkeypatch)
     assert SessionConfig().out_dir().is_dir()
     assert len(list(Path("runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "duration_s", "is_whole", "stretch_s"),
+    [("", 3600.0, False, None), ("", 93_600.0, False, 60.0), ("", 93_600.0, True, None), ("5s", 30.0, False, 5.0)],
+)
+def test_a_long_session_is_reduced_in_stretches(
+    asked: str, duration_s: float, is_whole: bool, stretch_s: float | None
+) -> None:
+    assert stretch_of(asked, duration_s, is_whole=is_whole) == stretch_s
+
+
+def test_a_day_in_stretches_keeps_one_frame_in_some_and_has_blocks_as_much_longer() -> None:
+    plan = SessionConfig(duration_s=93_600.0, stretch_s=60.0).plan()
+    assert plan.keep_one_in == 23
+    assert plan.block_s == 23 * SessionConfig().plan().block_s
+    assert SessionConfig(duration_s=3600.0, stretch_s=60.0).plan().keep_one_in == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"grade": "release"}, "--stretch goes with"),
+        ({"unpaced": True}, "--stretch goes with"),
+        ({"stop_early": True}, "--stop-early needs the whole raw data"),
+    ],
+)
+def test_what_needs_the_whole_raw_data_does_not_go_with_stretches(words: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        SessionConfig(stretch_s=60.0, **words).validate()

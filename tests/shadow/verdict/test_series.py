@@ -138,7 +138,7 @@ def test_cpu_per_event_in_blocks_of_a_second() -> None:
     t = np.arange(0, 4 * s, s // 10)
     samples = Samples(t, t // 100, t)
     callbacks = np.concatenate([np.linspace(s, 2 * s - 1, 50), np.linspace(2 * s, 3 * s - 1, 100)]).astype(np.int64)
-    blocks = cpu_blocks(samples, callbacks, Phase("main", "paired", s, 3 * s), 2)
+    blocks = cpu_blocks(samples, (callbacks, np.ones(len(callbacks), np.int64)), Phase("main", "paired", s, 3 * s), 2)
     assert blocks.tolist() == pytest.approx([s / 100 / 50, s / 100 / 100])
 
 

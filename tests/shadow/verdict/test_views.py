@@ -53,7 +53,7 @@ def collected(sent: list[int], latencies: dict[str, list[int]], **columns: Any) 
         roles=ROLES, matches=matches, connections=["c"], symbols=["BTC", "ETH"], differences=columns.get("found", [])
     )
     bursts = [ServicePair(legacy=10_000.0, new=11_000.0, t=n, frames=128) for n in range(9)]
-    plan = SimpleNamespace(block_s=0.5, symbols=["BTC", "ETH"])
+    plan = SimpleNamespace(block_s=0.5, keep_one_in=1, symbols=["BTC", "ETH"])
     return SimpleNamespace(
         main=main, main_legs=["main"], joined=lambda _: pairs, plan=plan, cells={"main": {("c", "mixed"): bursts}}
     )

@@ -1,0 +1,70 @@
+"""The session's side of the process that reduces it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from shadow.children import Child, Message
+
+__all__ = ["Stretches"]
+
+HOLD_S: Final = 120.0
+FINISH_S: Final = 600.0
+
+
+class Stretches:
+    """Starts the process beside a session and hears it. `on_freed` gets the bytes deleted by table, with the totals.
+
+    Unlike the online judge it must not fail: what was deleted is known by its figures alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stretch_s: float,
+        keep_bytes: int,
+        keep_one_in: int,
+        on_look: Callable[[Message], None],
+    ) -> None:
+        self._folder = folder
+        self._first = {
+            "dir": str(folder), "stretch_s": stretch_s, "keep_bytes": keep_bytes, "keep_one_in": keep_one_in
+        }  # fmt: skip
+        self._on_look = on_look
+        self._child: Child | None = None
+
+    async def start(self) -> None:
+        """Start the process."""
+        self._child = await Child.start(
+            "reducer",
+            "shadow.stretches",
+            log=self._folder / "stretches.log",
+            first=self._first,
+            on_message=self._hear,
+        )
+
+    async def hold(self) -> None:
+        """Wait until it touches the tables no more. ChildDied or TimeoutError when it cannot say so."""
+        if self._child is not None:
+            await self._child.ask({"cmd": "hold"}, lambda m: m["k"] == "held", HOLD_S)
+
+    async def finish(self) -> None:
+        """Let it judge what is left of the finished tables, and end it. ChildDied or TimeoutError when it cannot."""
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        try:
+            await child.ask({"cmd": "finish"}, lambda m: m["k"] == "finished", FINISH_S)
+        finally:
+            await child.end()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the process ended on its own."""
+        return self._child is not None and self._child.process.returncode is not None
+
+    def _hear(self, message: Message) -> None:
+        if message.get("k") == "look":
+            self._on_look(message)

@@ -1,0 +1,89 @@
+"""One growing table of a run: its new rows, and the deletion of segments that nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shadow.capture.writer import read_segment, segment_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TableTail"]
+
+
+class TableTail:
+    """Reads each row once, whatever becomes of its segment. Rows are numbered over the whole table from 0."""
+
+    def __init__(self, folder: Path, table: str) -> None:
+        self._folder = folder
+        self._table = table
+        self._segments: dict[Path, tuple[int, int]] = {}
+        self._batches = 0
+        self._rows = 0
+        self._deleted = 0
+
+    @property
+    def deleted_rows(self) -> int:
+        """How many rows are gone."""
+        return self._deleted
+
+    def new_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """What came since the last time: the number of its first row, and a batch."""
+        import pyarrow as pa
+
+        known = list(self._segments)
+        for path in segment_files(self._folder, self._table):
+            if known and path < known[-1]:
+                continue
+            if path not in self._segments:
+                self._segments[path] = (self._rows, self._rows)
+                self._batches = 0
+            try:
+                for number, batch in enumerate(read_segment(path)):
+                    if number >= self._batches:
+                        yield self._rows, batch
+                        self._take(path, batch.num_rows)
+            except (pa.ArrowInvalid, OSError):
+                continue  # the batch that is being written comes next time
+
+    def rest(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows of the finished table that were not read from its segments."""
+        import pyarrow.parquet as pq
+
+        path = self._folder / f"{self._table}.parquet"
+        if not path.exists():
+            yield from self.new_rows()
+            return
+        skip = self._rows - self._deleted
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                kept = batch.slice(min(skip, batch.num_rows))
+                skip = max(0, skip - batch.num_rows)
+                if kept.num_rows:
+                    yield self._rows, kept
+                    self._rows += kept.num_rows
+
+    def bytes_before(self, row: int) -> int:
+        """Bytes of the closed segments that hold none of the rows from this one on."""
+        return sum(path.stat().st_size for path in self._closed_before(row))
+
+    def delete_before(self, row: int) -> int:
+        """Delete the oldest segment that holds none of the rows from this one on; its bytes, 0 where there is none."""
+        for path in self._closed_before(row):
+            size = path.stat().st_size
+            begin, end = self._segments.pop(path)
+            path.unlink()
+            self._deleted += end - begin
+            return size
+        return 0
+
+    def _closed_before(self, row: int) -> list[Path]:
+        return [path for path in list(self._segments)[:-1] if self._segments[path][1] <= row]
+
+    def _take(self, path: Path, rows: int) -> None:
+        self._batches += 1
+        self._rows += rows
+        self._segments[path] = (self._segments[path][0], self._rows)
