@@ -291,7 +291,9 @@ class BaseWebSocketInterface(ConnectionHooks):
         await websocket.send(text)
 
     async def _set_state(self, state: ConnectionState) -> None:
-        if state is self.connection_state:
+        # A connection that ended just before the close may still be cleaning up when the close has begun.
+        is_behind_close = self._is_closing and state not in (ConnectionState.CLOSING, ConnectionState.CLOSED)
+        if state is self.connection_state or is_behind_close:
             return
         self.logger.debug("Connection state: %s -> %s", self.connection_state.name, state.name)
         self.connection_state = state

@@ -427,6 +427,38 @@ def test_close_from_the_connection_handler(at: State) -> None:
     run_virtual(main())
 
 
+class SlowToDrop(MockHandler):
+    """Has something to end with a connection, as one that renews its connections; a close lets it come to its end."""
+
+    async def _drop(self) -> None:
+        self.may_drop = asyncio.Event()
+        await self.may_drop.wait()
+        await super()._drop()
+
+    async def _wind_up(self) -> None:
+        self.may_drop.set()
+        await settle()
+        await super()._wind_up()
+
+
+@pytest.mark.parametrize("how", ["ended", "failed"])
+def test_no_state_follows_a_close_that_meets_an_ending_connection(how: str) -> None:
+    async def main() -> None:
+        server, consumer = FakeServer(), Consumer()
+        if how == "failed":
+            server.failures.append(ConnectFailed("timeout", "slow"))
+        handler = SlowToDrop(CONFIG, connection_handler=consumer.on_state, transport=server.open)
+        await handler.initialize()
+        await settle()
+        if how == "ended":
+            server.socket.end()
+        await settle()
+        await handler.close()
+        assert consumer.states[-2:] == [State.CLOSING, State.CLOSED]
+
+    run_virtual(main())
+
+
 def test_close_twice_and_before_a_start() -> None:
     async def main() -> None:
         handler = make(FakeServer(), Consumer())
