@@ -20,7 +20,6 @@ shadow-run: $(STAMP)  ## run both stacks on one feed, end with a verdict and a r
 	@$(BIN)/python -m shadow.make_run --feed "$(FEED)" $(ARGS)
 
 test: $(STAMP)        ## everything that CI runs: lint, types, imports, tests
-	@$(MAKE) --no-print-directory check
 	@$(BIN)/python tests/parts.py $(ARGS)
 	@$(BIN)/coverage json -q -o .coverage.json && $(BIN)/python tests/coverage_floor.py .coverage.json
 

@@ -1,7 +1,8 @@
 """`make test` in parts, three at a time: whole sessions, the stacks' tests (measured for coverage), the harness's.
 
 Sessions and served clients wait for real time while the others need a CPU; one after the other they would take twice as
-long. Whichever of three is done first takes the next part, so that no core is left idle at the end. What traces
+long. Whichever of three is done first takes the next part, so that no core is left idle at the end; lint, types and
+import rules are looked at beside the first three. What traces
 lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go to all
 parts; a path given runs alone, in one process.
 
@@ -77,15 +78,21 @@ def run_part(name: str, words: list[str]) -> int:
     return code
 
 
+def run_check() -> int:
+    """Lint, types and import rules; gives the exit code."""
+    return subprocess.call(["make", "--no-print-directory", "check"], cwd=ROOT)
+
+
 def main(words: list[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if any((ROOT / word.partition("::")[0]).exists() for word in words):
-        return subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
+        return run_check() or subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
     sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at a time; what each says comes at its end\n")
     sys.stdout.flush()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return verdict(tuple(pool.map(lambda name: run_part(name, words), PARTS)))
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(AT_ONCE) as pool:
+        check = beside.submit(run_check)
+        return verdict(tuple(pool.map(lambda name: run_part(name, words), PARTS))) or check.result()
 
 
 def verdict(codes: tuple[int, ...]) -> int:

@@ -72,7 +72,18 @@ def test_every_part_runs_and_what_it_says_is_shown(
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",), "two": ("tests/no_such_file.py",)})
+    monkeypatch.setattr(parts, "run_check", lambda: 0)
     assert parts.main(["--collect-only"]) == 1
     said = capfd.readouterr().out
     assert "tests/test_parts.py::test_every_path_of_a_part_is_there" in said[said.index("one, ") :]
     assert "file or directory not found: tests/no_such_file.py" in said[said.index("two, ") :]
+
+
+@pytest.mark.parametrize("words", [["--collect-only"], ["--collect-only", "tests/test_parts.py"]])
+def test_a_failing_check_is_a_failure_whatever_the_tests_say(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",)})
+    for code in (0, 2):
+        monkeypatch.setattr(parts, "run_check", lambda code=code: code)
+        assert parts.main(words) == code
