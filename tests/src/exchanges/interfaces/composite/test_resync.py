@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from exchanges.interfaces.composite import Held, PrivateExchange
-from exchanges.structs import ExchangeConfig, ExchangeRestError, MessageType, Order, Symbol
+from exchanges.structs import ConnectionState, ExchangeConfig, ExchangeRestError, MessageType, Order, Symbol
 
 BTC = Symbol("BTC", "USDT")
 SPOT = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
@@ -148,3 +150,28 @@ async def test_each_confirmation_looks_anew_so_that_the_last_one_covers_all_chan
     await settled()
     assert rest.asked == ["open", "open"]
     assert exchange.open_orders() == {"7": Held(PARTIAL, False)}
+
+
+@pytest.mark.parametrize("answered", ["order", "open", "error"])
+async def test_a_callback_of_a_look_may_close_the_exchange_and_nothing_more_is_asked(
+    factory: Any, answered: str
+) -> None:
+    rest, returned = Rest(), []
+    exchange, _ = await holding(factory, rest, OPEN, OTHER)
+    if answered == "error":
+        rest.error = ExchangeRestError(503, "no answer")
+    rest.known = {"7": FILLED, "8": replace(FILLED, id="8")}
+    rest.open = [] if answered == "order" else [PARTIAL, replace(PARTIAL, id="8")]
+
+    async def close(_: object) -> None:
+        await exchange.close()
+        returned.append(exchange.state)
+
+    (exchange.on_fault if answered == "error" else exchange.on_order)(close)
+    await factory.manager.connect()
+    await settled()
+    assert returned == [ConnectionState.CLOSED]
+    assert factory.manager.closed == 1
+    assert rest.asked == (["open", "7"] if answered == "order" else ["open"])
+    assert exchange.metrics()["orders"]["looks"] == 1
+    assert exchange.order("8") == Held(OTHER, True)
