@@ -96,6 +96,43 @@ async def test_a_push_that_came_meanwhile_is_newer_than_the_answer(factory: Any)
     assert told == [FILLED]
 
 
+async def test_an_answer_older_than_a_push_does_not_undo_what_was_amended_meanwhile(factory: Any) -> None:
+    rest = Rest()
+    first, amended = replace(OPEN, price=1.0, timestamp=10), replace(OPEN, price=3.0, timestamp=20)
+    exchange, told = await holding(factory, rest, replace(OPEN, timestamp=5))
+    rest.open = [first]
+    rest.let.clear()
+    await factory.manager.connect()
+    await settled()
+    await factory.manager.tell(MessageType.ORDER, [amended])
+    rest.let.set()
+    await settled()
+    assert exchange.order("7") == Held(amended, False)
+    assert told == [amended]
+    assert exchange.metrics()["orders"]["late"] == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replace(OPEN, price=1.0, timestamp=20),
+        replace(PARTIAL, timestamp=5),
+        replace(OPEN, status="cancelled", timestamp=5),
+    ],
+    ids=["as new", "filled further", "over"],
+)
+async def test_an_answer_that_goes_further_than_the_newest_push_is_news_whatever_its_time(
+    factory: Any, answer: Order
+) -> None:
+    rest = Rest()
+    exchange, told = await holding(factory, rest, replace(OPEN, timestamp=20))
+    rest.open = [answer]
+    await factory.manager.connect()
+    await settled()
+    assert exchange.order("7") == Held(answer, False)
+    assert told == [answer]
+
+
 async def test_an_order_that_the_exchange_forgot_stays_stale_and_is_counted(factory: Any) -> None:
     rest = Rest()
     exchange, _ = await holding(factory, rest, OPEN)
