@@ -39,7 +39,7 @@ def execute(options: argparse.Namespace) -> int:
     check_connections(connections)
     if not connections:
         raise UsageError("--connections has to name at least one connection")
-    check_stages(options.stages)
+    check_stages(options.stages, connections)
     folders = make_folders(options.out, RUNS, options.seed, options.stages)
     try:
         found = run_drills(options.stages, connections, options.seed, RUNS, say)

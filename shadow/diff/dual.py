@@ -33,6 +33,7 @@ IDENTITY: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "ticker": (("ts", "last", "base_volume"), ("last", "base_volume"), ("last",)),
 }
 """Per type, best first, the fields that name an event; the first set that every side has throughout is taken."""
+IDS: Final = frozenset({"id", "order_id", "seq"})
 VALUES: Final[dict[str, tuple[str, ...]]] = {
     "book_ticker": ("bid", "bid_quantity", "ask", "ask_quantity"),
     "trade": ("price", "quantity", "side"),
@@ -224,5 +225,10 @@ def _keyed(given: Iterable[Delivered], names: tuple[str, ...]) -> dict[Any, Deli
 
 
 def values(event: Delivered, names: Iterable[str]) -> tuple[Any, ...]:
-    """Fields as comparable values, numbers by value."""
-    return tuple(number_key(event.body.get(name)) for name in names)
+    """Fields as comparable values: ids and versions digit by digit, all else that is a number by value."""
+    return tuple((id_key if name in IDS else number_key)(event.body.get(name)) for name in names)
+
+
+def id_key(value: Any) -> str:
+    """An id as text, whichever way it came: a float64 does not tell two long ones apart."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

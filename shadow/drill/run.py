@@ -16,7 +16,8 @@ from shadow.drill.cells import Cell, is_passed, word_of
 from shadow.drill.observe import observe
 from shadow.drill.page import SHADOW, as_json, head_of, page
 from shadow.drill.plan import DrillSession, config_of, plan_sessions
-from shadow.drill.served_plan import STAGES
+from shadow.drill.scene import SYMBOLS, sides_of
+from shadow.drill.served_plan import STAGES, rules_of
 from shadow.drill.stages import Found, run_stages
 from shadow.errors import UsageError
 from shadow.many_sessions import How, Tell, run_many
@@ -34,11 +35,23 @@ def complaint(cells: list[Cell]) -> str:
     return "" if is_passed(cells) else f"not ok ({'; '.join(bad) or 'no line'})"
 
 
-def check_stages(stages: Sequence[str]) -> None:
-    """UsageError for a stage that no drill is made in, or that is named twice."""
+def check_stages(stages: Sequence[str], connections: Sequence[str]) -> None:
+    """UsageError for a stage that no drill is made in, that is named twice, or that could never pass."""
     known = (SHADOW, *STAGES)
     if not stages or set(stages) - set(known) or len(set(stages)) < len(stages):
         raise UsageError(f"--stages {','.join(stages)}: name some of {', '.join(known)}, each once")
+    for stage in stages:
+        if stage != SHADOW and not books_of_new(stage, connections):
+            given = ", ".join(connections)
+            raise UsageError(f"--stages {stage}: new serves no book of {given} there; add gateio.spot.public")
+
+
+def books_of_new(stage: str, connections: Sequence[str]) -> list[str]:
+    """Units of books that new serves in a stage's drill: what a consumer lost, and its flips, are told by these."""
+    markets = [one.rpartition(".")[0] for one in connections if one.endswith(".public")]
+    units = [f"{market}.book.{symbol}" for market in markets for symbol in SYMBOLS]
+    sides = sides_of(rules_of(stage), units)
+    return [unit for unit in units if sides[unit] == "new"]
 
 
 def make_folders(asked: Path | None, runs: Path, seed: int, stages: Sequence[str]) -> list[Path]:

@@ -25,7 +25,7 @@ from shadow.rollout.lease import read_lease
 from shadow.rollout.stages import OFF, SHADOW, Position, Rule, Rules, position_of, serving
 from shadow.rollout.units import EVERYTHING, parse_unit
 
-__all__ = ["Scene", "Totals"]
+__all__ = ["SYMBOLS", "Scene", "Totals", "sides_of"]
 
 START_S: Final = 30.0
 SETTLE_S: Final = 10.0
@@ -113,10 +113,8 @@ class Scene:
         await self.until("the units to change sides", lambda: self.parts.ear.serving == wanted and self._has_applied())
 
     def sides(self, rules: Rules) -> dict[str, str]:
-        """Who serves each unit once the rules are applied; a canary's share is drawn as the flag draws it."""
-        units = sorted(self.parts.ear.serving)
-        stages = evaluated(rules, [parse_unit(unit) for unit in units])
-        return {unit: serving(Position(stage)) for unit, stage in zip(units, stages, strict=True)}
+        """Who serves each unit once the rules are applied."""
+        return sides_of(rules, sorted(self.parts.ear.serving))
 
     def sides_are(self, wanted: dict[str, str]) -> bool:
         """Whether each unit is served as wanted."""
@@ -210,3 +208,9 @@ class Scene:
             await self.parts.ear.until(holds, within_s)
         except TimeoutError:
             raise ShadowError(f"waited {within_s:.0f} s for {what} in vain; logs are in {self.parts.folder}") from None
+
+
+def sides_of(rules: Rules, units: Sequence[str]) -> dict[str, str]:
+    """Who serves each unit under rules; a canary's share is drawn as the flag draws it."""
+    stages = evaluated(rules, [parse_unit(unit) for unit in units])
+    return {unit: serving(Position(stage)) for unit, stage in zip(units, stages, strict=True)}

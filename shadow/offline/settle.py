@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from shadow.diff.books import levels_of
 from shadow.diff.frames import FrameStore
 from shadow.diff.gaps import UNRECOVERED_NS
+from shadow.diff.two_books import levels_of
 from shadow.offline.digest import lacks
 from shadow.offline.join import Counts
 from shadow.offline.prepare import Frames, rows_in

@@ -90,6 +90,8 @@ def shadow(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (["drill", "--out", "/proc/nope"], "/proc/nope"),
         (["drill", "--stages", "rampdown"], "shadow, canary, live"),
         (["drill", "--stages", "live,live"], "each once"),
+        (["drill", "--stages", "live", "--connections", "gateio.spot.private"], "--stages live: new serves no book"),
+        (["drill", "--stages", "canary", "--connections", "mexc.spot.public"], "add gateio.spot.public"),
         (["drill", "--stages", "shadow,live", "--out", "/proc/nope"], "/proc/nope/shadow"),
         (["record"], "DEST"),
         (["record", "x", "--connections", "gateio.spot.private"], "leave out gateio.spot.private"),

@@ -19,6 +19,8 @@ _PREFIX = "/api/v4"
 _OPEN = {"spot": "/spot/open_orders", "futures": "/futures/usdt/orders"}
 _BY_ID = {"spot": "/spot/orders/", "futures": "/futures/usdt/orders/"}
 _WINDOW_S = 60.0
+_PAGE_MOST = 100
+"""Orders of an answer, where no smaller limit is asked for; on spot of each pair."""
 
 
 def answer(
@@ -39,9 +41,22 @@ def answer(
         return _error(401, "INVALID_SIGNATURE", "Signature mismatch")
     if by_id:
         return _one(market, account, call.removeprefix(_BY_ID[market]), query, credentials["uid"])
+    try:
+        shown = _shown(market, query)
+    except ValueError:
+        return _error(400, "INVALID_PARAM_VALUE", "Invalid request parameter `limit`")
     if market == "spot":
-        return _pairs(account, credentials["uid"])
-    return _contracts(account, query, credentials["uid"])
+        return _pairs(account, shown, credentials["uid"])
+    return _contracts(account, shown, query, credentials["uid"])
+
+
+def _shown(market: str, query: Mapping[str, str]) -> slice:
+    """The part of a list that is asked for: by page on spot, by offset on futures; ValueError for one there is not."""
+    limit = int(query.get("limit", _PAGE_MOST))
+    begin = (int(query.get("page", 1)) - 1) * limit if market == "spot" else int(query.get("offset", 0))
+    if not 0 < limit <= _PAGE_MOST or begin < 0:
+        raise ValueError("no such part")
+    return slice(begin, begin + limit)
 
 
 def _one(market: str, account: OwnOrders, order_id: str, query: Mapping[str, str], uid: str) -> RestAnswer:
@@ -51,23 +66,29 @@ def _one(market: str, account: OwnOrders, order_id: str, query: Mapping[str, str
     return _json(rest_order(market, found, uid))
 
 
-def _pairs(account: OwnOrders, uid: str) -> RestAnswer:
+def _pairs(account: OwnOrders, shown: slice, uid: str) -> RestAnswer:
+    """Every pair is on every page, with its own part of its orders."""
     by_pair: dict[str, list[OrderState]] = {}
     for order in account.orders():
         if order.is_open:
             by_pair.setdefault(order.symbol, []).append(order)
     return _json(
         [
-            {"currency_pair": pair, "total": len(orders), "orders": [rest_order("spot", one, uid) for one in orders]}
+            {
+                "currency_pair": pair,
+                "total": len(orders),
+                "orders": [rest_order("spot", one, uid) for one in orders[shown]],
+            }
             for pair, orders in by_pair.items()
         ]
     )
 
 
-def _contracts(account: OwnOrders, query: Mapping[str, str], uid: str) -> RestAnswer:
+def _contracts(account: OwnOrders, shown: slice, query: Mapping[str, str], uid: str) -> RestAnswer:
     if query.get("status") != "open":
         return _error(400, "INVALID_PARAM_VALUE", "Invalid request parameter `status`")
-    return _json([rest_order("futures", order, uid) for order in account.orders() if order.is_open])
+    still_open = [order for order in account.orders() if order.is_open]
+    return _json([rest_order("futures", order, uid) for order in still_open[shown]])
 
 
 def _is_signed(

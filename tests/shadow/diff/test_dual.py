@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -190,6 +191,23 @@ def longest_run(numbers: set[int]) -> int:
         run = run + 1 if i in numbers else 0
         longest = max(longest, run)
     return longest
+
+
+@pytest.mark.parametrize("spell", [str, int])
+def test_neighbouring_ids_beyond_a_float_are_two_events(spell: Callable[[int], Any]) -> None:
+    numbers = [(1 << 53) + 2 * n for n in range(400)]
+    whole = [event | {"id": spell(number)} for event, number in zip(trades(), numbers, strict=True)]
+    other = [*whole[:200], whole[200] | {"id": spell(numbers[200] + 1)}, *whole[201:]]
+    assert incidents_of(compare(whole, other, whole), "MISSING") == (1, 1, 1)
+    tops = [event | {"seq": number} for event, number in zip(best(), numbers, strict=True)]
+    jumped = [*tops[:200], tops[200] | {"seq": numbers[200] + 1, "bid": "7"}, *tops[201:]]
+    assert incidents_of(compare(tops, jumped, tops), "FIELD") == (0, 0, 0)
+
+
+@pytest.mark.parametrize("spell", [str, float])
+def test_an_id_is_the_same_however_a_stack_spells_it(spell: Callable[[int], Any]) -> None:
+    spelt = [event | {"id": spell(int(event["id"]))} for event in trades()]
+    assert compare(trades(), spelt, [event | {"id": int(event["id"])} for event in trades()]).rates == []
 
 
 def test_a_last_value_that_stands_alone_is_a_field_of_its_side() -> None:

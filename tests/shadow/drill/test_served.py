@@ -11,8 +11,10 @@ import pytest
 from shadow.config import CONNECTIONS
 from shadow.drill.acts import ACTS, Strike
 from shadow.drill.cells import Cell, word_of
+from shadow.drill.run import books_of_new, check_stages
 from shadow.drill.served import audited, bound_of, cell_of, lacking, wrong_since
 from shadow.drill.served_plan import STAGES, rules_of, served_drills
+from shadow.errors import UsageError
 from shadow.rollout.consumers import Alarm
 from shadow.rollout.stages import position_of
 from shadow.rollout.units import parse_unit
@@ -38,6 +40,22 @@ def test_every_trigger_fires_somewhere_and_every_part_dies() -> None:
 def test_new_serves_in_each_stage(stage: str) -> None:
     for unit in ("gateio.spot.book.BTC_USDT", "mexc.spot.private"):
         assert position_of(rules_of(stage), parse_unit(unit)).stage.value == stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_needs_a_book_that_new_serves(stage: str) -> None:
+    for connections in (CONNECTIONS, ["gateio.spot.public"], ["mexc.spot.private", "gateio.futures.public"]):
+        check_stages(["shadow", stage], connections)
+    accounts = [one for one in CONNECTIONS if one.endswith(".private")]
+    check_stages(["shadow"], accounts)
+    with pytest.raises(UsageError, match=f"--stages {stage}: new serves no book of gateio.spot.private, "):
+        check_stages(["shadow", stage], accounts)
+
+
+def test_a_canary_needs_it_among_its_own_half() -> None:
+    assert books_of_new("live", ["mexc.spot.public"]) == ["mexc.spot.book.BTC_USDT", "mexc.spot.book.ETH_USDT"]
+    assert books_of_new("canary", ["mexc.spot.public"]) == []
+    assert books_of_new("canary", ["gateio.spot.public"]) == ["gateio.spot.book.BTC_USDT"]
 
 
 def struck(served: Any, alarms: list[Alarm], first_ns: int | None, sides: str = "new") -> Strike:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +23,14 @@ __all__ = ["GateioFuturesOrders", "GateioOrders"]
 
 EMPTY = hashlib.sha512(b"").hexdigest()
 NOT_FOUND = 404
+PAGE_ORDERS = 100
+"""The most that one answer holds, on spot of each pair."""
+
+
+class OpenPair(msgspec.Struct, gc=False):
+    """The open orders of one pair, as far as they are on the page."""
+
+    orders: list[dict[str, Any]] | None = None
 
 
 class GateioOrders:
@@ -40,9 +49,19 @@ class GateioOrders:
         self._now = now
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> list[Order]:
-        """Every open order of the account; `symbols` are those it is about at least."""
-        pairs = await self._get(self.OPEN, {}, list[dict[str, Any]])
-        return [self._read(item) for pair in pairs for item in pair.get("orders", ())]
+        """Every open order of the account; `symbols` are those it is about at least.
+
+        The exchange gives it in pages. One that is full and tells nothing new is an error: the rest cannot be had.
+        """
+        found: dict[str, Order] = {}
+        for number in count():
+            page, known = await self._page(number), len(found)
+            found |= {order.id: order for items in page for order in map(self._read, items)}
+            if all(len(items) < PAGE_ORDERS for items in page):
+                break
+            if len(found) == known:
+                raise ExchangeRestError(400, f"GET {self.OPEN}: page {number + 1} tells no more, and is not the last")
+        return list(found.values())
 
     async def order(self, symbol: Symbol, order_id: str) -> Order | None:
         """An order as it is now, open or over; None when the exchange does not know it any more."""
@@ -57,6 +76,11 @@ class GateioOrders:
     async def close(self) -> None:
         """Hang up on calls under way."""
         await self._client.close()
+
+    async def _page(self, number: int) -> list[list[dict[str, Any]]]:
+        """Lists of open orders, each of which goes on with the next page where it is full; `number` is from 0 on."""
+        pairs = await self._get(self.OPEN, {"page": str(number + 1), "limit": str(PAGE_ORDERS)}, list[OpenPair])
+        return [pair.orders or [] for pair in pairs]
 
     def _about(self, symbol: Symbol) -> dict[str, str]:
         return {"currency_pair": to_gateio(symbol)}
@@ -99,10 +123,9 @@ class GateioFuturesOrders(GateioOrders):
     OPEN = "/futures/usdt/orders"
     BY_ID = "/futures/usdt/orders"
 
-    async def open_orders(self, symbols: Sequence[Symbol]) -> list[Order]:
-        """Every open order of the account; `symbols` are those it is about at least."""
-        items = await self._get(self.OPEN, {"status": "open"}, list[dict[str, Any]])
-        return [self._read(item) for item in items]
+    async def _page(self, number: int) -> list[list[dict[str, Any]]]:
+        query = {"status": "open", "limit": str(PAGE_ORDERS), "offset": str(number * PAGE_ORDERS)}
+        return [await self._get(self.OPEN, query, list[dict[str, Any]])]
 
     def _about(self, symbol: Symbol) -> dict[str, str]:
         return {}

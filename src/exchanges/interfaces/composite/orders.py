@@ -49,10 +49,16 @@ class Orders:
         return True
 
     def take_answer(self, order: Order, *, is_stale: bool) -> bool:
-        """Take what REST said of an order; False when it tells nothing new. Its time may differ from the push's."""
+        """Take what REST said of an order; False when it tells nothing new. Its time may differ from the push's.
+
+        An answer that contradicts a newer state is one that a push has overtaken, and late.
+        """
         life = self._lives.get(order.id)
         if life and replace(order, timestamp=life[-1].timestamp, average_price=life[-1].average_price) == life[-1]:
             order = life[-1]
+        elif life and _is_overtaken(order, life[-1]):
+            self.late += 1
+            return False
         return self.take(order, is_stale=is_stale)
 
     def stale(self) -> list[Order]:
@@ -93,3 +99,9 @@ class Orders:
         if len(self._finished) > self._finished_kept:
             oldest = next(iter(self._finished))
             del self._finished[oldest], self._lives[oldest]
+
+
+def _is_overtaken(answer: Order, newest: Order) -> bool:
+    """Whether only its time tells that it is older: an end stands whenever it came, and so does what was filled."""
+    is_as_far = answer.status not in FINISHED and answer.filled == newest.filled
+    return is_as_far and answer.timestamp < newest.timestamp

@@ -24,7 +24,9 @@ class FetchOrders(Protocol):
 class OrderResync:
     """One look at a time; a newer one takes the place of one under way.
 
-    Pushes go on meanwhile and are newer than any answer: an answer that says less than what is held changes nothing.
+    A callback of a look may end that look, as it does when it closes the connection: the look is not cancelled in the
+    midst of what the callback does, but asks and takes nothing more. Pushes go on meanwhile and are newer than any
+    answer: an answer that says less than what is held changes nothing.
     """
 
     def __init__(
@@ -50,22 +52,34 @@ class OrderResync:
 
     def cancel(self) -> None:
         """Look no more: the connection is lost again, or closed."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the look that asks was ended by a callback of its own."""
+        return self._task is not asyncio.current_task()
 
     async def _look(self, symbols: Sequence[Symbol]) -> None:
-        """First what is open; then, one by one, what was open before and is not any more."""
         try:
-            for order in await self._fetch.open_orders(symbols):
-                await self._take(order)
-            for held in self._stale():
-                order_now = await self._fetch.order(held.symbol, held.id)
-                if order_now is None:
-                    self.unknown += 1
-                else:
-                    await self._take(order_now)
+            await self._take_all(symbols)
         except Exception as error:  # noqa: BLE001 - whatever the application's own side raises, orders stay stale
             await self._report(error)
         else:
-            self.looks += 1
+            self.looks += not self._is_over
+
+    async def _take_all(self, symbols: Sequence[Symbol]) -> None:
+        """First what is open; then, one by one, what was open before and is not any more."""
+        for order in await self._fetch.open_orders(symbols):
+            await self._take(order)
+            if self._is_over:
+                return
+        for held in self._stale():
+            order_now = await self._fetch.order(held.symbol, held.id)
+            if order_now is None:
+                self.unknown += 1
+                continue
+            await self._take(order_now)
+            if self._is_over:
+                return

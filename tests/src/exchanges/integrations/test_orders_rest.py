@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -28,7 +29,10 @@ SIDES: dict[str, tuple[Any, Any, str, str]] = {
 
 
 class Exchange:
-    """A persona with an account behind a loopback REST server; `answer` is given instead where it is set."""
+    """A persona with an account behind a loopback REST server; `answer` is given instead where it is set.
+
+    With `is_first_page_all` it gives its first page whatever page is asked for.
+    """
 
     def __init__(self, name: str) -> None:
         persona, self.client, self.prefix, kind = SIDES[name]
@@ -37,6 +41,8 @@ class Exchange:
         self.persona = persona(market, 1.0, GIVEN)
         self.persona.account = self.account
         self.answer: web.Response | None = None
+        self.is_first_page_all = False
+        self.first_page: bytes | None = None
         self.spell = mexc_order_id if name == "mexc.spot" else str
         self.is_futures = kind == "futures"
         for step in range(200):
@@ -49,8 +55,11 @@ class Exchange:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.answer is not None:
             return self.answer
+        if self.is_first_page_all and self.first_page is not None:
+            return web.Response(body=self.first_page)
         found = self.persona.rest(request.method, request.path, request.query, request.headers, b"", time.time())
         assert found is not None, request.path_qs
+        self.first_page = found.body
         return web.Response(status=found.status, body=found.body)
 
 
@@ -92,6 +101,49 @@ async def test_open_orders_and_each_by_its_id_are_as_the_account_has_them(exchan
         one = await orders.order(symbol_of(exchange, state), exchange.spell(state.id))
         assert told(one) == known(exchange, state)
         assert one.average_price == pytest.approx(float(state.average_price))
+    await orders.close()
+
+
+class Many:
+    """An account with so many open orders, of two symbols by turns."""
+
+    def __init__(self, exchange: Exchange, number: int) -> None:
+        one = next(state for state in exchange.account.orders() if state.is_open)
+        symbols = ("BTC_USDT", "ETH_USDT")
+        self._states = [msgspec.structs.replace(one, id=n + 1, symbol=symbols[n % 2]) for n in range(number)]
+
+    def orders(self) -> list[OrderState]:
+        return self._states
+
+
+@pytest.mark.parametrize("number", [0, 100, 101, 405])
+async def test_open_orders_are_all_read_however_many_there_are(exchange: Exchange, number: int) -> None:
+    exchange.persona.account = Many(exchange, number)
+    orders = exchange.orders()
+    symbols = [Symbol("BTC", "USDT", exchange.is_futures), Symbol("ETH", "USDT", exchange.is_futures)]
+    found = await orders.open_orders(symbols)
+    assert sorted(order.id for order in found) == sorted(exchange.spell(n + 1) for n in range(number))
+    await orders.close()
+
+
+@pytest.mark.parametrize("exchange", ["gateio.spot", "gateio.futures"], indirect=True)
+async def test_a_list_that_cannot_be_read_to_its_end_is_an_error_of_the_call(exchange: Exchange) -> None:
+    exchange.persona.account = Many(exchange, 202)
+    exchange.is_first_page_all = True
+    orders = exchange.orders()
+    with pytest.raises(ExchangeRestError, match="page 2 tells no more") as caught:
+        await orders.open_orders([])
+    assert caught.value.code == 400
+    await orders.close()
+
+
+@pytest.mark.parametrize("exchange", ["gateio.spot", "gateio.futures"], indirect=True)
+@pytest.mark.parametrize("asked", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"page": "0", "offset": "-1"}])
+async def test_the_persona_refuses_a_part_that_there_is_not(exchange: Exchange, asked: dict[str, str]) -> None:
+    orders = exchange.orders()
+    with pytest.raises(ExchangeRestError) as caught:
+        await orders._get(orders.OPEN, {"status": "open", **asked}, list[Any])
+    assert caught.value.code == 400
     await orders.close()
 
 

@@ -78,6 +78,7 @@ class FakeManager:
         return {"messages_processed": 7}
 
     async def close(self) -> None:
+        await asyncio.sleep(0)  # who is cancelled does not come further, as with a real one
         self.closed += 1
         await self.on_state(ConnectionState.CLOSED)
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from exchanges.interfaces.composite import Held, PrivateExchange
-from exchanges.structs import ExchangeConfig, ExchangeRestError, MessageType, Order, Symbol
+from exchanges.structs import ConnectionState, ExchangeConfig, ExchangeRestError, MessageType, Order, Symbol
 
 BTC = Symbol("BTC", "USDT")
 SPOT = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
@@ -94,6 +96,43 @@ async def test_a_push_that_came_meanwhile_is_newer_than_the_answer(factory: Any)
     assert told == [FILLED]
 
 
+async def test_an_answer_older_than_a_push_does_not_undo_what_was_amended_meanwhile(factory: Any) -> None:
+    rest = Rest()
+    first, amended = replace(OPEN, price=1.0, timestamp=10), replace(OPEN, price=3.0, timestamp=20)
+    exchange, told = await holding(factory, rest, replace(OPEN, timestamp=5))
+    rest.open = [first]
+    rest.let.clear()
+    await factory.manager.connect()
+    await settled()
+    await factory.manager.tell(MessageType.ORDER, [amended])
+    rest.let.set()
+    await settled()
+    assert exchange.order("7") == Held(amended, False)
+    assert told == [amended]
+    assert exchange.metrics()["orders"]["late"] == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replace(OPEN, price=1.0, timestamp=20),
+        replace(PARTIAL, timestamp=5),
+        replace(OPEN, status="cancelled", timestamp=5),
+    ],
+    ids=["as new", "filled further", "over"],
+)
+async def test_an_answer_that_goes_further_than_the_newest_push_is_news_whatever_its_time(
+    factory: Any, answer: Order
+) -> None:
+    rest = Rest()
+    exchange, told = await holding(factory, rest, replace(OPEN, timestamp=20))
+    rest.open = [answer]
+    await factory.manager.connect()
+    await settled()
+    assert exchange.order("7") == Held(answer, False)
+    assert told == [answer]
+
+
 async def test_an_order_that_the_exchange_forgot_stays_stale_and_is_counted(factory: Any) -> None:
     rest = Rest()
     exchange, _ = await holding(factory, rest, OPEN)
@@ -148,3 +187,28 @@ async def test_each_confirmation_looks_anew_so_that_the_last_one_covers_all_chan
     await settled()
     assert rest.asked == ["open", "open"]
     assert exchange.open_orders() == {"7": Held(PARTIAL, False)}
+
+
+@pytest.mark.parametrize("answered", ["order", "open", "error"])
+async def test_a_callback_of_a_look_may_close_the_exchange_and_nothing_more_is_asked(
+    factory: Any, answered: str
+) -> None:
+    rest, returned = Rest(), []
+    exchange, _ = await holding(factory, rest, OPEN, OTHER)
+    if answered == "error":
+        rest.error = ExchangeRestError(503, "no answer")
+    rest.known = {"7": FILLED, "8": replace(FILLED, id="8")}
+    rest.open = [] if answered == "order" else [PARTIAL, replace(PARTIAL, id="8")]
+
+    async def close(_: object) -> None:
+        await exchange.close()
+        returned.append(exchange.state)
+
+    (exchange.on_fault if answered == "error" else exchange.on_order)(close)
+    await factory.manager.connect()
+    await settled()
+    assert returned == [ConnectionState.CLOSED]
+    assert factory.manager.closed == 1
+    assert rest.asked == (["open", "7"] if answered == "order" else ["open"])
+    assert exchange.metrics()["orders"]["looks"] == 1
+    assert exchange.order("8") == Held(OTHER, True)
