@@ -131,6 +131,9 @@ class Join:
         self._whole_since = t
         for stream in self._streams.values():
             stream.reset("UNJUDGED")
+        for pace in self._paces.values():
+            if len(pace.first) < len(SIDES):
+                pace.first.clear()
 
     def settle(self) -> list[Finding]:
         """Compare everything that is older than W, as of the last beat; what has been silent for too long."""
@@ -165,6 +168,12 @@ class Join:
     def stale(self) -> list[tuple[Key, str]]:
         """Streams and sides that are silent still."""
         return [(key, side) for key, pace in self._paces.items() for side in SIDES if pace.is_stale[side]]
+
+    @property
+    def lonely(self) -> list[tuple[Key, str]]:
+        """Streams that one side alone has had for longer than W, with the side that has not begun them."""
+        alone = ((key, *pace.first.items()) for key, pace in self._paces.items() if len(pace.first) == 1)
+        return [(key, other(side)) for key, (side, t) in alone if self.now - t > WINDOW_NS]
 
     def quiet_ns(self) -> int:
         """How long neither side has delivered anything, as of the last beat."""

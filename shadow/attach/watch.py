@@ -186,6 +186,7 @@ class Watch:
         if join.links and join.spoke() and join.quiet_ns() > QUIET_NS:
             held.append(f"both sides are silent for {join.quiet_ns() / 1e9:.0f} s")
         held += [f"{' '.join(filter(None, key))}: {side} is silent" for key, side in join.stale]
+        held += [f"{' '.join(filter(None, key))}: {side} has delivered none yet" for key, side in join.lonely]
         if join.spoke() and join.coverage() < self._limits.session.coverage:
             held.append(f"{1 - join.coverage():.2%} of the events were not seen: the tap or the judge is too slow")
         if self._only_new_at is not None and join.now - self._only_new_at < FRESH_NS:

@@ -212,6 +212,35 @@ def test_a_tap_of_one_side_or_of_nothing_is_never_a_pass() -> None:
     assert last_word(None, {}, "") == ("HOLD", "nothing was seen")
 
 
+def fill(desk: Desk, number: int, *sides: str) -> None:
+    for side in sides:
+        desk.say(side, "fill", id=str(number), order_id="7", price=1.5, quantity=1.0, side="buy", ts=number)
+
+
+@pytest.mark.parametrize(("speaks", "lacks"), [(LEGACY, NEW), (NEW, LEGACY)])
+def test_a_stream_that_one_side_never_begins_is_no_pass(speaks: str, lacks: str) -> None:
+    """Four fills are too few for a silence, and an edge as long as one side has had none."""
+    desk, number = ready()
+    for one in range(4):
+        fill(desk, one, speaks)
+        number = steady(desk, number, 2.5)
+    look = desk.look()
+    assert look.held == [f"{C} fill BTC_USDT: {lacks} has delivered none yet"]
+    assert (look.verdict, look.counts[speaks]["EDGE"]) == ("HOLD", 4)
+    fill(desk, 5, speaks, lacks)
+    assert desk.look().held == []
+
+
+def test_a_stream_begun_by_one_side_a_moment_ago_or_whose_other_half_the_tap_lost_is_held_by_nothing() -> None:
+    desk, number = ready()
+    fill(desk, 1, LEGACY)
+    number = steady(desk, number, 1.5)
+    assert desk.look().held == []
+    desk.watch.take({"k": "dropped", "t": desk.now, "count": 1})
+    steady(desk, number, 4)
+    assert desk.watch.join.lonely == []
+
+
 def test_dropped_events_are_no_pass() -> None:
     desk, number = ready()
     desk.watch.take({"k": "dropped", "t": desk.now, "count": 100})
