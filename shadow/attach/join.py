@@ -63,6 +63,8 @@ class Join:
         self.errors: Counter[tuple[str, str]] = Counter()
         self.unseen = 0
         self.now = 0
+        self.unbegun: dict[Key, str] = {}
+        """Streams with the side that had not begun them while the other one had, for which nothing else is a reason."""
         self._on_pair = on_pair
         self._streams: dict[Key, Pairs | BookPairs] = {}
         self._paces: dict[Key, Pace] = {}
@@ -75,6 +77,7 @@ class Join:
     def take(self, line: dict[str, Any]) -> list[Finding]:
         """One line; what it shows at once."""
         kind, side = line.get("k"), line.get("by")
+        self._whole_since = self._whole_since or line["t"]
         if kind == "event" and side in SIDES:
             return self._take_event(str(side), line)
         if kind == "state" and side in SIDES and line.get("c") in self.links:
@@ -147,9 +150,14 @@ class Join:
     def _excuse(self, key: Key, lacking: str, t: int) -> str | None:
         """EDGE within W of where both sides began or the tap was whole again; IN_FLIGHT around a side's hole."""
         first = self._paces[key].first
-        if len(first) < len(SIDES) or t < max(*first.values(), self._whole_since) + WINDOW_NS:
+        has_hole = self.links[key[0]].has_hole(lacking, t)
+        if len(first) < len(SIDES):
+            if t >= self._whole_since + WINDOW_NS and not has_hole:
+                self.unbegun[key] = lacking
             return "EDGE"
-        return "IN_FLIGHT" if self.links[key[0]].has_hole(lacking, t) else None
+        if t < max(*first.values(), self._whole_since) + WINDOW_NS:
+            return "EDGE"
+        return "IN_FLIGHT" if has_hole else None
 
     def _silences(self, key: Key) -> Iterator[Finding]:
         pace, link = self._paces[key], self.links[key[0]]
@@ -172,8 +180,8 @@ class Join:
     @property
     def lonely(self) -> list[tuple[Key, str]]:
         """Streams that one side alone has had for longer than W, with the side that has not begun them."""
-        alone = ((key, *pace.first.items()) for key, pace in self._paces.items() if len(pace.first) == 1)
-        return [(key, other(side)) for key, (side, t) in alone if self.now - t > WINDOW_NS]
+        alone = [(key, pace.first) for key, pace in self._paces.items() if len(pace.first) < len(SIDES)]
+        return [(key, other(side)) for key, first in alone for side, t in first.items() if self.now - t > WINDOW_NS]
 
     def quiet_ns(self) -> int:
         """How long neither side has delivered anything, as of the last beat."""

@@ -145,6 +145,7 @@ class _Session:
         self._began = time.monotonic()
         self._beat = (0, self._began)
         self._trouble = ""
+        self._stood_s = 0.0
         self._last_whole: Look | None = None
 
     def run(self, tap: Attached, duration_s: float | None, stopped: list[int]) -> None:
@@ -164,6 +165,7 @@ class _Session:
     def _look(self, now: float) -> None:
         look, beatless_s = self._watch.look(), self._beatless_s(now)
         if beatless_s > BEATLESS_S:
+            self._stood_s = max(self._stood_s, beatless_s)
             self._trouble = f"the tap has not beaten for {beatless_s:.0f} s"
             look.held.insert(0, self._trouble)
         else:
@@ -192,7 +194,8 @@ class _Session:
         """The last word."""
         died = tap.has_ended and not tap.is_orderly
         trouble = "the tap ended without a last word: its process is gone" if died else self._trouble
-        verdict, reason = last_word(self._last_whole, self._watch.fired, trouble)
+        stood = [f"the tap once stood still for {self._stood_s:.0f} s"] if self._stood_s and not trouble else []
+        verdict, reason = last_word(self._last_whole, self._watch.fired, trouble, [*stood, *self._watch.doubts()])
         code = CODES[verdict]
         if self._json:
             _print({"verdict": verdict, "code": code, "reason": reason, "fired": self._watch.fired})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from shadow.attach.pairs import SIDES
@@ -49,11 +50,14 @@ def in_a_line(look: Look, seconds: float) -> str:
     return f"{parts}, onset {look.onset}, {WORDS[look.verdict]}{': ' + why if why else ''}"
 
 
-def last_word(look: Look | None, fired: dict[str, str], trouble: str) -> tuple[str, str]:
-    """Verdict and reason of the whole watch: what has fired stays, and nothing is a pass that is not whole."""
+def last_word(look: Look | None, fired: dict[str, str], trouble: str, doubts: Sequence[str] = ()) -> tuple[str, str]:
+    """Verdict and reason of the whole watch: what has fired stays, and nothing is a pass that is not whole.
+
+    `doubts` are what the last look need not show any more.
+    """
     if fired:
         return "REGRESSION", "; ".join(f"{trigger}: {says}" for trigger, says in fired.items())
-    held = [*([trouble] if trouble else []), *(look.held if look is not None else ["nothing was seen"])]
+    held = [*([trouble] if trouble else []), *(look.held if look is not None else ["nothing was seen"]), *doubts]
     if held:
-        return "HOLD", "; ".join(held)
+        return "HOLD", "; ".join(dict.fromkeys(held))
     return "PASS", "no trigger has fired, both sides were there, the onset detector is quiet"

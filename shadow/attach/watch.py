@@ -109,6 +109,16 @@ class Watch:
         speeds = {name: self._figures(speed) for name, speed in sorted(self._speeds.items())}
         return Look(now, verdict, self._onset(), alarms, held, fresh, self.join.totals(), speeds, self.join.coverage())
 
+    def doubts(self) -> list[str]:
+        """What forbids a pass of the whole watch, however long ago it was."""
+        unbegun = self.join.unbegun.items()
+        told = [f"{' '.join(filter(None, key))}: {side} had none of it while it was there" for key, side in unbegun]
+        return [self._invented(), *told] if self._invented() else told
+
+    def _invented(self) -> str:
+        count = self.join.totals()[NEW].get("MISSING", 0)
+        return f"new has {count} events that legacy has not: invented, or lost by legacy" if count else ""
+
     # Triggers
 
     def _fire(self, trigger: TriggerId, says: str, *, cause: str = "", legacy_too: bool = False) -> None:
@@ -128,7 +138,7 @@ class Watch:
         rate = self._rates.setdefault(finding.connection, Rate(IncidentTest(self._limits.session.margin)))
         rate.add(finding.side, finding.t)
         if finding.side == LEGACY:
-            self._only_new_at = self.join.now
+            self._only_new_at = self.join.now if finding.code == "MISSING" else self._only_new_at
         elif not rate.counts[LEGACY] or rate.log_e >= -math.log(self._limits.session.alpha):
             self._fire("functionality", says, cause=finding.connection)
 
@@ -189,8 +199,8 @@ class Watch:
         held += [f"{' '.join(filter(None, key))}: {side} has delivered none yet" for key, side in join.lonely]
         if join.spoke() and join.coverage() < self._limits.session.coverage:
             held.append(f"{1 - join.coverage():.2%} of the events were not seen: the tap or the judge is too slow")
-        if self._only_new_at is not None and join.now - self._only_new_at < FRESH_NS:
-            held.append("new has events that legacy has not: invented, or lost by legacy")
+        if self._only_new_at is not None and join.now - self._only_new_at < FRESH_NS and (says := self._invented()):
+            held.append(says)
         if self._onset() == "unknown":
             held.append(f"the onset detector is not ready: {self._readiness()}")
         return held

@@ -139,6 +139,22 @@ def test_a_tap_that_stands_still_is_a_finding(attached: Attached) -> None:
     assert said.startswith("HOLD: the tap has not beaten")
 
 
+def test_a_tap_that_stood_still_is_a_finding_to_the_end(attached: Attached) -> None:
+    """What the last look says is not all that the last word knows."""
+
+    def script(say: Say, looked: threading.Event) -> None:
+        say(GREETING, beat())
+        for _ in range(5):
+            looked.clear()
+            assert looked.wait(WITHIN_S)
+        say(beat(), {"k": "bye", "t": perf_counter_ns()})
+
+    code, lines, said = attached.judge(script, "--json")
+    assert code == 11
+    assert not any("not beaten" in text for text in lines[-2]["held"])
+    assert "the tap once stood still for 0 s" in said
+
+
 @pytest.mark.parametrize(
     ("first", "says"),
     [

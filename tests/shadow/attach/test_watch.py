@@ -87,6 +87,36 @@ def test_what_only_new_has_is_no_alarm_and_no_pass() -> None:
     assert "invented, or lost by legacy" in look.held[0]
 
 
+def word(desk: Desk) -> tuple[str, str]:
+    return last_word(desk.look(), desk.watch.fired, "", desk.watch.doubts())
+
+
+def test_what_only_new_has_is_doubted_to_the_end() -> None:
+    desk, number = ready()
+    desk.trade(number, (NEW,))
+    steady(desk, number + 1, 16)
+    look = desk.look()
+    assert (look.verdict, look.held) == ("PASS", [])
+    assert word(desk) == ("HOLD", "new has 1 events that legacy has not: invented, or lost by legacy")
+
+
+def test_what_legacy_had_in_the_end_is_not_doubted() -> None:
+    desk, number = ready()
+    desk.trade(number, (NEW,))
+    steady(desk, number + 1, 4)
+    desk.trade(number, (LEGACY,))
+    assert word(desk)[0] == "PASS"
+
+
+def test_what_legacy_has_twice_is_not_told_as_events_of_new() -> None:
+    desk, number = ready()
+    desk.trade(number - 1, (LEGACY,))
+    steady(desk, number, 4)
+    look = desk.look()
+    assert (look.counts[LEGACY]["DUP"], look.held) == (1, [])
+    assert word(desk)[0] == "PASS"
+
+
 def test_where_legacy_loses_events_too_rates_decide() -> None:
     """One of each is the connection's; new alone, again and again, is not."""
     desk, number = ready()
@@ -229,6 +259,7 @@ def test_a_stream_that_one_side_never_begins_is_no_pass(speaks: str, lacks: str)
     assert (look.verdict, look.counts[speaks]["EDGE"]) == ("HOLD", 4)
     fill(desk, 5, speaks, lacks)
     assert desk.look().held == []
+    assert word(desk) == ("HOLD", f"{C} fill BTC_USDT: {lacks} had none of it while it was there")
 
 
 def test_a_stream_begun_by_one_side_a_moment_ago_or_whose_other_half_the_tap_lost_is_held_by_nothing() -> None:
@@ -237,8 +268,15 @@ def test_a_stream_begun_by_one_side_a_moment_ago_or_whose_other_half_the_tap_los
     number = steady(desk, number, 1.5)
     assert desk.look().held == []
     desk.watch.take({"k": "dropped", "t": desk.now, "count": 1})
-    steady(desk, number, 4)
+    number = steady(desk, number, 4)
     assert desk.watch.join.lonely == []
+    desk.sources[C][NEW]["connected"] = False
+    fill(desk, 2, LEGACY)
+    desk.beat()
+    desk.sources[C][NEW]["connected"] = True
+    steady(desk, number, 4)
+    assert [side for _, side in desk.watch.join.lonely] == [NEW]
+    assert desk.watch.doubts() == []
 
 
 def test_dropped_events_are_no_pass() -> None:
