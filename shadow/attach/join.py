@@ -60,7 +60,8 @@ class Join:
 
     def __init__(self, on_pair: OnPair) -> None:
         self.links: dict[str, Link] = {}
-        self.errors: Counter[tuple[str, str]] = Counter()
+        self.errors: dict[str, Counter[tuple[str, str]]] = {side: Counter() for side in SIDES}
+        """By side, how often each kind came of each connection."""
         self.unseen = 0
         self.now = 0
         self.unbegun: dict[Key, str] = {}
@@ -85,7 +86,7 @@ class Join:
             link, is_leaving = self.links[line["c"]], state in ("closing", "closed")
             link.note(str(side), is_up=state == "connected", t=line["t"], counts=not is_leaving)
         elif kind == "error" and side in SIDES:
-            self.errors[str(side), str(line.get("kind"))] += 1
+            self.errors[str(side)][str(line.get("c")), str(line.get("kind"))] += 1
         elif kind == "dropped":
             self._lose(int(line["count"]), line["t"])
         elif kind == "beat":

@@ -79,6 +79,8 @@ class Watch:
         self._fresh: list[Finding] = []
         self._rates: dict[str, Rate] = {}
         self._open: dict[tuple[str, str], tuple[int, Alarm]] = {}
+        self._more_errors: Counter[tuple[str, str]] = Counter()
+        """By connection and kind, how many more errors of new than of legacy have been told."""
         self._only_new_at: int | None = None
         self._memory = Memory()
 
@@ -152,10 +154,13 @@ class Watch:
 
     def _weigh_errors(self) -> None:
         """What new refuses to read, or is refused, and legacy is not."""
-        errors = self.join.errors
-        for (side, kind), count in list(errors.items()):
-            if side == NEW and count > errors[LEGACY, kind]:
-                self._fire("functionality", f"EXC {kind}: {count} of new, {errors[LEGACY, kind]} of legacy", cause=kind)
+        new, legacy = (self.join.errors[side] for side in (NEW, LEGACY))
+        for (name, kind), count in new.items():
+            more = max(0, count - legacy[name, kind])
+            if more > self._more_errors[name, kind]:
+                says = f"EXC {name} {kind}: {count} of new, {legacy[name, kind]} of legacy"
+                self._fire("functionality", says, cause=f"{kind} {name}")
+            self._more_errors[name, kind] = more
 
     def _weigh_links(self) -> None:
         pids: set[int] = set()

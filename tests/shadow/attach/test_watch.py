@@ -221,13 +221,30 @@ def test_what_was_unequal_from_the_start_is_no_onset_but_a_rise_from_there_is() 
     assert desk.look().onset == "alarm"
 
 
-def test_errors_of_new_alone_open_functionality() -> None:
-    desk, _ = ready()
+def test_errors_of_new_alone_open_functionality_until_no_more_come() -> None:
+    desk, number = ready()
+
+    def fail(side: str, connection: str = C) -> None:
+        desk.watch.take({"k": "error", "c": connection, "t": desk.now, "by": side, "kind": "decode"})
+
     for side in (LEGACY, NEW):
-        desk.watch.take({"k": "error", "c": C, "t": desk.now, "by": side, "kind": "decode"})
+        fail(side)
     assert triggers(desk.look()) == []
+    for _ in range(2):
+        fail(NEW)
+        assert [alarm.says for alarm in desk.look().alarms][-1].startswith(f"EXC {C} decode: ")
+        number = steady(desk, number, 11)
+        assert triggers(desk.look()) == []
+    for side in (LEGACY, NEW):
+        fail(side)
+    assert triggers(desk.look()) == []
+
+
+def test_errors_of_legacy_on_another_connection_excuse_none_of_new() -> None:
+    desk, _ = ready()
+    desk.watch.take({"k": "error", "c": "mexc.spot.public", "t": desk.now, "by": LEGACY, "kind": "decode"})
     desk.watch.take({"k": "error", "c": C, "t": desk.now, "by": NEW, "kind": "decode"})
-    assert triggers(desk.look()) == ["functionality"]
+    assert [alarm.says for alarm in desk.look().alarms] == [f"EXC {C} decode: 1 of new, 0 of legacy"]
 
 
 def test_a_tap_of_one_side_or_of_nothing_is_never_a_pass() -> None:
