@@ -102,7 +102,9 @@ class Tap:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-            self._write(len(self.notes))
+            while self.notes:
+                self._write(SLICE)
+                self._hand_out()
             self._put({"k": "bye", "t": perf_counter_ns()})
             self._hand_out()
         self.socket.close()
@@ -115,6 +117,7 @@ class Tap:
             await asyncio.sleep(PERIOD_S)
             while self.notes:
                 self._write(SLICE)
+                self._hand_out()
                 await asyncio.sleep(0)
             if loop.time() >= beat_at:
                 beat_at = loop.time() + BEAT_S

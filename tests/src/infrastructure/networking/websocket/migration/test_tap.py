@@ -29,7 +29,7 @@ from exchanges.structs import (
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stamps import StampClock
-from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Source, Tap
+from infrastructure.networking.websocket.migration.tap import MOST_NOTES, SLICE, Source, Tap
 from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
 from infrastructure.networking.websocket.migration.unit import Unit
 
@@ -220,6 +220,25 @@ async def test_what_is_noted_faster_than_written_is_counted_and_told(tap: Tap, a
         await deliver(source, Side.NEW, message, None, 1)
     assert len(tap.notes) == MOST_NOTES
     assert (await judge.line("dropped"))["count"] == 5
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_a_burst_is_handed_out_in_slices(
+    at_the_end: bool, tap: Tap, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much waits, no piece is larger than what one slice of notes makes."""
+    source = tap.source(NAME, dict)
+    await attach(tap)
+    pieces: list[int] = []
+    monkeypatch.setattr(tap.socket, "send", lambda lines, count: pieces.append(count))
+    notes = 10 * SLICE
+    for _ in range(notes):
+        await deliver(source, Side.NEW, trade(1), None, 1)
+    assert len(tap.notes) == notes
+    if at_the_end:
+        await tap.close()
+    await until(lambda: sum(pieces) >= notes)
+    assert max(pieces) <= SLICE + 2
 
 
 async def test_the_place_is_the_owners_alone(tap: Tap, tmp_path: Path) -> None:
