@@ -113,8 +113,9 @@ def attach(path: Path, folder: Path, duration_s: float | None, *, json: bool) ->
     is_short = duration_s is not None and duration_s < SHORT_S
     tap = Attached(path)
     try:
-        tap.greeting()
-        session = _Session(path.stem or "attached", folder, Watch(SHORT_BLOCK_NS if is_short else LONG_BLOCK_NS), json)
+        application = tap.greeting().get("pid")
+        watch = Watch(SHORT_BLOCK_NS if is_short else LONG_BLOCK_NS, application)
+        session = _Session(path.stem or "attached", folder, watch, json)
         with _stoppable() as stopped:
             session.run(tap, duration_s, stopped)
     finally:

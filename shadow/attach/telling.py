@@ -26,6 +26,7 @@ def as_json(look: Look, seconds: float) -> dict[str, Any]:
         "onset": look.onset,
         "alarms": [{"trigger": one.trigger, "says": one.says, "legacy_too": one.legacy_too} for one in look.alarms],
         "held": look.held,
+        "not_judged": look.not_judged,
         "differences": [
             {"code": code, "side": side, "connection": connection, "type": kind, "count": count}
             for (code, side, connection, kind), count in sorted(fresh.items())
@@ -47,7 +48,8 @@ def in_a_line(look: Look, seconds: float) -> str:
     speed = f", worst x{max(ratios):.2f}" if ratios else ""
     why = "; ".join([*(f"{one.trigger}: {one.says}" for one in look.alarms), *look.held])
     parts = f"{seconds:.0f} s: events {events} (legacy/new), {matched} match{', ' + rest if rest else ''}{speed}"
-    return f"{parts}, onset {look.onset}, {WORDS[look.verdict]}{': ' + why if why else ''}"
+    unjudged = "".join(f", not judged: {text}" for text in look.not_judged)
+    return f"{parts}, onset {look.onset}{unjudged}, {WORDS[look.verdict]}{': ' + why if why else ''}"
 
 
 def last_word(look: Look | None, fired: dict[str, str], trouble: str, doubts: Sequence[str] = ()) -> tuple[str, str]:
@@ -60,4 +62,5 @@ def last_word(look: Look | None, fired: dict[str, str], trouble: str, doubts: Se
     held = [*([trouble] if trouble else []), *(look.held if look is not None else ["nothing was seen"]), *doubts]
     if held:
         return "HOLD", "; ".join(dict.fromkeys(held))
-    return "PASS", "no trigger has fired, both sides were there, the onset detector is quiet"
+    passed = "no trigger has fired, both sides were there, the onset detector is quiet"
+    return "PASS", "; ".join([passed, *(f"not judged: {text}" for text in (look.not_judged if look else []))])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shadow.attach.join import Join
+from shadow.attach.links import Link
 from shadow.attach.pairs import BOTH, LEGACY, NEW, SIDES, Finding
 from shadow.attach.speed import Speed, p50
 from shadow.diff.codes import severity_of
@@ -44,6 +45,8 @@ class Look:
     counts: dict[str, dict[str, int]]
     speeds: dict[str, dict[str, Any]]
     coverage: float
+    not_judged: list[str] = field(default_factory=list)
+    """What nobody can say, and why; no reason against a PASS."""
 
 
 @dataclass
@@ -69,12 +72,14 @@ class Rate:
 class Watch:
     """Takes the tap's lines; `look` judges what is older than W. Nothing here knows the time but by the tap's beats."""
 
-    def __init__(self, block_ns: int) -> None:
+    def __init__(self, block_ns: int, application: int | None = None) -> None:
+        """`application` is the pid that the tap's greeting told."""
         self.join = Join(self._on_pair)
         self.fired: dict[str, str] = {}
         """Every trigger that has fired, with what it said first."""
         self._limits = load_checklist()
         self._block_ns = block_ns
+        self._application = application
         self._speeds: dict[str, Speed] = {}
         self._fresh: list[Finding] = []
         self._rates: dict[str, Rate] = {}
@@ -109,7 +114,8 @@ class Watch:
         alarms, held = [alarm for _, alarm in self._open.values()], self._held()
         verdict: Verdict = "REGRESSION" if alarms else "HOLD" if held else "PASS"
         speeds = {name: self._figures(speed) for name, speed in sorted(self._speeds.items())}
-        return Look(now, verdict, self._onset(), alarms, held, fresh, self.join.totals(), speeds, self.join.coverage())
+        told = self.join.totals(), speeds, self.join.coverage(), self._not_judged()
+        return Look(now, verdict, self._onset(), alarms, held, fresh, *told)
 
     def doubts(self) -> list[str]:
         """What forbids a pass of the whole watch, however long ago it was."""
@@ -167,10 +173,18 @@ class Watch:
         for name, link in self.join.links.items():
             if (found := link.instability()) is not None:
                 self._fire("stability", f"{name}: {found[0]}", cause=name, legacy_too=found[1])
-            new, legacy = link.pids[NEW], link.pids[LEGACY]
-            pids |= {new} if new is not None and new != legacy else set()
+            pids |= {link.pids[NEW] or 0} if link.runs(NEW) and not self._shares(link) else set()
         if grown := self._memory.grown(sorted(pids)):
             self._fire("memory", grown)
+
+    def _shares(self, link: Link) -> bool:
+        """Whether new's process holds legacy or the application as well: its growth is not new's alone."""
+        return link.pids[NEW] in (link.pids[LEGACY], self._application)
+
+    def _not_judged(self) -> list[str]:
+        links = sorted(self.join.links.items())
+        sharing = [name for name, link in links if link.runs(NEW) and self._shares(link)]
+        return [f"memory of {', '.join(sharing)}: new is not alone in its process"] if sharing else []
 
     def _weigh_speeds(self, now: int) -> None:
         for name, speed in self._speeds.items():

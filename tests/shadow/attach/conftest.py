@@ -17,7 +17,7 @@ class Desk:
     """An application that holds one connection; `serve` delivers an event to both sides or to one."""
 
     def __init__(self, block_ns: int = S // 2) -> None:
-        self.watch = Watch(block_ns)
+        self.watch = Watch(block_ns, application=1)
         self.now = BEGIN
         self.sources: dict[str, Any] = {C: {side: self.runs() for side in SIDES}}
         self.beat()

@@ -121,6 +121,13 @@ def test_what_the_judge_tells_takes_units_back_to_legacy(attached: Attached) -> 
     assert [(str(rule.unit), str(rule.position)) for rule in controller.books().state.rules] == [("*", "shadow")]
 
 
+@pytest.mark.parametrize(("pid", "is_told"), [(1, True), (2, False)])
+def test_the_application_is_the_one_that_greets(pid: int, is_told: bool, attached: Attached) -> None:
+    sources = {C: {"legacy": Desk.runs(pid=3), "new": Desk.runs(pid=1)}}
+    _, lines, _ = attached.judge(lambda say, _: say(GREETING | {"pid": pid}, beat() | {"sources": sources}), "--json")
+    assert bool(lines[-2]["not_judged"]) == is_told
+
+
 def test_a_tap_that_dies_is_a_finding(attached: Attached) -> None:
     code, _, said = attached.judge(lambda say, _: say(GREETING, beat()))
     assert code == 11

@@ -182,6 +182,24 @@ def test_growth_of_the_process_that_holds_new_alone_opens_memory(monkeypatch: py
     assert asked == [[], [2]]
 
 
+@pytest.mark.checklist("R.3")
+@pytest.mark.parametrize(("legacy", "new"), [(1, 1), (2, 1)])
+def test_growth_of_the_application_is_not_news_and_is_told_as_not_judged(
+    legacy: int, new: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In canary and live new runs in the application, pid 1, and legacy beside it."""
+    desk, _ = ready()
+    monkeypatch.setattr(desk.watch._memory, "grown", lambda pids: "+30 % and 20 MiB" if pids else "")
+    desk.sources[C] = {LEGACY: Desk.runs(pid=legacy), NEW: Desk.runs(pid=new)}
+    desk.beat(50 * MS)
+    look = desk.look()
+    assert (look.verdict, look.alarms) == ("PASS", [])
+    text = f"memory of {C}: new is not alone in its process"
+    assert look.not_judged == as_json(look, 1.0)["not_judged"] == [text]
+    assert f"not judged: {text}" in in_a_line(look, 1.0)
+    assert last_word(look, {}, "")[1].endswith(f"not judged: {text}")
+
+
 @pytest.mark.checklist("R.2")
 @pytest.mark.parametrize(("down", "fires"), [(1.5, False), (1.9, True)])
 def test_connections_below_99_percent_open_stability(down: float, fires: bool) -> None:
