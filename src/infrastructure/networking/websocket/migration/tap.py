@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import chain, count
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
@@ -70,7 +71,8 @@ class Source:
     def leave(self) -> None:
         """The manager is about to close: what comes now is no stack's fault."""
         self._has_left = True
-        self._tap.sources.pop(self.name, None)
+        if self._tap.sources.get(self.name) is self:
+            del self._tap.sources[self.name]
 
 
 class Tap:
@@ -93,8 +95,10 @@ class Tap:
         self._task = asyncio.get_running_loop().create_task(self._keep_up())
 
     def source(self, name: str, look: Callable[[], Mapping[str, Any]]) -> Source:
-        """The place of one manager."""
-        source = self.sources[name] = Source(self, name, look)
+        """The place of one manager; a second one of the same connection is told as `name#2`."""
+        names = chain([name], (f"{name}#{number}" for number in count(2)))
+        free = next(one for one in names if one not in self.sources)
+        source = self.sources[free] = Source(self, free, look)
         return source
 
     async def close(self) -> None:

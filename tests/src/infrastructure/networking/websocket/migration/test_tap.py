@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,6 +138,18 @@ async def test_a_beat_tells_of_each_connection(tap: Tap, attach: Attach) -> None
     tap.source(NAME, lambda: {"new": {"connected": True, "pid": 1}})
     judge = await attach(tap)
     assert (await judge.line("beat"))["sources"] == {NAME: {"new": {"connected": True, "pid": 1}}}
+
+
+async def test_two_managers_of_one_connection_are_told_apart(tap: Tap, attach: Attach) -> None:
+    first, second, third = (tap.source(NAME, partial(dict, n=number)) for number in range(3))
+    judge = await attach(tap)
+    assert (await judge.line("beat"))["sources"] == {NAME: {"n": 0}, f"{NAME}#2": {"n": 1}, f"{NAME}#3": {"n": 2}}
+    await deliver(second, Side.NEW, trade(1), None, 1)
+    assert (await judge.line("event"))["c"] == f"{NAME}#2"
+    first.leave()
+    again = tap.source(NAME, lambda: {"n": 3})
+    first.leave()
+    assert tap.sources == {NAME: again, f"{NAME}#2": second, f"{NAME}#3": third}
 
 
 async def test_nothing_is_noted_while_nobody_reads(tap: Tap, attach: Attach) -> None:
@@ -274,6 +287,19 @@ async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
     writer.close()
     await writer.wait_closed()
     assert len(tap.socket.readers) == len(judges)
+
+
+async def test_a_manager_that_could_not_be_made_is_at_no_tap(tap: Tap) -> None:
+    def build(on_message: Any, on_state: Any) -> Any:
+        raise ConfigurationError("no such exchange")
+
+    with pytest.raises(ConfigurationError, match="no such exchange"):
+        DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, build), consume_nothing, tap=tap)
+    assert tap.sources == {}
+
+
+async def consume_nothing(message: ParsedMessage) -> None:
+    """Nobody's messages."""
 
 
 async def test_a_manager_shows_both_stacks_and_its_consumer_gets_the_same(
