@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -168,17 +169,16 @@ class _Session:
         if beatless_s > BEATLESS_S:
             self._stood_s = max(self._stood_s, beatless_s)
             self._trouble = f"the tap has not beaten for {beatless_s:.0f} s"
-            look.held.insert(0, self._trouble)
+            look = _held(look, self._trouble)
         else:
             self._trouble = ""
-        if self._watch.join.links:
-            self._last_whole = look
-        verdict = "HOLD" if look.verdict == "PASS" and look.held else look.verdict
-        status = JudgeStatus(self._name, time.time(), verdict, look.onset, look.alarms)
+        status = JudgeStatus(self._name, time.time(), look.verdict, look.onset, look.alarms)
         try:
             write_status(self._folder, status)
         except (OSError, ShadowError) as error:
-            look.held.append(f"the controller cannot be told: {error}")
+            look = _held(look, f"the controller cannot be told: {error}")
+        if self._watch.join.links:
+            self._last_whole = look
         seconds = now - self._began
         if self._json:
             _print(as_json(look, seconds))
@@ -202,6 +202,11 @@ class _Session:
             _print({"verdict": verdict, "code": code, "reason": reason, "fired": self._watch.fired})
         say(f"{WORDS[verdict]}: {reason}")
         return code
+
+
+def _held(look: Look, reason: str) -> Look:
+    """The same look with one more reason why it is no PASS, before the others."""
+    return replace(look, verdict="HOLD" if look.verdict == "PASS" else look.verdict, held=[reason, *look.held])
 
 
 def _print(told: dict[str, Any]) -> None:
