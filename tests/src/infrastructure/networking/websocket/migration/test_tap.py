@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +29,7 @@ from exchanges.structs import (
     Symbol,
     Trade,
 )
+from infrastructure.networking.websocket.migration import tap_socket
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stamps import StampClock
@@ -278,6 +281,42 @@ async def test_the_socket_of_a_process_that_died_is_replaced(tmp_path: Path, att
     tap.open()
     await attach(tap)
     await tap.close()
+
+
+async def test_a_process_without_room_for_a_reader_lets_it_wait_and_does_not_spin(
+    tap: Tap, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tap_socket, "PAUSE_S", 0.05)
+    assert tap.socket._listening is not None
+    listening: socket.socket = tap.socket._listening
+    asked: list[float] = []
+
+    class Full:
+        """The listening socket of a process whose files are all in use, twice."""
+
+        def fileno(self) -> int:
+            return listening.fileno()
+
+        def accept(self) -> Any:
+            asked.append(asyncio.get_running_loop().time())
+            if len(asked) <= 2:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return listening.accept()
+
+    asyncio.get_running_loop().remove_reader(listening)
+    tap.socket._listen(Full())  # type: ignore[arg-type]  # as much of a socket as is asked for
+    await attach(tap)
+    assert [later - earlier >= 0.04 for earlier, later in pairwise(asked)] == [True, True]
+
+
+async def test_a_tap_that_is_closed_while_it_lets_nobody_in_stays_closed(tap: Tap) -> None:
+    listening = tap.socket._listening
+    assert listening is not None
+    tap.socket._pause(listening)
+    again = tap.socket._again
+    await tap.close()
+    assert again is not None
+    assert again.cancelled()
 
 
 async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
