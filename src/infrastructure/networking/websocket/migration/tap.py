@@ -65,8 +65,13 @@ class Source:
 
     def note_state(self, side: Side, state: ConnectionState) -> None:
         """A stack's connection has a new state."""
-        if self._tap.socket.readers and not self._has_left:
-            self._tap.notes.append((self.name, side, state, None, perf_counter_ns()))
+        tap = self._tap
+        if not tap.socket.readers or self._has_left:
+            return
+        if len(tap.notes) < MOST_NOTES:
+            tap.notes.append((self.name, side, state, None, perf_counter_ns()))
+        else:
+            tap.lost += 1
 
     def leave(self) -> None:
         """The manager is about to close: what comes now is no stack's fault."""
