@@ -193,11 +193,6 @@ class Join:
         """The sides that have delivered anything."""
         return {side for side in SIDES if self._input[side]}
 
-    def end(self) -> None:
-        """Nothing more will come: what waits is an edge."""
-        for stream in self._streams.values():
-            stream.reset("EDGE")
-
     def totals(self) -> dict[str, dict[str, int]]:
         """By side `input`, every code, and `waiting`, which make up the input."""
         told: dict[str, dict[str, int]] = {}

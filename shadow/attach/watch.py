@@ -58,15 +58,14 @@ class Rate:
     counts: Counter[str] = field(default_factory=Counter)
     last: dict[str, int] = field(default_factory=dict)
 
-    def add(self, side: str, t: int) -> bool:
-        """Whether it is a new incident."""
+    def add(self, side: str, t: int) -> None:
+        """What a side does at a moment."""
         before = self.last.get(side)
         self.last[side] = t
         if before is not None and t - before < WINDOW_NS:
-            return False
+            return
         self.counts[side] += 1
         self.log_e = self.test.update(side == NEW)
-        return True
 
 
 class Watch:

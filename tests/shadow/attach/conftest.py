@@ -31,6 +31,11 @@ class Desk:
         self.now += ns
         self.watch.take({"k": "beat", "t": self.now, "sources": self.sources})
 
+    def close(self) -> None:
+        """The manager ends, and with it all that waits."""
+        self.sources = {}
+        self.beat()
+
     def say(self, by: str, kind: str, /, late_ns: int = 0, took_ns: int = 100_000, **fields: Any) -> None:
         t = self.now + late_ns
         line = {"k": "event", "c": C, "t": t, "recv": t - took_ns, "by": by, "type": kind, "symbol": "BTC_USDT"}

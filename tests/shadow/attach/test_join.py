@@ -48,7 +48,7 @@ def test_the_first_seconds_are_an_edge_and_so_is_what_waits_at_the_end() -> None
     settle(desk)
     assert found(desk) == []
     desk.trade(99, (NEW,))
-    desk.watch.join.end()
+    desk.close()
     codes = desk.codes()
     assert (codes[LEGACY]["EDGE"], codes[NEW]["EDGE"]) == (1, 2)
     assert codes[NEW]["waiting"] == 0
@@ -272,7 +272,7 @@ def test_every_event_ends_exactly_once_whatever_happens() -> None:
             desk.look()
             for told in desk.codes().values():
                 assert told["waiting"] >= 0
-    desk.watch.join.end()
+    desk.close()
     for told in desk.codes().values():
         assert told["waiting"] == 0
         assert sum(count for code, count in told.items() if code not in ("input", "waiting")) == told["input"]
