@@ -124,20 +124,21 @@ class Tap:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PERIOD_S)
-            while self.notes:
-                self._write(SLICE)
+            t_ns, waiting = perf_counter_ns(), len(self.notes)
+            for first in range(0, waiting, SLICE):
+                self._write(min(SLICE, waiting - first))
                 self._hand_out()
                 await asyncio.sleep(0)
             if loop.time() >= beat_at:
                 beat_at = loop.time() + BEAT_S
-                self._beat()
+                self._beat(t_ns)
             self._hand_out()
 
-    def _beat(self) -> None:
-        """All that was delivered before this moment stands before it."""
+    def _beat(self, t_ns: int) -> None:
+        """All that was delivered before its moment stands before it; what came since, and waits, does not delay it."""
         if self.socket.readers:
             looks = {name: source.look() for name, source in self.sources.items()}
-            self._put({"k": "beat", "t": perf_counter_ns(), "sources": looks})
+            self._put({"k": "beat", "t": t_ns, "sources": looks})
 
     def _write(self, most: int) -> None:
         """Turn the oldest notes into lines."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,6 +142,27 @@ async def test_a_beat_tells_of_each_connection(tap: Tap, attach: Attach) -> None
     tap.source(NAME, lambda: {"new": {"connected": True, "pid": 1}})
     judge = await attach(tap)
     assert (await judge.line("beat"))["sources"] == {NAME: {"new": {"connected": True, "pid": 1}}}
+
+
+async def test_a_beat_does_not_wait_until_nothing_more_comes(tap: Tap, attach: Attach) -> None:
+    """An application whose every turn delivers something beats; what was delivered before a beat stands before it."""
+    source = tap.source(NAME, dict)
+    judge = await attach(tap)
+
+    async def go_on() -> None:
+        while True:
+            await deliver(source, Side.NEW, trade(1), None, perf_counter_ns())
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(go_on())
+    try:
+        before = [await judge.line("event")]
+        while (line := await judge.line())["k"] != "beat":
+            before.append(line)
+        behind = await judge.line("event")
+    finally:
+        going.cancel()
+    assert max(one["t"] for one in before) < line["t"] <= behind["t"]
 
 
 async def test_two_managers_of_one_connection_are_told_apart(tap: Tap, attach: Attach) -> None:
