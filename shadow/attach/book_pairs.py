@@ -17,6 +17,8 @@ from shadow.diff.lines import Delivered
 __all__ = ["BookPairs"]
 
 KEEP_NS = 2 * WINDOW_NS
+Version = tuple[object, object]
+"""First and last version of an update."""
 
 
 class BookPairs:
@@ -28,7 +30,10 @@ class BookPairs:
         self.codes: dict[str, Counter[str]] = {side: Counter() for side in SIDES}
         self._on_pair = on_pair
         self._kept: dict[str, deque[Delivered]] = {side: deque() for side in SIDES}
-        self._by_version: dict[str, dict[tuple[object, object], Delivered]] = {side: {} for side in SIDES}
+        self._by_version: dict[str, dict[Version, tuple[int, Delivered]]] = {side: {} for side in SIDES}
+        """How often a side has had an update, and the newest time of it."""
+        self._copies: dict[str, dict[int, int]] = {side: {} for side in SIDES}
+        """Of updates that a side has had before: the how manieth each is, by its line."""
         self._last: dict[str, int] = {}
         self._judged = 0
 
@@ -46,19 +51,27 @@ class BookPairs:
         if body.get("snapshot") is True:
             self._last[side] = body["last"]
             return []
+        count = self._count(side, event)
         found: list[Finding] = []
-        if body["last"] < self._last.get(side, body["last"]):
+        if count == 1 and body["last"] < self._last.get(side, body["last"]):
             found.append(_finding("REORDER", side, event, "its version is older than the one before"))
         self._last[side] = max(body["last"], self._last.get(side, 0))
-        key = body.get("first"), body["last"]
-        self._by_version[side][key] = event
-        counterpart = self._by_version[other(side)].get(key)
-        if counterpart is None:
-            return found
+        theirs, counterpart = self._by_version[other(side)].get(_version(event), (0, None))
+        return found if counterpart is None or theirs < count else found + self._compare(side, event, counterpart)
+
+    def _count(self, side: str, event: Delivered) -> int:
+        """How often the side has had this update by now."""
+        count = self._by_version[side].get(_version(event), (0, event))[0] + 1
+        self._by_version[side][_version(event)] = count, event
+        if count > 1:
+            self._copies[side][event.n] = count
+        return count
+
+    def _compare(self, side: str, event: Delivered, counterpart: Delivered) -> list[Finding]:
         by_side = {side: event, other(side): counterpart}
         self._on_pair(by_side[LEGACY], by_side[NEW])
         differs = disagreement(by_side[LEGACY], by_side[NEW])
-        return found + ([_finding("FIELD", BOTH, event, f"legacy and new have other {differs}")] if differs else [])
+        return [_finding("FIELD", BOTH, event, f"legacy and new have other {differs}")] if differs else []
 
     def expire(self, until: int, excuse: Excuse) -> list[Finding]:
         """Compare what came until then."""
@@ -79,6 +92,11 @@ class BookPairs:
     def _judge(self, side: str, event: Delivered, theirs: Coverage, excuse: Excuse) -> list[Finding]:
         t, lacking = event.t or 0, other(side)
         reached = theirs.covered_at(event.body["last"])
+        copy = self._copies[side].pop(event.n, 1)
+        if copy > max(1, self._by_version[lacking].get(_version(event), (0, event))[0]):
+            code = excuse(lacking, t) or "DUP"
+            self.codes[side][code] += 1
+            return [_finding(code, side, event, "delivered twice")] if code == "DUP" else []
         if reached is not None and reached - t <= WINDOW_NS:
             code = "MATCH"
         elif event.body.get("snapshot") is True:
@@ -92,7 +110,8 @@ class BookPairs:
         for side, kept in self._kept.items():
             while kept and (kept[0].t or 0) <= until:
                 event = kept.popleft()
-                self._by_version[side].pop((event.body.get("first"), event.body["last"]), None)
+                if self._by_version[side].get(_version(event), (0, None))[1] is event:
+                    del self._by_version[side][_version(event)]
 
     def reset(self, code: str) -> None:
         """What was not compared yet ends under this code."""
@@ -100,7 +119,12 @@ class BookPairs:
             self.codes[side][code] += sum((event.t or 0) > self._judged for event in kept)
             kept.clear()
             self._by_version[side].clear()
+            self._copies[side].clear()
         self._last.clear()
+
+
+def _version(event: Delivered) -> Version:
+    return event.body.get("first"), event.body["last"]
 
 
 def _finding(code: str, side: str, event: Delivered, says: str, t: int | None = None) -> Finding:

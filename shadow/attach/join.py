@@ -60,9 +60,12 @@ class Join:
 
     def __init__(self, on_pair: OnPair) -> None:
         self.links: dict[str, Link] = {}
-        self.errors: Counter[tuple[str, str]] = Counter()
+        self.errors: dict[str, Counter[tuple[str, str]]] = {side: Counter() for side in SIDES}
+        """By side, how often each kind came of each connection."""
         self.unseen = 0
         self.now = 0
+        self.unbegun: dict[Key, str] = {}
+        """Streams with the side that had not begun them while the other one had, for which nothing else is a reason."""
         self._on_pair = on_pair
         self._streams: dict[Key, Pairs | BookPairs] = {}
         self._paces: dict[Key, Pace] = {}
@@ -75,6 +78,7 @@ class Join:
     def take(self, line: dict[str, Any]) -> list[Finding]:
         """One line; what it shows at once."""
         kind, side = line.get("k"), line.get("by")
+        self._whole_since = self._whole_since or line["t"]
         if kind == "event" and side in SIDES:
             return self._take_event(str(side), line)
         if kind == "state" and side in SIDES and line.get("c") in self.links:
@@ -82,7 +86,7 @@ class Join:
             link, is_leaving = self.links[line["c"]], state in ("closing", "closed")
             link.note(str(side), is_up=state == "connected", t=line["t"], counts=not is_leaving)
         elif kind == "error" and side in SIDES:
-            self.errors[str(side), str(line.get("kind"))] += 1
+            self.errors[str(side)][str(line.get("c")), str(line.get("kind"))] += 1
         elif kind == "dropped":
             self._lose(int(line["count"]), line["t"])
         elif kind == "beat":
@@ -131,6 +135,9 @@ class Join:
         self._whole_since = t
         for stream in self._streams.values():
             stream.reset("UNJUDGED")
+        for pace in self._paces.values():
+            if len(pace.first) < len(SIDES):
+                pace.first.clear()
 
     def settle(self) -> list[Finding]:
         """Compare everything that is older than W, as of the last beat; what has been silent for too long."""
@@ -144,9 +151,14 @@ class Join:
     def _excuse(self, key: Key, lacking: str, t: int) -> str | None:
         """EDGE within W of where both sides began or the tap was whole again; IN_FLIGHT around a side's hole."""
         first = self._paces[key].first
-        if len(first) < len(SIDES) or t < max(*first.values(), self._whole_since) + WINDOW_NS:
+        has_hole = self.links[key[0]].has_hole(lacking, t)
+        if len(first) < len(SIDES):
+            if t >= self._whole_since + WINDOW_NS and not has_hole:
+                self.unbegun[key] = lacking
             return "EDGE"
-        return "IN_FLIGHT" if self.links[key[0]].has_hole(lacking, t) else None
+        if t < max(*first.values(), self._whole_since) + WINDOW_NS:
+            return "EDGE"
+        return "IN_FLIGHT" if has_hole else None
 
     def _silences(self, key: Key) -> Iterator[Finding]:
         pace, link = self._paces[key], self.links[key[0]]
@@ -166,6 +178,12 @@ class Join:
         """Streams and sides that are silent still."""
         return [(key, side) for key, pace in self._paces.items() for side in SIDES if pace.is_stale[side]]
 
+    @property
+    def lonely(self) -> list[tuple[Key, str]]:
+        """Streams that one side alone has had for longer than W, with the side that has not begun them."""
+        alone = [(key, pace.first) for key, pace in self._paces.items() if len(pace.first) < len(SIDES)]
+        return [(key, other(side)) for key, first in alone for side, t in first.items() if self.now - t > WINDOW_NS]
+
     def quiet_ns(self) -> int:
         """How long neither side has delivered anything, as of the last beat."""
         newest = max((t for pace in self._paces.values() for t in pace.last.values()), default=None)
@@ -174,11 +192,6 @@ class Join:
     def spoke(self) -> set[str]:
         """The sides that have delivered anything."""
         return {side for side in SIDES if self._input[side]}
-
-    def end(self) -> None:
-        """Nothing more will come: what waits is an edge."""
-        for stream in self._streams.values():
-            stream.reset("EDGE")
 
     def totals(self) -> dict[str, dict[str, int]]:
         """By side `input`, every code, and `waiting`, which make up the input."""

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,8 +114,9 @@ def attach(path: Path, folder: Path, duration_s: float | None, *, json: bool) ->
     is_short = duration_s is not None and duration_s < SHORT_S
     tap = Attached(path)
     try:
-        tap.greeting()
-        session = _Session(path.stem or "attached", folder, Watch(SHORT_BLOCK_NS if is_short else LONG_BLOCK_NS), json)
+        application = tap.greeting().get("pid")
+        watch = Watch(SHORT_BLOCK_NS if is_short else LONG_BLOCK_NS, application)
+        session = _Session(path.stem or "attached", folder, watch, json)
         with _stoppable() as stopped:
             session.run(tap, duration_s, stopped)
     finally:
@@ -145,6 +147,7 @@ class _Session:
         self._began = time.monotonic()
         self._beat = (0, self._began)
         self._trouble = ""
+        self._stood_s = 0.0
         self._last_whole: Look | None = None
 
     def run(self, tap: Attached, duration_s: float | None, stopped: list[int]) -> None:
@@ -164,18 +167,18 @@ class _Session:
     def _look(self, now: float) -> None:
         look, beatless_s = self._watch.look(), self._beatless_s(now)
         if beatless_s > BEATLESS_S:
+            self._stood_s = max(self._stood_s, beatless_s)
             self._trouble = f"the tap has not beaten for {beatless_s:.0f} s"
-            look.held.insert(0, self._trouble)
+            look = _held(look, self._trouble)
         else:
             self._trouble = ""
-        if self._watch.join.links:
-            self._last_whole = look
-        verdict = "HOLD" if look.verdict == "PASS" and look.held else look.verdict
-        status = JudgeStatus(self._name, time.time(), verdict, look.onset, look.alarms)
+        status = JudgeStatus(self._name, time.time(), look.verdict, look.onset, look.alarms)
         try:
             write_status(self._folder, status)
         except (OSError, ShadowError) as error:
-            look.held.append(f"the controller cannot be told: {error}")
+            look = _held(look, f"the controller cannot be told: {error}")
+        if self._watch.join.links:
+            self._last_whole = look
         seconds = now - self._began
         if self._json:
             _print(as_json(look, seconds))
@@ -192,12 +195,18 @@ class _Session:
         """The last word."""
         died = tap.has_ended and not tap.is_orderly
         trouble = "the tap ended without a last word: its process is gone" if died else self._trouble
-        verdict, reason = last_word(self._last_whole, self._watch.fired, trouble)
+        stood = [f"the tap once stood still for {self._stood_s:.0f} s"] if self._stood_s and not trouble else []
+        verdict, reason = last_word(self._last_whole, self._watch.fired, trouble, [*stood, *self._watch.doubts()])
         code = CODES[verdict]
         if self._json:
             _print({"verdict": verdict, "code": code, "reason": reason, "fired": self._watch.fired})
         say(f"{WORDS[verdict]}: {reason}")
         return code
+
+
+def _held(look: Look, reason: str) -> Look:
+    """The same look with one more reason why it is no PASS, before the others."""
+    return replace(look, verdict="HOLD" if look.verdict == "PASS" else look.verdict, held=[reason, *look.held])
 
 
 def _print(told: dict[str, Any]) -> None:

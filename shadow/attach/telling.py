@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from shadow.attach.pairs import SIDES
@@ -25,6 +26,7 @@ def as_json(look: Look, seconds: float) -> dict[str, Any]:
         "onset": look.onset,
         "alarms": [{"trigger": one.trigger, "says": one.says, "legacy_too": one.legacy_too} for one in look.alarms],
         "held": look.held,
+        "not_judged": look.not_judged,
         "differences": [
             {"code": code, "side": side, "connection": connection, "type": kind, "count": count}
             for (code, side, connection, kind), count in sorted(fresh.items())
@@ -46,14 +48,19 @@ def in_a_line(look: Look, seconds: float) -> str:
     speed = f", worst x{max(ratios):.2f}" if ratios else ""
     why = "; ".join([*(f"{one.trigger}: {one.says}" for one in look.alarms), *look.held])
     parts = f"{seconds:.0f} s: events {events} (legacy/new), {matched} match{', ' + rest if rest else ''}{speed}"
-    return f"{parts}, onset {look.onset}, {WORDS[look.verdict]}{': ' + why if why else ''}"
+    unjudged = "".join(f", not judged: {text}" for text in look.not_judged)
+    return f"{parts}, onset {look.onset}{unjudged}, {WORDS[look.verdict]}{': ' + why if why else ''}"
 
 
-def last_word(look: Look | None, fired: dict[str, str], trouble: str) -> tuple[str, str]:
-    """Verdict and reason of the whole watch: what has fired stays, and nothing is a pass that is not whole."""
+def last_word(look: Look | None, fired: dict[str, str], trouble: str, doubts: Sequence[str] = ()) -> tuple[str, str]:
+    """Verdict and reason of the whole watch: what has fired stays, and nothing is a pass that is not whole.
+
+    `doubts` are what the last look need not show any more.
+    """
     if fired:
         return "REGRESSION", "; ".join(f"{trigger}: {says}" for trigger, says in fired.items())
-    held = [*([trouble] if trouble else []), *(look.held if look is not None else ["nothing was seen"])]
+    held = [*([trouble] if trouble else []), *(look.held if look is not None else ["nothing was seen"]), *doubts]
     if held:
-        return "HOLD", "; ".join(held)
-    return "PASS", "no trigger has fired, both sides were there, the onset detector is quiet"
+        return "HOLD", "; ".join(dict.fromkeys(held))
+    passed = "no trigger has fired, both sides were there, the onset detector is quiet"
+    return "PASS", "; ".join([passed, *(f"not judged: {text}" for text in (look.not_judged if look else []))])

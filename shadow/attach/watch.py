@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shadow.attach.join import Join
+from shadow.attach.links import Link
 from shadow.attach.pairs import BOTH, LEGACY, NEW, SIDES, Finding
 from shadow.attach.speed import Speed, p50
 from shadow.diff.codes import severity_of
@@ -44,6 +45,8 @@ class Look:
     counts: dict[str, dict[str, int]]
     speeds: dict[str, dict[str, Any]]
     coverage: float
+    not_judged: list[str] = field(default_factory=list)
+    """What nobody can say, and why; no reason against a PASS."""
 
 
 @dataclass
@@ -55,30 +58,33 @@ class Rate:
     counts: Counter[str] = field(default_factory=Counter)
     last: dict[str, int] = field(default_factory=dict)
 
-    def add(self, side: str, t: int) -> bool:
-        """Whether it is a new incident."""
+    def add(self, side: str, t: int) -> None:
+        """What a side does at a moment."""
         before = self.last.get(side)
         self.last[side] = t
         if before is not None and t - before < WINDOW_NS:
-            return False
+            return
         self.counts[side] += 1
         self.log_e = self.test.update(side == NEW)
-        return True
 
 
 class Watch:
     """Takes the tap's lines; `look` judges what is older than W. Nothing here knows the time but by the tap's beats."""
 
-    def __init__(self, block_ns: int) -> None:
+    def __init__(self, block_ns: int, application: int | None = None) -> None:
+        """`application` is the pid that the tap's greeting told."""
         self.join = Join(self._on_pair)
         self.fired: dict[str, str] = {}
         """Every trigger that has fired, with what it said first."""
         self._limits = load_checklist()
         self._block_ns = block_ns
+        self._application = application
         self._speeds: dict[str, Speed] = {}
         self._fresh: list[Finding] = []
         self._rates: dict[str, Rate] = {}
         self._open: dict[tuple[str, str], tuple[int, Alarm]] = {}
+        self._more_errors: Counter[tuple[str, str]] = Counter()
+        """By connection and kind, how many more errors of new than of legacy have been told."""
         self._only_new_at: int | None = None
         self._memory = Memory()
 
@@ -107,7 +113,18 @@ class Watch:
         alarms, held = [alarm for _, alarm in self._open.values()], self._held()
         verdict: Verdict = "REGRESSION" if alarms else "HOLD" if held else "PASS"
         speeds = {name: self._figures(speed) for name, speed in sorted(self._speeds.items())}
-        return Look(now, verdict, self._onset(), alarms, held, fresh, self.join.totals(), speeds, self.join.coverage())
+        told = self.join.totals(), speeds, self.join.coverage(), self._not_judged()
+        return Look(now, verdict, self._onset(), alarms, held, fresh, *told)
+
+    def doubts(self) -> list[str]:
+        """What forbids a pass of the whole watch, however long ago it was."""
+        unbegun = self.join.unbegun.items()
+        told = [f"{' '.join(filter(None, key))}: {side} had none of it while it was there" for key, side in unbegun]
+        return [self._invented(), *told] if self._invented() else told
+
+    def _invented(self) -> str:
+        count = self.join.totals()[NEW].get("MISSING", 0)
+        return f"new has {count} events that legacy has not: invented, or lost by legacy" if count else ""
 
     # Triggers
 
@@ -128,7 +145,7 @@ class Watch:
         rate = self._rates.setdefault(finding.connection, Rate(IncidentTest(self._limits.session.margin)))
         rate.add(finding.side, finding.t)
         if finding.side == LEGACY:
-            self._only_new_at = self.join.now
+            self._only_new_at = self.join.now if finding.code == "MISSING" else self._only_new_at
         elif not rate.counts[LEGACY] or rate.log_e >= -math.log(self._limits.session.alpha):
             self._fire("functionality", says, cause=finding.connection)
 
@@ -142,20 +159,31 @@ class Watch:
 
     def _weigh_errors(self) -> None:
         """What new refuses to read, or is refused, and legacy is not."""
-        errors = self.join.errors
-        for (side, kind), count in list(errors.items()):
-            if side == NEW and count > errors[LEGACY, kind]:
-                self._fire("functionality", f"EXC {kind}: {count} of new, {errors[LEGACY, kind]} of legacy", cause=kind)
+        new, legacy = (self.join.errors[side] for side in (NEW, LEGACY))
+        for (name, kind), count in new.items():
+            more = max(0, count - legacy[name, kind])
+            if more > self._more_errors[name, kind]:
+                says = f"EXC {name} {kind}: {count} of new, {legacy[name, kind]} of legacy"
+                self._fire("functionality", says, cause=f"{kind} {name}")
+            self._more_errors[name, kind] = more
 
     def _weigh_links(self) -> None:
         pids: set[int] = set()
         for name, link in self.join.links.items():
             if (found := link.instability()) is not None:
                 self._fire("stability", f"{name}: {found[0]}", cause=name, legacy_too=found[1])
-            new, legacy = link.pids[NEW], link.pids[LEGACY]
-            pids |= {new} if new is not None and new != legacy else set()
+            pids |= {link.pids[NEW] or 0} if link.runs(NEW) and not self._shares(link) else set()
         if grown := self._memory.grown(sorted(pids)):
             self._fire("memory", grown)
+
+    def _shares(self, link: Link) -> bool:
+        """Whether new's process holds legacy or the application as well: its growth is not new's alone."""
+        return link.pids[NEW] in (link.pids[LEGACY], self._application)
+
+    def _not_judged(self) -> list[str]:
+        links = sorted(self.join.links.items())
+        sharing = [name for name, link in links if link.runs(NEW) and self._shares(link)]
+        return [f"memory of {', '.join(sharing)}: new is not alone in its process"] if sharing else []
 
     def _weigh_speeds(self, now: int) -> None:
         for name, speed in self._speeds.items():
@@ -186,10 +214,11 @@ class Watch:
         if join.links and join.spoke() and join.quiet_ns() > QUIET_NS:
             held.append(f"both sides are silent for {join.quiet_ns() / 1e9:.0f} s")
         held += [f"{' '.join(filter(None, key))}: {side} is silent" for key, side in join.stale]
+        held += [f"{' '.join(filter(None, key))}: {side} has delivered none yet" for key, side in join.lonely]
         if join.spoke() and join.coverage() < self._limits.session.coverage:
             held.append(f"{1 - join.coverage():.2%} of the events were not seen: the tap or the judge is too slow")
-        if self._only_new_at is not None and join.now - self._only_new_at < FRESH_NS:
-            held.append("new has events that legacy has not: invented, or lost by legacy")
+        if self._only_new_at is not None and join.now - self._only_new_at < FRESH_NS and (says := self._invented()):
+            held.append(says)
         if self._onset() == "unknown":
             held.append(f"the onset detector is not ready: {self._readiness()}")
         return held

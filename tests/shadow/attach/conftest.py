@@ -17,7 +17,7 @@ class Desk:
     """An application that holds one connection; `serve` delivers an event to both sides or to one."""
 
     def __init__(self, block_ns: int = S // 2) -> None:
-        self.watch = Watch(block_ns)
+        self.watch = Watch(block_ns, application=1)
         self.now = BEGIN
         self.sources: dict[str, Any] = {C: {side: self.runs() for side in SIDES}}
         self.beat()
@@ -30,6 +30,11 @@ class Desk:
         """Time passes, and the tap says so."""
         self.now += ns
         self.watch.take({"k": "beat", "t": self.now, "sources": self.sources})
+
+    def close(self) -> None:
+        """The manager ends, and with it all that waits."""
+        self.sources = {}
+        self.beat()
 
     def say(self, by: str, kind: str, /, late_ns: int = 0, took_ns: int = 100_000, **fields: Any) -> None:
         t = self.now + late_ns

@@ -48,7 +48,7 @@ def test_the_first_seconds_are_an_edge_and_so_is_what_waits_at_the_end() -> None
     settle(desk)
     assert found(desk) == []
     desk.trade(99, (NEW,))
-    desk.watch.join.end()
+    desk.close()
     codes = desk.codes()
     assert (codes[LEGACY]["EDGE"], codes[NEW]["EDGE"]) == (1, 2)
     assert codes[NEW]["waiting"] == 0
@@ -228,6 +228,35 @@ def test_a_book_that_goes_back_is_reordered() -> None:
     assert ("REORDER", NEW) in found(desk)
 
 
+@pytest.mark.parametrize("between", [0, 3])
+@pytest.mark.parametrize("side", SIDES)
+def test_an_update_of_a_book_that_comes_twice_is_a_dup(side: str, between: int) -> None:
+    """Not one that goes back, too; and the totals add up."""
+    desk = Desk()
+    number = books(desk, 1, 30)
+    desk.book(number, number)
+    number = books(desk, number + 1, between)
+    desk.book(number - 1 - between, number - 1 - between, (side,))
+    books(desk, number, 40)
+    assert found(desk) == [("DUP", side)]
+    assert desk.codes()[side]["DUP"] == 1
+    assert [told["MATCH"] + told.get("DUP", 0) + told["waiting"] for told in desk.codes().values()] == [
+        told["input"] for told in desk.codes().values()
+    ]
+
+
+def test_an_update_that_the_exchange_sent_twice_is_none() -> None:
+    desk = Desk()
+    number = books(desk, 1, 30)
+    for _ in range(30):
+        desk.book(number, number)
+        desk.beat(200 * MS)
+        found(desk)
+    books(desk, number + 1, 40)
+    assert found(desk) == []
+    assert desk.codes()[NEW].get("DUP", 0) == 0
+
+
 def test_every_event_ends_exactly_once_whatever_happens() -> None:
     rng = random.Random(5)
     desk = Desk()
@@ -243,7 +272,7 @@ def test_every_event_ends_exactly_once_whatever_happens() -> None:
             desk.look()
             for told in desk.codes().values():
                 assert told["waiting"] >= 0
-    desk.watch.join.end()
+    desk.close()
     for told in desk.codes().values():
         assert told["waiting"] == 0
         assert sum(count for code, count in told.items() if code not in ("input", "waiting")) == told["input"]

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from shadow.attach import run
 from shadow.attach.pairs import SIDES
+from shadow.attach.watch import Watch
 from shadow.cli import main
 from shadow.rollout.controller import Controller
 from shadow.rollout.places import Places
@@ -121,6 +123,13 @@ def test_what_the_judge_tells_takes_units_back_to_legacy(attached: Attached) -> 
     assert [(str(rule.unit), str(rule.position)) for rule in controller.books().state.rules] == [("*", "shadow")]
 
 
+@pytest.mark.parametrize(("pid", "is_told"), [(1, True), (2, False)])
+def test_the_application_is_the_one_that_greets(pid: int, is_told: bool, attached: Attached) -> None:
+    sources = {C: {"legacy": Desk.runs(pid=3), "new": Desk.runs(pid=1)}}
+    _, lines, _ = attached.judge(lambda say, _: say(GREETING | {"pid": pid}, beat() | {"sources": sources}), "--json")
+    assert bool(lines[-2]["not_judged"]) == is_told
+
+
 def test_a_tap_that_dies_is_a_finding(attached: Attached) -> None:
     code, _, said = attached.judge(lambda say, _: say(GREETING, beat()))
     assert code == 11
@@ -137,6 +146,56 @@ def test_a_tap_that_stands_still_is_a_finding(attached: Attached) -> None:
     assert code == 11
     assert lines[-2]["held"][0].startswith("the tap has not beaten")
     assert said.startswith("HOLD: the tap has not beaten")
+
+
+def stand_still(looked: threading.Event) -> None:
+    """For so many looks that the judge notices."""
+    for _ in range(5):
+        looked.clear()
+        assert looked.wait(WITHIN_S)
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look is a pass by itself."""
+    look = Watch.look
+    monkeypatch.setattr(Watch, "look", lambda watch: replace(look(watch), verdict="PASS", held=[]))
+
+
+@pytest.mark.usefixtures("passing")
+def test_the_verdict_that_is_shown_is_the_one_that_is_told(attached: Attached) -> None:
+    def script(say: Say, looked: threading.Event) -> None:
+        say(GREETING, beat())
+        stand_still(looked)
+        say({"k": "bye", "t": perf_counter_ns()})
+
+    code, lines, _ = attached.judge(script, "--json")
+    assert lines[0]["verdict"] == "PASS"
+    assert (lines[-2]["verdict"], attached.status()["verdict"], code) == ("HOLD", "HOLD", 11)
+
+
+@pytest.mark.usefixtures("passing")
+def test_what_the_controller_cannot_be_told_is_no_pass(attached: Attached) -> None:
+    (attached.folder / "rollout").mkdir()
+    (attached.folder / "rollout" / "judges").write_text("in the way")
+    bye = {"k": "bye", "t": perf_counter_ns()}
+    code, lines, said = attached.judge(lambda say, _: say(GREETING, beat(), bye), "--json")
+    assert (lines[-2]["verdict"], code) == ("HOLD", 11)
+    assert said.startswith("HOLD: the controller cannot be told: ")
+
+
+def test_a_tap_that_stood_still_is_a_finding_to_the_end(attached: Attached) -> None:
+    """What the last look says is not all that the last word knows."""
+
+    def script(say: Say, looked: threading.Event) -> None:
+        say(GREETING, beat())
+        stand_still(looked)
+        say(beat(), {"k": "bye", "t": perf_counter_ns()})
+
+    code, lines, said = attached.judge(script, "--json")
+    assert code == 11
+    assert not any("not beaten" in text for text in lines[-2]["held"])
+    assert "the tap once stood still for 0 s" in said
 
 
 @pytest.mark.parametrize(

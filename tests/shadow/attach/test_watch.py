@@ -87,6 +87,36 @@ def test_what_only_new_has_is_no_alarm_and_no_pass() -> None:
     assert "invented, or lost by legacy" in look.held[0]
 
 
+def word(desk: Desk) -> tuple[str, str]:
+    return last_word(desk.look(), desk.watch.fired, "", desk.watch.doubts())
+
+
+def test_what_only_new_has_is_doubted_to_the_end() -> None:
+    desk, number = ready()
+    desk.trade(number, (NEW,))
+    steady(desk, number + 1, 16)
+    look = desk.look()
+    assert (look.verdict, look.held) == ("PASS", [])
+    assert word(desk) == ("HOLD", "new has 1 events that legacy has not: invented, or lost by legacy")
+
+
+def test_what_legacy_had_in_the_end_is_not_doubted() -> None:
+    desk, number = ready()
+    desk.trade(number, (NEW,))
+    steady(desk, number + 1, 4)
+    desk.trade(number, (LEGACY,))
+    assert word(desk)[0] == "PASS"
+
+
+def test_what_legacy_has_twice_is_not_told_as_events_of_new() -> None:
+    desk, number = ready()
+    desk.trade(number - 1, (LEGACY,))
+    steady(desk, number, 4)
+    look = desk.look()
+    assert (look.counts[LEGACY]["DUP"], look.held) == (1, [])
+    assert word(desk)[0] == "PASS"
+
+
 def test_where_legacy_loses_events_too_rates_decide() -> None:
     """One of each is the connection's; new alone, again and again, is not."""
     desk, number = ready()
@@ -152,6 +182,24 @@ def test_growth_of_the_process_that_holds_new_alone_opens_memory(monkeypatch: py
     assert asked == [[], [2]]
 
 
+@pytest.mark.checklist("R.3")
+@pytest.mark.parametrize(("legacy", "new"), [(1, 1), (2, 1)])
+def test_growth_of_the_application_is_not_news_and_is_told_as_not_judged(
+    legacy: int, new: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In canary and live new runs in the application, pid 1, and legacy beside it."""
+    desk, _ = ready()
+    monkeypatch.setattr(desk.watch._memory, "grown", lambda pids: "+30 % and 20 MiB" if pids else "")
+    desk.sources[C] = {LEGACY: Desk.runs(pid=legacy), NEW: Desk.runs(pid=new)}
+    desk.beat(50 * MS)
+    look = desk.look()
+    assert (look.verdict, look.alarms) == ("PASS", [])
+    text = f"memory of {C}: new is not alone in its process"
+    assert look.not_judged == as_json(look, 1.0)["not_judged"] == [text]
+    assert f"not judged: {text}" in in_a_line(look, 1.0)
+    assert last_word(look, {}, "")[1].endswith(f"not judged: {text}")
+
+
 @pytest.mark.checklist("R.2")
 @pytest.mark.parametrize(("down", "fires"), [(1.5, False), (1.9, True)])
 def test_connections_below_99_percent_open_stability(down: float, fires: bool) -> None:
@@ -191,13 +239,30 @@ def test_what_was_unequal_from_the_start_is_no_onset_but_a_rise_from_there_is() 
     assert desk.look().onset == "alarm"
 
 
-def test_errors_of_new_alone_open_functionality() -> None:
-    desk, _ = ready()
+def test_errors_of_new_alone_open_functionality_until_no_more_come() -> None:
+    desk, number = ready()
+
+    def fail(side: str, connection: str = C) -> None:
+        desk.watch.take({"k": "error", "c": connection, "t": desk.now, "by": side, "kind": "decode"})
+
     for side in (LEGACY, NEW):
-        desk.watch.take({"k": "error", "c": C, "t": desk.now, "by": side, "kind": "decode"})
+        fail(side)
     assert triggers(desk.look()) == []
+    for _ in range(2):
+        fail(NEW)
+        assert [alarm.says for alarm in desk.look().alarms][-1].startswith(f"EXC {C} decode: ")
+        number = steady(desk, number, 11)
+        assert triggers(desk.look()) == []
+    for side in (LEGACY, NEW):
+        fail(side)
+    assert triggers(desk.look()) == []
+
+
+def test_errors_of_legacy_on_another_connection_excuse_none_of_new() -> None:
+    desk, _ = ready()
+    desk.watch.take({"k": "error", "c": "mexc.spot.public", "t": desk.now, "by": LEGACY, "kind": "decode"})
     desk.watch.take({"k": "error", "c": C, "t": desk.now, "by": NEW, "kind": "decode"})
-    assert triggers(desk.look()) == ["functionality"]
+    assert [alarm.says for alarm in desk.look().alarms] == [f"EXC {C} decode: 1 of new, 0 of legacy"]
 
 
 def test_a_tap_of_one_side_or_of_nothing_is_never_a_pass() -> None:
@@ -210,6 +275,43 @@ def test_a_tap_of_one_side_or_of_nothing_is_never_a_pass() -> None:
     desk.beat()
     assert desk.look().held[0].startswith("nothing is behind the tap")
     assert last_word(None, {}, "") == ("HOLD", "nothing was seen")
+
+
+def fill(desk: Desk, number: int, *sides: str) -> None:
+    for side in sides:
+        desk.say(side, "fill", id=str(number), order_id="7", price=1.5, quantity=1.0, side="buy", ts=number)
+
+
+@pytest.mark.parametrize(("speaks", "lacks"), [(LEGACY, NEW), (NEW, LEGACY)])
+def test_a_stream_that_one_side_never_begins_is_no_pass(speaks: str, lacks: str) -> None:
+    """Four fills are too few for a silence, and an edge as long as one side has had none."""
+    desk, number = ready()
+    for one in range(4):
+        fill(desk, one, speaks)
+        number = steady(desk, number, 2.5)
+    look = desk.look()
+    assert look.held == [f"{C} fill BTC_USDT: {lacks} has delivered none yet"]
+    assert (look.verdict, look.counts[speaks]["EDGE"]) == ("HOLD", 4)
+    fill(desk, 5, speaks, lacks)
+    assert desk.look().held == []
+    assert word(desk) == ("HOLD", f"{C} fill BTC_USDT: {lacks} had none of it while it was there")
+
+
+def test_a_stream_begun_by_one_side_a_moment_ago_or_whose_other_half_the_tap_lost_is_held_by_nothing() -> None:
+    desk, number = ready()
+    fill(desk, 1, LEGACY)
+    number = steady(desk, number, 1.5)
+    assert desk.look().held == []
+    desk.watch.take({"k": "dropped", "t": desk.now, "count": 1})
+    number = steady(desk, number, 4)
+    assert desk.watch.join.lonely == []
+    desk.sources[C][NEW]["connected"] = False
+    fill(desk, 2, LEGACY)
+    desk.beat()
+    desk.sources[C][NEW]["connected"] = True
+    steady(desk, number, 4)
+    assert [side for _, side in desk.watch.join.lonely] == [NEW]
+    assert desk.watch.doubts() == []
 
 
 def test_dropped_events_are_no_pass() -> None:

@@ -78,7 +78,11 @@ class DualRunManager:
         self._is_closed = False
         self._is_settled = True
         self._last_control: Side | None = None
-        self._build_first(self._side_of(scope))
+        try:
+            self._build_first(self._side_of(scope))
+        except BaseException:
+            self._leave_tap()
+            raise
 
     def _make_leg(self, side: Side, build: Build) -> Leg:
         def on_message(message: ParsedMessage) -> Awaitable[None]:
@@ -105,6 +109,10 @@ class DualRunManager:
             }
             for side, leg in self._legs.items()
         }
+
+    def _leave_tap(self) -> None:
+        if self._source is not None:
+            self._source.leave()
 
     def _build_first(self, serving: Side) -> None:
         """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
@@ -179,8 +187,7 @@ class DualRunManager:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._source is not None:
-            self._source.leave()
+        self._leave_tap()
         self._last_control = self._control_side
         await asyncio.to_thread(self._reader.stop)
         settling = {self._settling} if self._settling is not None else set()

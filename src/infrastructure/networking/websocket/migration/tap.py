@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import chain, count
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
@@ -64,13 +65,19 @@ class Source:
 
     def note_state(self, side: Side, state: ConnectionState) -> None:
         """A stack's connection has a new state."""
-        if self._tap.socket.readers and not self._has_left:
-            self._tap.notes.append((self.name, side, state, None, perf_counter_ns()))
+        tap = self._tap
+        if not tap.socket.readers or self._has_left:
+            return
+        if len(tap.notes) < MOST_NOTES:
+            tap.notes.append((self.name, side, state, None, perf_counter_ns()))
+        else:
+            tap.lost += 1
 
     def leave(self) -> None:
         """The manager is about to close: what comes now is no stack's fault."""
         self._has_left = True
-        self._tap.sources.pop(self.name, None)
+        if self._tap.sources.get(self.name) is self:
+            del self._tap.sources[self.name]
 
 
 class Tap:
@@ -93,8 +100,10 @@ class Tap:
         self._task = asyncio.get_running_loop().create_task(self._keep_up())
 
     def source(self, name: str, look: Callable[[], Mapping[str, Any]]) -> Source:
-        """The place of one manager."""
-        source = self.sources[name] = Source(self, name, look)
+        """The place of one manager; a second one of the same connection is told as `name#2`."""
+        names = chain([name], (f"{name}#{number}" for number in count(2)))
+        free = next(one for one in names if one not in self.sources)
+        source = self.sources[free] = Source(self, free, look)
         return source
 
     async def close(self) -> None:
@@ -102,7 +111,9 @@ class Tap:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-            self._write(len(self.notes))
+            while self.notes:
+                self._write(SLICE)
+                self._hand_out()
             self._put({"k": "bye", "t": perf_counter_ns()})
             self._hand_out()
         self.socket.close()
@@ -113,19 +124,21 @@ class Tap:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PERIOD_S)
-            while self.notes:
-                self._write(SLICE)
+            t_ns, waiting = perf_counter_ns(), len(self.notes)
+            for first in range(0, waiting, SLICE):
+                self._write(min(SLICE, waiting - first))
+                self._hand_out()
                 await asyncio.sleep(0)
             if loop.time() >= beat_at:
                 beat_at = loop.time() + BEAT_S
-                self._beat()
+                self._beat(t_ns)
             self._hand_out()
 
-    def _beat(self) -> None:
-        """All that was delivered before this moment stands before it."""
+    def _beat(self, t_ns: int) -> None:
+        """All that was delivered before its moment stands before it; what came since, and waits, does not delay it."""
         if self.socket.readers:
             looks = {name: source.look() for name, source in self.sources.items()}
-            self._put({"k": "beat", "t": perf_counter_ns(), "sources": looks})
+            self._put({"k": "beat", "t": t_ns, "sources": looks})
 
     def _write(self, most: int) -> None:
         """Turn the oldest notes into lines."""

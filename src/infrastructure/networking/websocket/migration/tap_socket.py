@@ -7,6 +7,7 @@ it alone, counted, and told in the place where it would have been.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -23,6 +24,9 @@ __all__ = ["READER_BYTES", "TapSocket"]
 READER_BYTES = 4 << 20
 """What may wait for one reader beyond what the kernel holds."""
 MOST_READERS = 4
+PAUSE_S = 1.0
+"""For how long nobody is let in when the process has no room for one more."""
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Reader:
@@ -64,6 +68,7 @@ class TapSocket:
         self.greeting = b""
         self.readers: list[Reader] = []
         self._listening: socket.socket | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Listen on the running loop. ConfigurationError where the place cannot be a tap's."""
@@ -76,7 +81,7 @@ class TapSocket:
             listening.close()
             raise
         self._listening = listening
-        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+        self._listen(listening)
 
     def send(self, lines: bytes, count: int) -> None:
         """Hand so many lines to every reader, as far as it takes them."""
@@ -88,15 +93,31 @@ class TapSocket:
         """End every connection and take the socket away."""
         for reader in tuple(self.readers):
             self._let_go(reader)
+        if self._again is not None:
+            self._again.cancel()
         if self._listening is not None:
             asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
             self._listening = None
             self.path.unlink(missing_ok=True)
 
+    def _listen(self, listening: socket.socket) -> None:
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _pause(self, listening: socket.socket) -> None:
+        """Whoever waits goes on waiting, and would wake the loop at every turn."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening)
+        self._again = loop.call_later(PAUSE_S, self._listen, listening)
+
     def _accept(self, listening: socket.socket) -> None:
-        with suppress(OSError):
+        try:
             connection, _ = listening.accept()
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                self._pause(listening)
+            return
+        with suppress(OSError):
             connection.setblocking(False)
             if len(self.readers) >= MOST_READERS or _user_of(connection) not in (0, os.geteuid()):
                 connection.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,10 +30,11 @@ from exchanges.structs import (
     Symbol,
     Trade,
 )
+from infrastructure.networking.websocket.migration import tap_socket
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stamps import StampClock
-from infrastructure.networking.websocket.migration.tap import MOST_NOTES, Source, Tap
+from infrastructure.networking.websocket.migration.tap import MOST_NOTES, SLICE, Source, Tap
 from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
 from infrastructure.networking.websocket.migration.unit import Unit
 
@@ -139,6 +144,39 @@ async def test_a_beat_tells_of_each_connection(tap: Tap, attach: Attach) -> None
     assert (await judge.line("beat"))["sources"] == {NAME: {"new": {"connected": True, "pid": 1}}}
 
 
+async def test_a_beat_does_not_wait_until_nothing_more_comes(tap: Tap, attach: Attach) -> None:
+    """An application whose every turn delivers something beats; what was delivered before a beat stands before it."""
+    source = tap.source(NAME, dict)
+    judge = await attach(tap)
+
+    async def go_on() -> None:
+        while True:
+            await deliver(source, Side.NEW, trade(1), None, perf_counter_ns())
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(go_on())
+    try:
+        before = [await judge.line("event")]
+        while (line := await judge.line())["k"] != "beat":
+            before.append(line)
+        behind = await judge.line("event")
+    finally:
+        going.cancel()
+    assert max(one["t"] for one in before) < line["t"] <= behind["t"]
+
+
+async def test_two_managers_of_one_connection_are_told_apart(tap: Tap, attach: Attach) -> None:
+    first, second, third = (tap.source(NAME, partial(dict, n=number)) for number in range(3))
+    judge = await attach(tap)
+    assert (await judge.line("beat"))["sources"] == {NAME: {"n": 0}, f"{NAME}#2": {"n": 1}, f"{NAME}#3": {"n": 2}}
+    await deliver(second, Side.NEW, trade(1), None, 1)
+    assert (await judge.line("event"))["c"] == f"{NAME}#2"
+    first.leave()
+    again = tap.source(NAME, lambda: {"n": 3})
+    first.leave()
+    assert tap.sources == {NAME: again, f"{NAME}#2": second, f"{NAME}#3": third}
+
+
 async def test_nothing_is_noted_while_nobody_reads(tap: Tap, attach: Attach) -> None:
     source = tap.source(NAME, dict)
     await deliver(source, Side.NEW, trade(1), None, 1)
@@ -218,8 +256,28 @@ async def test_what_is_noted_faster_than_written_is_counted_and_told(tap: Tap, a
     message = trade(1)
     for _ in range(MOST_NOTES + 5):
         await deliver(source, Side.NEW, message, None, 1)
+    source.note_state(Side.NEW, ConnectionState.CONNECTED)
     assert len(tap.notes) == MOST_NOTES
-    assert (await judge.line("dropped"))["count"] == 5
+    assert (await judge.line("dropped"))["count"] == 6
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_a_burst_is_handed_out_in_slices(
+    at_the_end: bool, tap: Tap, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much waits, no piece is larger than what one slice of notes makes."""
+    source = tap.source(NAME, dict)
+    await attach(tap)
+    pieces: list[int] = []
+    monkeypatch.setattr(tap.socket, "send", lambda lines, count: pieces.append(count))
+    notes = 10 * SLICE
+    for _ in range(notes):
+        await deliver(source, Side.NEW, trade(1), None, 1)
+    assert len(tap.notes) == notes
+    if at_the_end:
+        await tap.close()
+    await until(lambda: sum(pieces) >= notes)
+    assert max(pieces) <= SLICE + 2
 
 
 async def test_the_place_is_the_owners_alone(tap: Tap, tmp_path: Path) -> None:
@@ -248,6 +306,42 @@ async def test_the_socket_of_a_process_that_died_is_replaced(tmp_path: Path, att
     await tap.close()
 
 
+async def test_a_process_without_room_for_a_reader_lets_it_wait_and_does_not_spin(
+    tap: Tap, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tap_socket, "PAUSE_S", 0.05)
+    assert tap.socket._listening is not None
+    listening: socket.socket = tap.socket._listening
+    asked: list[float] = []
+
+    class Full:
+        """The listening socket of a process whose files are all in use, twice."""
+
+        def fileno(self) -> int:
+            return listening.fileno()
+
+        def accept(self) -> Any:
+            asked.append(asyncio.get_running_loop().time())
+            if len(asked) <= 2:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return listening.accept()
+
+    asyncio.get_running_loop().remove_reader(listening)
+    tap.socket._listen(Full())  # type: ignore[arg-type]  # as much of a socket as is asked for
+    await attach(tap)
+    assert [later - earlier >= 0.04 for earlier, later in pairwise(asked)] == [True, True]
+
+
+async def test_a_tap_that_is_closed_while_it_lets_nobody_in_stays_closed(tap: Tap) -> None:
+    listening = tap.socket._listening
+    assert listening is not None
+    tap.socket._pause(listening)
+    again = tap.socket._again
+    await tap.close()
+    assert again is not None
+    assert again.cancelled()
+
+
 async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
     judges = [await attach(tap) for _ in range(MOST_READERS)]
     reader, writer = await asyncio.open_unix_connection(tap.socket.path)
@@ -255,6 +349,19 @@ async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
     writer.close()
     await writer.wait_closed()
     assert len(tap.socket.readers) == len(judges)
+
+
+async def test_a_manager_that_could_not_be_made_is_at_no_tap(tap: Tap) -> None:
+    def build(on_message: Any, on_state: Any) -> Any:
+        raise ConfigurationError("no such exchange")
+
+    with pytest.raises(ConfigurationError, match="no such exchange"):
+        DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, build), consume_nothing, tap=tap)
+    assert tap.sources == {}
+
+
+async def consume_nothing(message: ParsedMessage) -> None:
+    """Nobody's messages."""
 
 
 async def test_a_manager_shows_both_stacks_and_its_consumer_gets_the_same(
