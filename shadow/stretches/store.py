@@ -142,15 +142,14 @@ def _read(path: Path) -> Stored:
 
 
 def thinned(matches: Matches, keep_one_in: int) -> Matches:
-    """Of paced frames and of groups of bursts one in so many, by their numbers, which know nothing of latency.
+    """All frames of bursts, and of paced ones one in so many, by their numbers, which know nothing of latency.
 
     The venue takes connections in turn, so that every so many-eth number would leave whole connections out.
     """
     if keep_one_in == 1:
         return matches
-    burst = np.asarray(matches.burst)
-    group = np.where(burst >= 0, burst // BURSTS, np.asarray(matches.frame_no))
-    kept = mixed(group) % np.uint64(keep_one_in) == 0
+    is_chosen = mixed(np.asarray(matches.frame_no)) % np.uint64(keep_one_in) == 0
+    kept = is_chosen | (np.asarray(matches.burst) >= 0)
     return Matches(**{name: np.asarray(getattr(matches, name))[kept] for name in Matches.__struct_fields__})
 
 
@@ -160,10 +159,6 @@ def mixed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
     return found ^ (found >> np.uint64(31))
-
-
-BURSTS: Final = 4
-"""Bursts come in fours, L N N L, which are compared with each other."""
 
 
 def counted(rows: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str, int]]:
