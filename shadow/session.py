@@ -74,7 +74,12 @@ class Session:
         self._stretches: Stretches | None = None
         if config.stretch_s is not None:
             self._stretches = Stretches(
-                folder, config.stretch_s, config.keep_raw, self.plan.keep_one_in, self._on_stretches
+                folder,
+                config.stretch_s,
+                config.keep_raw,
+                self.plan.keep_one_in,
+                self._on_stretches,
+                self._on_reducer_end,
             )
 
     async def run(self) -> str | None:
@@ -356,6 +361,13 @@ class Session:
             if severity in ("critical", "major") and (code, side) not in self._told:
                 self._told.add((code, side))
                 self._listener.note(f"{code} of {side}, {severity}")
+
+    def _on_reducer_end(self, reason: str) -> None:
+        """Without it the raw data would only grow, and nothing would be known of what is deleted."""
+        if self._running is not None:
+            self._stopped = f"what reduces the session in stretches ended: {reason}"
+            self._listener.note(self._stopped)
+            self._running.cancel()
 
     def _keep_known_list(self) -> None:
         """Copy the known-differences list into the run, so that the verdict can be derived again from the run alone."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -103,3 +106,35 @@ async def test_service_time_is_measured_before_the_raw_data_of_its_leg_go(
     monkeypatch.setattr(session, "_run_leg", run_leg)
     await session.run()
     assert burned == {"legacy": {}, "legacy2": {"burn_ns": {CONNECTION: 6000}}}
+
+
+async def test_a_reducer_that_dies_ends_the_session_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_in(tmp_path, monkeypatch)
+    legs: list[str] = []
+
+    async def run_leg(leg: Leg, _: Any) -> None:
+        legs.append(leg.leg)
+        assert session._stretches is not None
+        assert session._stretches._child is not None
+        os.kill(session._stretches._child.process.pid, signal.SIGKILL)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(session, "_run_leg", run_leg)
+    assert await session.run() == "what reduces the session in stretches ended: signal SIGKILL"
+    assert legs == ["aa1"]
+
+
+async def test_what_a_reducer_said_last_is_why_the_session_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_in(tmp_path, monkeypatch)
+
+    async def run_leg(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(session, "_run_leg", run_leg)
+    monkeypatch.setattr(session, "_write_session_json", lambda: None)
+    reason = await session.run()
+    assert reason is not None
+    assert reason.startswith("what reduces the session in stretches ended: FileNotFoundError")
+    assert session._listener.told == [reason]  # type: ignore[attr-defined]
