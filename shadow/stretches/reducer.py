@@ -12,8 +12,9 @@ import orjson
 from shadow.capture.tables import COLUMNS
 from shadow.diff.codes import TYPES, LegDiff
 from shadow.diff.frames import FRAME_COLUMNS
-from shadow.diff.leg import cut_short
+from shadow.diff.leg import EVENT_CAP, cut_short
 from shadow.diff.stretches import LegJudge, Rows
+from shadow.errors import ShadowError
 from shadow.stretches.store import Reduced, arrivals_of, counted, thinned, write_stretch
 from shadow.stretches.tail import TableTail
 
@@ -44,6 +45,12 @@ class _Leg:
         self.errors: list[tuple[str, str, int]] = []
         self.number = 0
         self.begin = 0
+        self.patience_ns = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a side has more lines waiting than are judged at once."""
+        return max(map(len, self.lines.values())) > EVENT_CAP
 
     def rows(self) -> Rows:
         """As the judge takes them."""
@@ -70,6 +77,7 @@ class _Leg:
 class Reducer:
     """`look` judges what is old enough, once a stretch has come together; `finish` all that is left.
 
+    Where no moment is quiet it waits twice as long for the next try; ShadowError when more waits than can be judged.
     Raw data that were judged stay, the newest, as long as they take at most `keep_bytes`. One in `keep_one_in` matched
     frames is kept for latency.
     """
@@ -99,7 +107,8 @@ class Reducer:
                 self._end(name, leg)
             elif leg.sends["t_sent"]:
                 leg.begin = leg.begin or leg.sends["t_sent"][0]
-                if now - LOOK_AHEAD_NS - leg.begin >= self._stretch_ns:
+                waited_ns = now - LOOK_AHEAD_NS - leg.begin
+                if waited_ns >= max(leg.patience_ns, self._stretch_ns) or leg.is_full:
                     self._judge(leg, now - LOOK_AHEAD_NS)
         return self._make_room()
 
@@ -112,7 +121,14 @@ class Reducer:
     def _judge(self, leg: _Leg, limit: int) -> None:
         found = leg.judge.stretch(leg.rows(), limit)
         if found is None:
+            if leg.is_full:
+                raise ShadowError(
+                    f"leg {leg.judge.leg} has had no quiet moment for {(limit - leg.begin) / 1e9:.0f} s and more than "
+                    f"{EVENT_CAP} lines of a side: something comes late all the time"
+                )
+            leg.patience_ns = 2 * (limit - leg.begin)
             return
+        leg.patience_ns = 0
         diff, cut, behind = found
         self._store(leg, diff, cut.t, leg.frames, leg.sends, behind)
         leg.frames = {name: list(values) for name, values in behind.frames.items()}
