@@ -118,3 +118,18 @@ def test_why_it_cannot_go_on_is_the_last_line_that_it_says(
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stdin))
         assert main() == ShadowError.exit_code
     assert capsys.readouterr().err == "no moment was quiet\n"
+
+
+def test_a_side_that_fell_silent_before_a_leg_broke_off_misses_what_it_was_sent(tmp_path: Path) -> None:
+    scene = make_scene(60)
+    broken = scene.now
+    for _ in range(30):
+        scene.step(MEXC, silent=("new",))
+    on_disk(scene, tmp_path)
+    reducer = Reducer(tmp_path, 0.1, 0)
+    reducer.look(broken + LOOK_AHEAD_NS)
+    assert reducer.totals["stretches"] == 1
+    reducer.finish()
+    last = read_stretches(tmp_path)["main"][-1].reduced
+    assert last.totals["new"]["input"] == 0
+    assert last.totals["new"]["codes"]["MISSING"] > 0
