@@ -110,14 +110,15 @@ def carry(
 
 
 def _sent(before: Before, streams: Streams, sends: list[Send], allowed: Allowance, upto: int) -> Before:
-    """The events delivered and the frames sent lately, the fills of some minutes, and the frames of swaps."""
+    """The events delivered and the frames sent lately, fills of some minutes, and the frames of swaps."""
     old = upto - AROUND_NS
     owed: Streams = {}
     fills = {key: t for key, t in before.fills.items() if t >= upto - FILLS_NS}
     gone = {no: t for no, t in before.gone.items() if t >= old}
     for stream in before.owed.keys() | streams.keys():
         new = streams.get(stream, [])
-        kept = [item for item in (*before.owed.get(stream, ()), *new) if item.t_sent >= old and item.delivered]
+        since = upto - FILLS_NS if stream[1] == "fill" else old
+        kept = [item for item in (*before.owed.get(stream, ()), *new) if item.t_sent >= since and item.delivered]
         owed[stream] = [msgspec.structs.replace(item, send=-1) for item in kept]
         if stream[1] == "fill":
             fills |= {(stream[0], twin_key(item.event)): item.t_sent for item in new}
