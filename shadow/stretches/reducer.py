@@ -57,6 +57,10 @@ class _Leg:
         connections, marks, requests = (self.small[name] for name in SMALL)
         return Rows(self.frames, self.sends, connections, marks, requests, self.lines)
 
+    def note_begin(self) -> None:
+        """A leg begins with the first frame sent, its later stretches where the one before ended."""
+        self.begin = self.begin or min(self.sends["t_sent"], default=0)
+
     @property
     def ended(self) -> int | None:
         """When (ns) the leg ended."""
@@ -106,7 +110,7 @@ class Reducer:
             if ended is not None and now - ended > LOOK_AHEAD_NS:
                 self._end(name, leg)
             elif leg.sends["t_sent"]:
-                leg.begin = leg.begin or leg.sends["t_sent"][0]
+                leg.note_begin()
                 waited_ns = now - LOOK_AHEAD_NS - leg.begin
                 if waited_ns >= max(leg.patience_ns, self._stretch_ns) or leg.is_full:
                     self._judge(leg, now - LOOK_AHEAD_NS)
@@ -137,6 +141,7 @@ class Reducer:
         leg.line_rows = {role: rows[cut.lines[role] :] for role, rows in leg.line_rows.items()}
 
     def _end(self, name: str, leg: _Leg) -> None:
+        leg.note_begin()
         rows = leg.rows()
         if leg.ended is None:
             tables = {"marks": rows.marks, "sends": rows.sends}

@@ -133,3 +133,13 @@ def test_a_side_that_fell_silent_before_a_leg_broke_off_misses_what_it_was_sent(
     last = read_stretches(tmp_path)["main"][-1].reduced
     assert last.totals["new"]["input"] == 0
     assert last.totals["new"]["codes"]["MISSING"] > 0
+
+
+def test_a_leg_that_is_over_before_a_look_at_it_begins_with_its_first_frame(tmp_path: Path) -> None:
+    scene = make_scene(5)
+    on_disk(scene, tmp_path)
+    reducer = Reducer(tmp_path, 60.0, 0)
+    reducer.finish()
+    (stored,) = read_stretches(tmp_path)["main"]
+    times = [row["t_sent"] for row in scene.sends]
+    assert (stored.reduced.begin, stored.reduced.end) == (min(times), max(times))
