@@ -38,8 +38,9 @@ MIX = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
 BLOCK_S = 0.5
 MOST_PAIRS = 2_500_000
 """Pairs of frames that the judge of a session in stretches holds in memory, over all legs."""
-BURSTS_S = 60.0
-"""How long a leg of a session in stretches has bursts at most: what reduces it falls behind them, and catches up."""
+BURSTS_S = 20.0
+"""How long a leg of a session in stretches has bursts at most, twice as long as in a session of a minute. What reduces
+it takes them behind their end, with 14 kB for each frame of a side."""
 BURST_RATE = 5000
 """Pairs of frames that a second of bursts has at most; all of them are kept."""
 GAP_US = 300

@@ -74,8 +74,8 @@ def test_a_long_session_is_reduced_in_stretches(
 
 def test_a_day_in_stretches_keeps_one_frame_in_some_and_has_blocks_as_much_longer() -> None:
     plan = SessionConfig(duration_s=93_600.0, stretch_s=60.0).plan()
-    assert plan.keep_one_in == 44
-    assert plan.block_s == 44 * SessionConfig().plan().block_s
+    assert plan.keep_one_in == 27
+    assert plan.block_s == 27 * SessionConfig().plan().block_s
     assert SessionConfig(duration_s=1800.0, stretch_s=60.0).plan().keep_one_in == 1
 
 

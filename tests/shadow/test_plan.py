@@ -63,7 +63,7 @@ def test_a_capacity_run_climbs_in_steps_of_equal_length() -> None:
 @pytest.mark.parametrize("duration_s", [65.0, 3600.0, 86_400.0])
 @pytest.mark.parametrize("calibration", [True, False])
 @pytest.mark.parametrize("connections", [2, 6])
-def test_in_stretches_a_leg_has_a_minute_of_bursts_at_most_and_the_rest_is_paired(
+def test_in_stretches_a_leg_has_a_third_of_a_minute_of_bursts_at_most_and_the_rest_is_paired(
     duration_s: float, calibration: bool, connections: int
 ) -> None:
     whole = make_plan(duration_s, calibration=calibration, connections=connections)
