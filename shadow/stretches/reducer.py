@@ -12,7 +12,7 @@ import orjson
 from shadow.capture.tables import COLUMNS
 from shadow.diff.codes import TYPES, LegDiff
 from shadow.diff.frames import FRAME_COLUMNS
-from shadow.diff.leg import EVENT_CAP, cut_short
+from shadow.diff.leg import cut_short
 from shadow.diff.stretches import LegJudge, Rows
 from shadow.errors import ShadowError
 from shadow.stretches.store import Reduced, arrivals_of, counted, thinned, write_stretch
@@ -25,6 +25,8 @@ __all__ = ["LOOK_AHEAD_NS", "Reducer"]
 
 LOOK_AHEAD_NS: Final = 6_500_000_000
 """How old rows are when they are judged: a second until all are on disk, then what comes late has come."""
+MOST_LINES: Final = 500_000
+"""Lines of a side that are judged at once: 14 kB of memory for each."""
 SECOND_NS: Final = 1_000_000_000
 LARGE: Final = ("frames", "sends")
 SMALL: Final = ("connections", "marks", "requests")
@@ -49,8 +51,8 @@ class _Leg:
 
     @property
     def is_full(self) -> bool:
-        """Whether a side has more lines waiting than are judged at once."""
-        return max(map(len, self.lines.values())) > EVENT_CAP
+        """Whether more lines of a side wait than are judged at once."""
+        return max(map(len, self.lines.values())) > MOST_LINES
 
     def rows(self) -> Rows:
         """As the judge takes them."""
@@ -128,7 +130,7 @@ class Reducer:
             if leg.is_full:
                 raise ShadowError(
                     f"leg {leg.judge.leg} has had no quiet moment for {(limit - leg.begin) / 1e9:.0f} s and more than "
-                    f"{EVENT_CAP} lines of a side: something comes late all the time"
+                    f"{MOST_LINES} lines of a side: something comes late all the time"
                 )
             leg.patience_ns = 2 * (limit - leg.begin)
             return

@@ -93,10 +93,19 @@ def test_more_than_can_be_judged_without_a_quiet_moment_is_an_error(
 ) -> None:
     scene = never_quiet()
     on_disk(scene, tmp_path)
-    monkeypatch.setattr("shadow.stretches.reducer.EVENT_CAP", 100)
+    monkeypatch.setattr("shadow.stretches.reducer.MOST_LINES", 100)
     reducer = Reducer(tmp_path, 60.0, 0)
     with pytest.raises(ShadowError, match="leg main has had no quiet moment for 4 s and more than 100 lines of a side"):
         reducer.look(scene.sends[0]["t_sent"] + 4 * SECOND + LOOK_AHEAD_NS)
+
+
+def test_what_waits_is_judged_before_it_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(20)
+    on_disk(scene, tmp_path)
+    monkeypatch.setattr("shadow.stretches.reducer.MOST_LINES", 100)
+    reducer = Reducer(tmp_path, 3600.0, 0)
+    reducer.look(scene.now + LOOK_AHEAD_NS)
+    assert reducer.totals["stretches"] == 1
 
 
 def test_why_it_cannot_go_on_is_the_last_line_that_it_says(
