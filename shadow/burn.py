@@ -16,9 +16,11 @@ def service_ns(run: Path, leg: str, role: str) -> dict[str, float]:
     hold the connection's mix of types; a connection without one is left out.
     """
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     from shadow.capture.reader import RunData
+    from shadow.capture.tables import schema
 
     data = RunData(run)
     marks = data.table("marks")
@@ -26,8 +28,10 @@ def service_ns(run: Path, leg: str, role: str) -> dict[str, float]:
     bursts = sorted(
         (row["t"], json.loads(row["detail"])) for row in marks if row["name"] == "burst" and row["role"] == role
     )
-    events = data.table(f"events/{role}")
-    events = events.filter(pc.and_(pc.equal(events["leg"], leg), pc.equal(events["k"], "event")))
+    names, layout = ["k", "c", "t"], schema(f"events/{role}")
+    batches = data.batches(f"events/{role}", leg, names)
+    events = pa.Table.from_batches(batches, pa.schema([layout.field(name) for name in names]))
+    events = events.filter(pc.equal(events["k"], "event"))
     figures: dict[str, list[float]] = defaultdict(list)
     for connection in {detail["connection"] for _, detail in bursts}:
         t = np.sort(events.filter(pc.equal(events["c"], connection))["t"].to_numpy())

@@ -8,9 +8,10 @@ import secrets
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from shadow.network.credentials import read_credentials
 from shadow.plan import MAIN_ROLES, Plan, capacity_plan, direct_plan, live_plan, make_plan, replay_plan
 from shadow.release_plan import first_plan, release_plan
 from shadow.upstream import read_upstream
+
+if TYPE_CHECKING:
+    from shadow.venue.faults import Fault
 
 __all__ = [
     "CHANNELS",
@@ -59,6 +63,8 @@ STRETCH_S = 60.0
 KEEP_RAW = 2_000_000_000
 TIME_SCALES = (1.0, 1440.0)
 LIVE_CONNECTIONS = tuple(name for name in CONNECTIONS if name.endswith(".public"))
+HELD_S = 3.0
+"""How long a fault may hold frames back of a session in stretches, which judges a stretch 6.5 s behind its end."""
 MADE_FAULTS = ("burst", "burst-close", "fill-first", "stale-rest")
 """Faults for which the venue makes frames or books of its own."""
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -118,6 +124,16 @@ def check_live(connections: tuple[str, ...], symbols: tuple[str, ...], faults: t
     for fault in faults:
         if fault.partition("@")[0] in MADE_FAULTS:
             raise UsageError(f"--fault {fault} does not go with --feed live: it takes the synthetic market")
+
+
+def check_held(faults: Iterable[Fault]) -> None:
+    """UsageError for a fault that holds frames back so long that their stretch would be judged without them."""
+    for fault in faults:
+        held_s = {"stall": fault.for_s, "delay": fault.by_s}.get(fault.kind) or 0.0
+        if held_s > HELD_S:
+            raise UsageError(
+                f"--fault {fault.text} holds frames back for {held_s:g} s: {HELD_S:g} s at most with --stretch"
+            )
 
 
 class Burn(msgspec.Struct, frozen=True):
@@ -317,6 +333,8 @@ class SessionConfig(msgspec.Struct, kw_only=True):
 
         faults = [parse_fault(spec) for spec in self.faults]
         check_faults(faults, self.connections, ("legacy", "new"))
+        if self.stretch_s is not None:
+            check_held(faults)
         leg_s = max(leg.measured_s for leg in self.plan().legs if leg.roles[:2] == MAIN_ROLES)
         for fault, spec in zip(faults, self.faults, strict=True):
             if fault.at_s >= leg_s:

@@ -7,6 +7,7 @@ judged against them.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ import msgspec
 __all__ = [
     "AA_ROLES",
     "BLOCK_S",
+    "BURSTS_S",
+    "BURST_RATE",
     "CAPACITY_RATES",
     "CAPACITY_S",
     "CLOSES",
@@ -35,6 +38,11 @@ MIX = {"book": 0.40, "book_ticker": 0.25, "trade": 0.25, "ticker": 0.10}
 BLOCK_S = 0.5
 MOST_PAIRS = 2_500_000
 """Pairs of frames that the judge of a session in stretches holds in memory, over all legs."""
+BURSTS_S = 20.0
+"""How long a leg of a session in stretches has bursts at most, twice as long as in a session of a minute. What reduces
+it takes them behind their end, with 14 kB for each frame of a side."""
+BURST_RATE = 5000
+"""Pairs of frames that a second of bursts has at most; all of them are kept."""
 GAP_US = 300
 CLOSES = 20
 WARM_UP_S = 1.2
@@ -109,14 +117,34 @@ class Plan(msgspec.Struct, frozen=True):
         return sum(leg.measured_s for leg in self.legs)
 
     def thinned(self, rate: int) -> Plan:
-        """The plan of a session in stretches, of so many frames/s a side: MOST_PAIRS of them are kept."""
-        keep_one_in = max(1, math.ceil(rate * self.measured_s / MOST_PAIRS))
-        return msgspec.structs.replace(self, block_s=BLOCK_S * keep_one_in, keep_one_in=keep_one_in)
+        """The plan of a session in stretches, of so many frames/s a side: short bursts, and MOST_PAIRS are kept."""
+        legs = _with_short_bursts(self.legs)
+        burst_s = sum(phase.seconds for leg in legs for phase in leg.phases if phase.phase == "burst")
+        room = MOST_PAIRS - burst_s * BURST_RATE
+        keep_one_in = max(1, math.ceil(rate * (self.measured_s - burst_s) / room))
+        return msgspec.structs.replace(self, legs=legs, block_s=BLOCK_S * keep_one_in, keep_one_in=keep_one_in)
 
     def as_json(self) -> dict[str, Any]:
         """For session.json."""
         built: dict[str, Any] = msgspec.to_builtins(self)
         return built
+
+
+def _with_short_bursts(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """The same with at most BURSTS_S of bursts each; the rest is paired time, of the main leg where there is none."""
+    gained_s: dict[str, float] = defaultdict(float)
+    for leg in legs:
+        home = leg.leg if any(phase.phase == "paired" for phase in leg.phases) else "main"
+        gained_s[home] += sum(max(0.0, one.seconds - BURSTS_S) for one in leg.phases if one.phase == "burst")
+    return tuple(
+        msgspec.structs.replace(leg, phases=tuple(_resized(phase, gained_s[leg.leg]) for phase in leg.phases))
+        for leg in legs
+    )
+
+
+def _resized(phase: Phase, gained_s: float) -> Phase:
+    seconds = {"burst": min(phase.seconds, BURSTS_S), "paired": round(phase.seconds + gained_s, 3)}
+    return msgspec.structs.replace(phase, seconds=seconds.get(phase.phase, phase.seconds))
 
 
 def make_plan(duration_s: float, *, calibration: bool, connections: int) -> Plan:

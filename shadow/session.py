@@ -70,10 +70,16 @@ class Session:
         self._online = Companion(folder, self.plan.measured_s, self._on_look, self._on_regression)
         self._freed: list[asyncio.Task[None]] = []
         self._told: set[tuple[str, str]] = set()
+        self._service_ns: dict[str, dict[str, float]] = {}
         self._stretches: Stretches | None = None
         if config.stretch_s is not None:
             self._stretches = Stretches(
-                folder, config.stretch_s, config.keep_raw, self.plan.keep_one_in, self._on_stretches
+                folder,
+                config.stretch_s,
+                config.keep_raw,
+                self.plan.keep_one_in,
+                self._on_stretches,
+                self._on_reducer_end,
             )
 
     async def run(self) -> str | None:
@@ -98,6 +104,7 @@ class Session:
                 await self._run_leg(self.plan.legs[number], pipes)
                 if self._leg is not None and self._leg.failures:
                     break
+                await self._measure_service(self.plan.legs[number])
                 if number == 0 and self.config.is_sized_by_noise:
                     await self._work_out_length()
             failures = self._leg.failures if self._leg is not None else {}
@@ -256,10 +263,16 @@ class Session:
             options[asked.role] |= await self._measured_burn(leg, asked.role, "legacy", asked.share)
         return options
 
-    async def _measured_burn(self, leg: Leg, role: str, measured_role: str, share: float) -> dict[str, Any]:
+    async def _measure_service(self, leg: Leg) -> None:
+        """Right behind the leg that later burns are measured by: by then its raw data may be gone."""
         from shadow.burn import service_ns
 
-        measured = await asyncio.to_thread(service_ns, self.folder, "aa1", measured_role)
+        if leg.leg == "aa1":
+            for role in leg.roles:
+                self._service_ns[role] = await asyncio.to_thread(service_ns, self.folder, leg.leg, role)
+
+    async def _measured_burn(self, leg: Leg, role: str, measured_role: str, share: float) -> dict[str, Any]:
+        measured = self._service_ns.get(measured_role, {})
         burn_ns = {connection: round(share * value) for connection, value in measured.items()}
         assert self._recorder is not None
         detail = orjson.dumps({"burn_ns": burn_ns, "share": share, "service_ns": measured}).decode()
@@ -348,6 +361,13 @@ class Session:
             if severity in ("critical", "major") and (code, side) not in self._told:
                 self._told.add((code, side))
                 self._listener.note(f"{code} of {side}, {severity}")
+
+    def _on_reducer_end(self, reason: str) -> None:
+        """Without it the raw data would only grow, and nothing would be known of what is deleted."""
+        if self._running is not None:
+            self._stopped = f"what reduces the session in stretches ended: {reason}"
+            self._listener.note(self._stopped)
+            self._running.cancel()
 
     def _keep_known_list(self) -> None:
         """Copy the known-differences list into the run, so that the verdict can be derived again from the run alone."""

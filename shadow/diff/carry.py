@@ -15,7 +15,7 @@ import msgspec
 from shadow.diff.account_history import AccountHistory
 from shadow.diff.allowance import Allowance
 from shadow.diff.books import BookState, BookWalk
-from shadow.diff.expected import Before, Owed, twin_key
+from shadow.diff.expected import Before, Owed, swapped, twin_key
 from shadow.diff.frames import Send
 from shadow.diff.join import is_rebuilt
 from shadow.diff.lines import Spoken, Tallies, tallies
@@ -94,7 +94,7 @@ def carry(
                 corrupt[send.frame.connection] = corrupt.get(send.frame.connection, 0) + 1
     events = spoken.events
     return Carried(
-        sent=_sent(before.sent, streams, sends, stretch.upto),
+        sent=_sent(before.sent, streams, sends, allowed, stretch.upto),
         books=before.books | {place: walk.state() for place, walk in walks.items()},
         rebuilding=before.rebuilding | {event.connection for event in events if is_rebuilt(event)},
         held=tallies(events, before.held),
@@ -109,19 +109,21 @@ def carry(
     )
 
 
-def _sent(before: Before, streams: Streams, sends: list[Send], upto: int) -> Before:
-    """The events delivered and the frames sent lately, and the fills of some minutes."""
+def _sent(before: Before, streams: Streams, sends: list[Send], allowed: Allowance, upto: int) -> Before:
+    """The events delivered and the frames sent lately, fills of some minutes, and the frames of swaps."""
     old = upto - AROUND_NS
     owed: Streams = {}
     fills = {key: t for key, t in before.fills.items() if t >= upto - FILLS_NS}
     gone = {no: t for no, t in before.gone.items() if t >= old}
     for stream in before.owed.keys() | streams.keys():
         new = streams.get(stream, [])
-        kept = [item for item in (*before.owed.get(stream, ()), *new) if item.t_sent >= old and item.delivered]
+        since = upto - FILLS_NS if stream[1] == "fill" else old
+        kept = [item for item in (*before.owed.get(stream, ()), *new) if item.t_sent >= since and item.delivered]
         owed[stream] = [msgspec.structs.replace(item, send=-1) for item in kept]
         if stream[1] == "fill":
             fills |= {(stream[0], twin_key(item.event)): item.t_sent for item in new}
-    return Before(owed, gone | {send.frame.frame_no: send.t_sent for send in sends if send.t_sent >= old}, fills)
+    gone |= {send.frame.frame_no: send.t_sent for send in sends if send.t_sent >= old}
+    return Before(owed, gone, fills, swapped(streams, allowed, before))
 
 
 def _lost_at_end(before: list[Owed], owed: list[Owed]) -> list[Owed]:

@@ -32,12 +32,18 @@ from shadow.diff.forms import Form
 from shadow.diff.frames import Columns, FrameStore, Send, columns_of
 from shadow.reference.events import Book, Event
 
-__all__ = ["COPIED", "SEND_COLUMNS", "Before", "Owed", "excuse", "owed_events", "side_sends", "twin_key"]
+__all__ = ["COPIED", "SEND_COLUMNS", "Before", "Owed", "excuse", "owed_events", "side_sends", "swapped", "twin_key"]
 
 RECOVERY_NS: Final = 5_000_000_000
 """A whole book recovers updates that were sent up to this long before it."""
 SEND_COLUMNS: Final = ("subject", "frame_no", "conn_no", "t_sent", "first_written", "queued", "burst")
 COPIED: Final = frozenset({"duplicate", "twin-fill"})
+
+
+Stream = tuple[str, str, str]
+"""Connection, event type, symbol."""
+Swap = tuple[int, Stream]
+"""When (ns) two frames changed places, and of which stream."""
 
 
 class Owed(msgspec.Struct, gc=False):
@@ -66,11 +72,12 @@ class Owed(msgspec.Struct, gc=False):
 
 class Before(msgspec.Struct):
     """What a side was sent and got in an earlier stretch: by stream the events delivered lately, whose `send` is -1,
-    and when (ns) each frame, and each fill by connection and key, was sent."""
+    when (ns) each frame, and each fill by connection and key, was sent, and the frames of each swap."""
 
-    owed: dict[tuple[str, str, str], list[Owed]] = {}
+    owed: dict[Stream, list[Owed]] = {}
     gone: dict[int, int] = {}
     fills: dict[tuple[str, Any], int] = {}
+    swapped: dict[Swap, list[int]] = {}
 
 
 def side_sends(role: str, sends: Any, store: FrameStore) -> list[Send]:
@@ -109,8 +116,10 @@ def owed_events(
                 mark_twin(owed, frame.connection, fills)
             streams.setdefault((frame.connection, event.type, event.symbol), []).append(owed)
             kept += 1
-    for t, stream in allowed.swaps:
-        mark_swap([*before.owed.get(stream, ()), *streams.get(stream, ())], t)
+    for (_, stream), frames in swapped(streams, allowed, before).items():
+        for item in streams.get(stream, ()):
+            if item.frame_no in frames:
+                item.fault = "swap"
     return streams, left_out
 
 
@@ -122,13 +131,17 @@ def mark_twin(owed: Owed, connection: str, fills: set[tuple[str, Any]]) -> None:
     fills.add(key)
 
 
-def mark_swap(stream: list[Owed], t: int) -> None:
-    """The first two frames of the stream behind the mark of a swap are the two that changed places."""
-    later = [owed for owed in stream if owed.t_sent >= t]
-    frames = list(dict.fromkeys(owed.frame_no for owed in later))[:2]
-    for owed in later:
-        if owed.frame_no in frames:
-            owed.fault = "swap"
+def swapped(streams: Mapping[Stream, list[Owed]], allowed: Allowance, before: Before) -> dict[Swap, list[int]]:
+    """The frames of each swap: the first two of the stream behind its mark are the two that changed places."""
+    found = {}
+    for swap in allowed.swaps:
+        t, stream = swap
+        frames = before.swapped.get(swap, [])
+        if len(frames) < 2:
+            later = [item.frame_no for item in streams.get(stream, ()) if item.t_sent >= t]
+            frames = list(dict.fromkeys([*frames, *later]))[:2]
+        found[swap] = frames
+    return found
 
 
 def last_received(streams: dict[tuple[str, str, str], list[Owed]]) -> dict[tuple[str, int], int]:

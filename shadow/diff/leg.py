@@ -101,10 +101,11 @@ def first_versions(frames: Any, sends: Any) -> dict[tuple[str, str, str, str], i
 def cut_short(tables: Mapping[str, Any], lines: Mapping[str, Lines], leg: str) -> None:
     """End a leg that was cut off where every table still reaches: they are flushed one after the other.
 
-    What lies behind that moment is EDGE; a table's last half second may be missing while another's is there.
+    What lies behind that moment is EDGE; a table's last half second may be missing while another's is there. A side
+    without a line says nothing of it.
     """
     sent = max(tables["sends"]["t_sent"], default=0)
-    reach = [sent, *(max((t for t, _ in side), default=0) for side in lines.values())]
+    reach = [sent, *(max(t for t, _ in side) for side in lines.values() if side)]
     end = {"t": min(reach) - CUT_NS, "leg": leg, "role": "", "name": "leg-end", "detail": "{}"}
     for column, value in end.items():
         tables["marks"][column].append(value)

@@ -24,7 +24,7 @@ Held = dict[tuple[str, str], set[str]]
 
 
 class Delivered(msgspec.Struct, gc=False):
-    """One event line; `n` is its place among the side's lines, `t` None when it is no integer."""
+    """One event line; `n` is its place among the side's lines, `t` None when it is no integer of 64 bits."""
 
     n: int
     t_read: int
@@ -46,6 +46,7 @@ class Spoken(msgspec.Struct):
     unread: int = 0
 
 
+INT64: Final = 2**63
 NO_EVENT: Final = frozenset({"hello", "bye", "log"})
 
 
@@ -85,7 +86,7 @@ def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
     return Delivered(
         n,
         t_read,
-        t if type(t) is int else None,
+        t if type(t) is int and -INT64 <= t < INT64 else None,
         connection if type(connection) is str else str(connection),
         event_type if type(event_type) is str else str(event_type),
         symbol if type(symbol) is str else "" if symbol is None else str(symbol),

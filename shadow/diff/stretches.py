@@ -35,7 +35,7 @@ class LegJudge:
     """Judges the next stretch of a leg each time; keeps what crosses the cut. `judged` are the last one's sides."""
 
     def __init__(self, leg: str, session: Mapping[str, Any]) -> None:
-        self._leg = leg
+        self.leg = leg
         self._session = session
         self._part = Part(is_whole=False, is_last=False)
         self.judged: Mapping[str, SideJudgement] = {}
@@ -46,6 +46,7 @@ class LegJudge:
         self._diff(rows, part)
         cut = find_cut(part.judged, limit)
         if cut is None:
+            part.release()
             return None
         before, behind = divided(rows, cut)
         self._part.upto = cut.t
@@ -68,7 +69,7 @@ class LegJudge:
     def _diff(self, rows: Rows, part: Part) -> LegDiff:
         return diff_streams(
             rows.frames, rows.sends, rows.connections, rows.marks, rows.requests, rows.lines, self._session,
-            leg=self._leg, part=part,
+            leg=self.leg, part=part,
         )  # fmt: skip
 
 

@@ -11,10 +11,15 @@ import selectors
 import sys
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
+
+from shadow.errors import ShadowError
+
+if TYPE_CHECKING:
+    from shadow.stretches.reducer import Reducer
 
 __all__ = ["Start", "main"]
 
@@ -42,7 +47,14 @@ def main() -> int:
     from shadow.stretches.reducer import Reducer
 
     pa.set_cpu_count(1)
-    reducer = Reducer(Path(start.dir), start.stretch_s, start.keep_bytes, start.keep_one_in)
+    try:
+        return _follow(Reducer(Path(start.dir), start.stretch_s, start.keep_bytes, start.keep_one_in))
+    except ShadowError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return fault.exit_code
+
+
+def _follow(reducer: Reducer) -> int:
     is_held = False
     with selectors.DefaultSelector() as selector:
         selector.register(sys.stdin, selectors.EVENT_READ)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,9 +17,10 @@ FINISH_S: Final = 600.0
 
 
 class Stretches:
-    """Starts the process beside a session and hears it. `on_freed` gets the bytes deleted by table, with the totals.
+    """Starts the process beside a session and hears it. `on_look` gets the bytes deleted by table, with the totals.
 
-    Unlike the online judge it must not fail: what was deleted is known by its figures alone.
+    Unlike the online judge it must not fail: what was deleted is known by its figures alone. `on_end` is told why, as
+    soon as it ends before it was told to.
     """
 
     def __init__(
@@ -27,23 +30,27 @@ class Stretches:
         keep_bytes: int,
         keep_one_in: int,
         on_look: Callable[[Message], None],
+        on_end: Callable[[str], None],
     ) -> None:
-        self._folder = folder
         self._first = {
             "dir": str(folder), "stretch_s": stretch_s, "keep_bytes": keep_bytes, "keep_one_in": keep_one_in
         }  # fmt: skip
+        self._log = folder / "stretches.log"
         self._on_look = on_look
+        self._on_end = on_end
         self._child: Child | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the process."""
         self._child = await Child.start(
             "reducer",
             "shadow.stretches",
-            log=self._folder / "stretches.log",
+            log=self._log,
             first=self._first,
             on_message=self._hear,
         )
+        self._watcher = asyncio.ensure_future(self._watch(self._child))
 
     async def hold(self) -> None:
         """Wait until it touches the tables no more. ChildDied or TimeoutError when it cannot say so."""
@@ -60,10 +67,16 @@ class Stretches:
         finally:
             await child.end()
 
-    @property
-    def failed(self) -> bool:
-        """Whether the process ended on its own."""
-        return self._child is not None and self._child.process.returncode is not None
+    async def _watch(self, child: Child) -> None:
+        code = await child.process.wait()
+        if self._child is child:
+            self._on_end(self._last_words(code))
+
+    def _last_words(self, code: int) -> str:
+        """The last line of its log, without which only how it ended is known."""
+        said = self._log.read_text(errors="replace").split("\n")
+        ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return next((line.strip() for line in reversed(said) if line.strip()), ended)
 
     def _hear(self, message: Message) -> None:
         if message.get("k") == "look":

@@ -14,6 +14,7 @@ from shadow.diff.codes import TYPES, LegDiff
 from shadow.diff.frames import FRAME_COLUMNS
 from shadow.diff.leg import cut_short
 from shadow.diff.stretches import LegJudge, Rows
+from shadow.errors import ShadowError
 from shadow.stretches.store import Reduced, arrivals_of, counted, thinned, write_stretch
 from shadow.stretches.tail import TableTail
 
@@ -24,6 +25,8 @@ __all__ = ["LOOK_AHEAD_NS", "Reducer"]
 
 LOOK_AHEAD_NS: Final = 6_500_000_000
 """How old rows are when they are judged: a second until all are on disk, then what comes late has come."""
+MOST_LINES: Final = 500_000
+"""Lines of a side that are judged at once: 14 kB of memory for each."""
 SECOND_NS: Final = 1_000_000_000
 LARGE: Final = ("frames", "sends")
 SMALL: Final = ("connections", "marks", "requests")
@@ -44,11 +47,21 @@ class _Leg:
         self.errors: list[tuple[str, str, int]] = []
         self.number = 0
         self.begin = 0
+        self.patience_ns = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more lines of a side wait than are judged at once."""
+        return max(map(len, self.lines.values())) > MOST_LINES
 
     def rows(self) -> Rows:
         """As the judge takes them."""
         connections, marks, requests = (self.small[name] for name in SMALL)
         return Rows(self.frames, self.sends, connections, marks, requests, self.lines)
+
+    def note_begin(self) -> None:
+        """A leg begins with the first frame sent, its later stretches where the one before ended."""
+        self.begin = self.begin or min(self.sends["t_sent"], default=0)
 
     @property
     def ended(self) -> int | None:
@@ -70,6 +83,7 @@ class _Leg:
 class Reducer:
     """`look` judges what is old enough, once a stretch has come together; `finish` all that is left.
 
+    Where no moment is quiet it waits twice as long for the next try; ShadowError when more waits than can be judged.
     Raw data that were judged stay, the newest, as long as they take at most `keep_bytes`. One in `keep_one_in` matched
     frames is kept for latency.
     """
@@ -98,8 +112,9 @@ class Reducer:
             if ended is not None and now - ended > LOOK_AHEAD_NS:
                 self._end(name, leg)
             elif leg.sends["t_sent"]:
-                leg.begin = leg.begin or leg.sends["t_sent"][0]
-                if now - LOOK_AHEAD_NS - leg.begin >= self._stretch_ns:
+                leg.note_begin()
+                waited_ns = now - LOOK_AHEAD_NS - leg.begin
+                if waited_ns >= max(leg.patience_ns, self._stretch_ns) or leg.is_full:
                     self._judge(leg, now - LOOK_AHEAD_NS)
         return self._make_room()
 
@@ -112,7 +127,14 @@ class Reducer:
     def _judge(self, leg: _Leg, limit: int) -> None:
         found = leg.judge.stretch(leg.rows(), limit)
         if found is None:
+            if leg.is_full:
+                raise ShadowError(
+                    f"leg {leg.judge.leg} has had no quiet moment for {(limit - leg.begin) / 1e9:.0f} s and more than "
+                    f"{MOST_LINES} lines of a side: something comes late all the time"
+                )
+            leg.patience_ns = 2 * (limit - leg.begin)
             return
+        leg.patience_ns = 0
         diff, cut, behind = found
         self._store(leg, diff, cut.t, leg.frames, leg.sends, behind)
         leg.frames = {name: list(values) for name, values in behind.frames.items()}
@@ -121,6 +143,7 @@ class Reducer:
         leg.line_rows = {role: rows[cut.lines[role] :] for role, rows in leg.line_rows.items()}
 
     def _end(self, name: str, leg: _Leg) -> None:
+        leg.note_begin()
         rows = leg.rows()
         if leg.ended is None:
             tables = {"marks": rows.marks, "sends": rows.sends}

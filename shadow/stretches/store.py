@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from shadow.diff.codes import Difference, FirstArrival, LegDiff, Matches
 from shadow.errors import RunError
@@ -15,6 +16,7 @@ from shadow.errors import RunError
 __all__ = ["FOLDER", "Reduced", "Stored", "read_stretches", "stretch_files", "write_stretch"]
 
 FOLDER: Final = "stretches"
+STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 LEADS: Final = 500
 """Leads of a connection that a stretch keeps, evenly over all; how often who was first is counted over all."""
 
@@ -140,17 +142,23 @@ def _read(path: Path) -> Stored:
 
 
 def thinned(matches: Matches, keep_one_in: int) -> Matches:
-    """Of paced frames and of groups of bursts one in so many, by their numbers, which know nothing of latency."""
+    """All frames of bursts, and of paced ones one in so many, by their numbers, which know nothing of latency.
+
+    The venue takes connections in turn, so that every so many-eth number would leave whole connections out.
+    """
     if keep_one_in == 1:
         return matches
-    burst = np.asarray(matches.burst)
-    group = np.where(burst >= 0, burst // BURSTS, np.asarray(matches.frame_no))
-    kept = group % keep_one_in == 0
+    is_chosen = mixed(np.asarray(matches.frame_no)) % np.uint64(keep_one_in) == 0
+    kept = is_chosen | (np.asarray(matches.burst) >= 0)
     return Matches(**{name: np.asarray(getattr(matches, name))[kept] for name in Matches.__struct_fields__})
 
 
-BURSTS: Final = 4
-"""Bursts come in fours, L N N L, which are compared with each other."""
+def mixed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Each number as another one, always the same, with nothing left of any pattern: the finish of splitmix64."""
+    found = numbers.astype(np.uint64) + STEP
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
+    return found ^ (found >> np.uint64(31))
 
 
 def counted(rows: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str, int]]:

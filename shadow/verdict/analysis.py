@@ -16,10 +16,12 @@ from shadow.verdict.uptime import Recovery
 from shadow.verdict.views import build_views
 
 if TYPE_CHECKING:
-    from shadow.diff.codes import LegDiff
+    from shadow.diff.codes import LegDiff, Matches
     from shadow.verdict.collect import Collected
+    from shadow.verdict.series import Pairs
+    from shadow.verdict.timeline import Phase
 
-__all__ = ["build_analysis"]
+__all__ = ["build_analysis", "paced_load"]
 
 MAX_RESOURCES = 150
 MAX_TIMELINE = 400
@@ -206,15 +208,23 @@ def _loads(collected: Collected) -> dict[str, Any]:
     phases = [collected.timeline.phase(leg, "paired") for leg in collected.main_legs]
     paced_in, pairs = [phase for phase in phases if phase is not None], collected.joined(collected.main_legs)
     if paced_in and main.roles[1] in main.matches:
-        side = main.matches[main.roles[1]]
-        single = side.t_sent[np.asarray(side.burst) == -1]
-        paced = sum(int(((single >= phase.begin) & (single < phase.end)).sum()) for phase in paced_in)
-        load["rate_sent"] = six_digits(
-            paced * plan.keep_one_in / max(sum(phase.end - phase.begin for phase in paced_in) / 1e9, 1e-9)
-        )
-        load["queued"] = int(np.count_nonzero(side.queued))
-        load["overlapped"] = int(pairs.overlapped.sum()) if pairs is not None else 0
+        load |= paced_load(main.matches[main.roles[1]], pairs, paced_in, plan.keep_one_in)
     return {"coverage_cells": cells, "load": load}
+
+
+def paced_load(side: Matches, pairs: Pairs | None, paced_in: Sequence[Phase], keep_one_in: int) -> dict[str, Any]:
+    """Paced frames/s, and how many frames were queued and overlapped; a paced one stands for so many as it was kept
+    of, a burst's for itself."""
+    is_single = np.asarray(side.burst) == -1
+    single, is_queued = side.t_sent[is_single], np.asarray(side.queued)
+    paced = sum(int(((single >= phase.begin) & (single < phase.end)).sum()) for phase in paced_in)
+    seconds = max(sum(phase.end - phase.begin for phase in paced_in) / 1e9, 1e-9)
+    queued = int((is_queued & is_single).sum()) * keep_one_in + int((is_queued & ~is_single).sum())
+    return {
+        "rate_sent": six_digits(paced * keep_one_in / seconds),
+        "queued": queued,
+        "overlapped": int(pairs.overlapped.sum()) * keep_one_in if pairs is not None else 0,
+    }
 
 
 def _sent_cells(collected: Collected, role: str) -> dict[tuple[str, str, str], int]:

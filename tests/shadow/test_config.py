@@ -74,9 +74,9 @@ def test_a_long_session_is_reduced_in_stretches(
 
 def test_a_day_in_stretches_keeps_one_frame_in_some_and_has_blocks_as_much_longer() -> None:
     plan = SessionConfig(duration_s=93_600.0, stretch_s=60.0).plan()
-    assert plan.keep_one_in == 23
-    assert plan.block_s == 23 * SessionConfig().plan().block_s
-    assert SessionConfig(duration_s=3600.0, stretch_s=60.0).plan().keep_one_in == 1
+    assert plan.keep_one_in == 27
+    assert plan.block_s == 27 * SessionConfig().plan().block_s
+    assert SessionConfig(duration_s=1800.0, stretch_s=60.0).plan().keep_one_in == 1
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,22 @@ def test_a_day_in_stretches_keeps_one_frame_in_some_and_has_blocks_as_much_longe
 def test_what_needs_the_whole_raw_data_does_not_go_with_stretches(words: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         SessionConfig(stretch_s=60.0, **words).validate()
+
+
+@pytest.mark.parametrize(
+    ("fault", "held"),
+    [
+        ("stall@gateio.spot.public:at=2,for=4s", "4"),
+        ("stall@gateio.spot.public/new:at=2,for=3001ms", "3.001"),
+        ("delay@gateio.spot.public:at=2,for=1s,by=7s", "7"),
+    ],
+)
+def test_frames_that_a_fault_holds_back_for_long_are_none_of_a_session_in_stretches(fault: str, held: str) -> None:
+    SessionConfig(faults=(fault,)).validate()
+    with pytest.raises(UsageError, match=f"holds frames back for {held} s: 3 s at most"):
+        SessionConfig(faults=(fault,), stretch_s=60.0).validate()
+
+
+@pytest.mark.parametrize("fault", ["stall@gateio.spot.public:at=2,for=3s", "delay@gateio.spot.public:at=2,for=9s"])
+def test_frames_that_are_held_back_for_a_moment_go_with_stretches(fault: str) -> None:
+    SessionConfig(faults=(fault,), stretch_s=60.0).validate()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shadow.plan import CAPACITY_RATES, Plan, capacity_plan, make_plan, replay_plan
+from shadow.plan import BURST_RATE, BURSTS_S, CAPACITY_RATES, MOST_PAIRS, Plan, capacity_plan, make_plan, replay_plan
+from shadow.venue.bursts import BURST_FRAMES, PERIOD_S
 
 
 def paired_s(plan: Plan) -> dict[str, float]:
@@ -57,3 +58,32 @@ def test_a_capacity_run_climbs_in_steps_of_equal_length() -> None:
     assert [step.rate for step in leg.phases] == list(CAPACITY_RATES) == sorted(CAPACITY_RATES)
     assert {step.seconds for step in leg.phases} == {12.0 / len(CAPACITY_RATES)}
     assert max(CAPACITY_RATES) >= 10_000
+
+
+@pytest.mark.parametrize("duration_s", [65.0, 3600.0, 86_400.0])
+@pytest.mark.parametrize("calibration", [True, False])
+@pytest.mark.parametrize("connections", [2, 6])
+def test_in_stretches_a_leg_has_a_third_of_a_minute_of_bursts_at_most_and_the_rest_is_paired(
+    duration_s: float, calibration: bool, connections: int
+) -> None:
+    whole = make_plan(duration_s, calibration=calibration, connections=connections)
+    plan = whole.thinned(600)
+    bursts = {leg.leg: [p.seconds for p in leg.phases if p.phase == "burst"] for leg in plan.legs}
+    assert {seconds <= BURSTS_S for found in bursts.values() for seconds in found} == {True}
+    assert plan.measured_s == pytest.approx(duration_s, abs=0.01)
+    assert [leg.leg for leg in plan.legs] == [leg.leg for leg in whole.legs]
+    for leg, before in zip(plan.legs, whole.legs, strict=True):
+        if leg.leg.startswith("aa"):
+            assert leg.measured_s == pytest.approx(before.measured_s, abs=0.01)
+    burst_s = sum(seconds for found in bursts.values() for seconds in found)
+    kept = burst_s * BURST_RATE + 600 * (plan.measured_s - burst_s) / plan.keep_one_in
+    assert kept <= MOST_PAIRS
+
+
+def test_a_short_session_in_stretches_has_the_plan_of_the_whole_one() -> None:
+    plan = make_plan(65.0, calibration=True, connections=6)
+    assert plan.thinned(600) == plan
+
+
+def test_the_plan_knows_how_many_frames_a_second_of_bursts_has() -> None:
+    assert 2 * BURST_FRAMES / PERIOD_S <= BURST_RATE

@@ -171,6 +171,7 @@ def test_a_first_version_off_by_one_is_another_key(scene: Any) -> None:
         ("after read", lambda e: e.update(t=e["read"] + 1)),
         ("missing", lambda e: e.update(t=None)),
         ("missing", lambda e: e.update(t=1.5)),
+        ("missing", lambda e: e.update(t=2**63)),
     ],
 )
 def test_a_wrong_t_is_clock_and_blames_no_other_event(scene: Any, field: str, change: Callable[[Line], None]) -> None:

@@ -68,9 +68,23 @@ def test_a_stretch_that_was_being_written_is_none(tmp_path: Path) -> None:
     assert read_stretches(tmp_path) == {}
 
 
-def test_one_frame_in_so_many_is_kept_and_bursts_in_fours() -> None:
+def test_bursts_are_kept_whole() -> None:
+    side = matches(list(range(100)), [-1] * 80 + [n for n in range(10) for _ in range(2)])
+    kept = thinned(side, 10).burst.tolist()
+    assert kept[-20:] == side.burst[-20:].tolist()
+    assert 1 <= kept.count(-1) < 20
+
+
+def test_one_in_one_is_all() -> None:
     side = matches([*range(1, 13), *range(100, 116)], [-1] * 12 + [n for n in range(8) for _ in range(2)])
-    kept = thinned(side, 2)
-    assert kept.frame_no[kept.burst < 0].tolist() == [2, 4, 6, 8, 10, 12]
-    assert kept.burst[kept.burst >= 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert thinned(side, 1).frame_no.tolist() == side.frame_no.tolist()
+
+
+@pytest.mark.parametrize("keep_one_in", [2, 6, 21, 23])
+@pytest.mark.parametrize("connections", [1, 6, 8])
+def test_each_connection_that_is_served_in_turn_keeps_its_share(keep_one_in: int, connections: int) -> None:
+    side = matches(list(range(connections * 4000)))
+    kept = thinned(side, keep_one_in)
+    shares = np.bincount(kept.frame_no % connections, minlength=connections) / 4000
+    assert shares == pytest.approx(1 / keep_one_in, abs=0.03)
+    assert thinned(side, keep_one_in).frame_no.tolist() == kept.frame_no.tolist()

@@ -75,11 +75,18 @@ def a_fill_twice(scene: Any) -> None:
     lines.insert(at, fill | {"t": lines[at]["t"], "read": lines[at]["read"]})
 
 
+def a_fill_again_long_after(scene: Any) -> None:
+    lines = scene.lines["new"]
+    fill = scene.events("new", SPOT, "fill")[3]
+    at = next(i for i, line in enumerate(lines) if line["t"] > fill["t"] + 200 * MS)
+    lines.insert(at, fill | {"t": lines[at]["t"], "read": lines[at]["read"]})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         nothing, a_fill_lost, an_end_lost, an_order_that_is_open_again, a_size_that_no_fill_explains, less_than_nothing,
-        a_fill_twice,
+        a_fill_twice, a_fill_again_long_after,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("every", [1, 7])
