@@ -18,6 +18,7 @@ import msgspec
 import orjson
 from openfeature import api
 from openfeature.event import ProviderEventDetails
+from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 
 from exchanges.structs import ExchangeRestError
@@ -42,17 +43,19 @@ class HandFlag:
     """A flag that is turned here; the stacks read it as an application's provider of the domain."""
 
     def __init__(self, stage: Stage) -> None:
-        self._variants = {one.value: one.value for one in Stage}
-        self._flags = {FLAG: InMemoryFlag(stage.value, self._variants)}
-        self._provider = InMemoryProvider(self._flags)
+        self._stage = stage
+        variants = {one.value: one.value for one in Stage}
+        flag = InMemoryFlag(stage.value, variants, context_evaluator=lambda *_: self._resolve())
+        self._provider = InMemoryProvider({FLAG: flag})
         api.set_provider_and_wait(self._provider, DOMAIN)
 
     def turn(self, stage: Stage) -> None:
         """Change the stage of everything, and tell it."""
-        self._flags[FLAG] = InMemoryFlag(stage.value, self._variants)
-        # The provider keeps a copy.
-        self._provider.__init__(self._flags)  # type: ignore[misc]  # it has no other way to change a flag
+        self._stage = stage
         self._provider.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=[FLAG]))
+
+    def _resolve(self) -> FlagResolutionDetails[str]:
+        return FlagResolutionDetails(self._stage.value, reason=Reason.STATIC, variant=self._stage.value)
 
 
 @contextlib.asynccontextmanager

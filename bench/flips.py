@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time
 from typing import Any
@@ -102,6 +103,11 @@ class Session(msgspec.Struct):
 Drive = Callable[[Application], Awaitable[None]]
 
 
+def has_lines(application: Application, enough: int) -> bool:
+    """Whether the application got so many."""
+    return len(application.kept.lines) >= enough
+
+
 async def flip_session(
     folder: Path,
     *,
@@ -124,7 +130,7 @@ async def flip_session(
             await application.turn(stage, side)
             enough = len(application.kept.lines) + dwell_events
             await asyncio.sleep(dwell_s)
-            await until(lambda enough=enough: len(application.kept.lines) >= enough)  # type: ignore[misc]
+            await until(partial(has_lines, application, enough))
         if then is not None:
             await then(application)
 

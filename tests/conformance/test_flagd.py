@@ -18,7 +18,7 @@ from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.provider_check import check_provider
 from infrastructure.networking.websocket.migration.stage import Stage, stage_of
 from infrastructure.networking.websocket.utils import create_websocket_manager
-from tests.conformance.test_dual_run import Traffic, connected, versions_seen
+from tests.conformance.dual.traffic import Traffic, connected, versions_seen
 from tests.src.infrastructure.networking.websocket.migration.test_flag import flags, until
 
 pytest.importorskip("openfeature.contrib.provider.flagd", reason="the extra [flagd] is not installed")
