@@ -26,8 +26,6 @@ from infrastructure.networking.websocket.migration.stage import Stage
 DEAD_S = 3.0
 BOUND_S = guard.SILENCE_S + 1.0
 """What the drill allows: silence, and one second."""
-TRIES = 5
-"""The best counts: a neighbour's turn on the machine is not the guard's."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +46,12 @@ def checked(session: Session, least: int) -> Outcome:
 
 @pytest.mark.checklist("R.5", "S.19")
 async def test_four_flips_on_all_connections_are_not_noticed(tmp_path: Path) -> None:
-    rounds_ms: list[float] = []
-    while not rounds_ms or (min(rounds_ms) > 50 and len(rounds_ms) < 4 * TRIES):
-        folder = tmp_path / str(len(rounds_ms))
-        folder.mkdir()
-        session = await flip_session(folder, flips=2, rate=1200, dwell_s=0.3, dwell_events=150)
-        outcome = checked(session, least=500)
-        # Twelve connections' turns each way; the fastest round, so that a neighbour's turn is not taken for ours.
-        rounds_ms += [p99(outcome.times.first[at::4]) for at in range(4)]
-        assert len(outcome.times.first) == 24
-    assert min(rounds_ms) <= 50
+    session = await flip_session(tmp_path, flips=2, rate=1200, dwell_s=0.3, dwell_events=150)
+    outcome = checked(session, least=500)
+    # Twelve connections' turns each way; the fastest round, so that a neighbour's turn is not taken for ours.
+    rounds = [outcome.times.first[at::4] for at in range(4)]
+    assert len(outcome.times.first) == 24
+    assert min(p99(one) for one in rounds) <= 50
     damaged_lines_are_found(session)
     sent = session.application.sent
     twice = [Sent(sent[0].connection, sent[0].number, False), *sent]
@@ -120,20 +114,18 @@ async def test_new_dead_in_stage_live_leaves_nothing_missing(
     took_s = []
 
     async def die(application: Application) -> None:
-        for _ in range(TRIES):
-            await application.turn(Stage.LIVE, Side.NEW)
-            gate.is_shut, began = True, monotonic()
-            await until(lambda: application.is_served_by(Side.LEGACY))
-            took_s.append(monotonic() - began)
-            assert set(application.taken_back().values()) == {"new has been silent for 1 s while legacy was not"}
-            gate.is_shut = False
-            await application.turn(Stage.SHADOW, Side.LEGACY)
-            await until(lambda: not application.taken_back())
-            if took_s[-1] <= BOUND_S:
-                break
+        await application.turn(Stage.LIVE, Side.NEW)
+        gate.is_shut, began = True, monotonic()
+        await until(lambda: application.is_served_by(Side.LEGACY))
+        took_s.append(monotonic() - began)
+        assert set(application.taken_back().values()) == {"new has been silent for 1 s while legacy was not"}
+        gate.is_shut = False
+        await application.turn(Stage.SHADOW, Side.LEGACY)
+        await until(lambda: not application.taken_back())
         monkeypatch.setattr(guard, "SILENCE_S", 60.0)
         await application.turn(Stage.LIVE, Side.NEW)
         gate.is_shut = True
+        # Not to wait for something: so long is the outage.
         await asyncio.sleep(DEAD_S)
         assert application.is_served_by(Side.NEW)
         await application.turn(Stage.SHADOW, Side.LEGACY)
@@ -141,7 +133,7 @@ async def test_new_dead_in_stage_live_leaves_nothing_missing(
 
     outcome = checked(await flip_session(tmp_path, flips=0, rate=900, dwell_s=0.0, then=die), least=2000)
     assert outcome.audited.unversioned.is_clean
-    assert 1.0 <= min(took_s) <= BOUND_S
+    assert 1.0 <= took_s[0] <= BOUND_S
 
 
 class WrongKey(ModuleType):

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -179,14 +180,13 @@ def test_a_busy_port_is_one_line_and_code_2(tmp_path: Path) -> None:
 
 
 def test_help_answers_at_once(tmp_path: Path) -> None:
-    """0.3 s is the promise, and nothing is waited for: CPU time, as a busy machine makes a second of it."""
+    """0.3 s is the promise; the best of three keeps a noisy machine from lying about it."""
     took_s = []
     for _ in range(3):
-        before = os.times()
+        began = time.monotonic()
         assert shadow("--help", cwd=tmp_path).returncode == 0
-        after = os.times()
-        took_s.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    assert 0 < min(took_s) < 0.3
+        took_s.append(time.monotonic() - began)
+    assert min(took_s) < 0.3
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:

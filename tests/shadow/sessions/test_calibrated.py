@@ -14,7 +14,7 @@ from shadow.config import CONNECTIONS, Burn, SessionConfig, own_subject
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
 SPOT = ("gateio.spot.public", "mexc.spot.public")
-SHORT = {1: SPOT, 3: CONNECTIONS}
+SHORT = {1: SPOT, 2: SPOT, 3: CONNECTIONS}
 """Seed to connections."""
 both_sizes = pytest.mark.parametrize("connections", [CONNECTIONS, SPOT], ids=["six", "two"])
 
@@ -70,7 +70,7 @@ def short_ones(run_session: Run, tmp_path_factory: pytest.TempPathFactory) -> di
         return dict(zip(SHORT, pool.map(run, SHORT), strict=True))
 
 
-@pytest.mark.timeout(300)  # the first test waits for both sessions
+@pytest.mark.timeout(300)  # the first test waits for all of them
 @pytest.mark.parametrize("seed", SHORT)
 def test_legacy_against_itself_is_never_rolled_back(short_ones: dict[int, dict[str, Any]], seed: int) -> None:
     check_against_itself(short_ones[seed])

@@ -16,7 +16,7 @@ from shadow.cli import main
 HERE = Path(__file__).parent
 SPOT, ACCOUNT = "gateio.spot.public", "gateio.spot.private"
 LIVE = ("--feed", "live", "--direct")
-RESETS = f"reset@{SPOT}/new:at=2s,count=3,every=400ms"
+RESETS = f"reset@{SPOT}/new:at=2s,count=5,every=200ms"
 pytestmark = pytest.mark.timeout(110)
 
 
@@ -33,7 +33,7 @@ def rates(run: Path) -> dict[tuple[str, str], list[int]]:
 async def test_what_the_exchange_drops_is_shared_and_a_reset_of_one_side_is_a_rate(
     upstream: Any, run_session: Any, tmp_path: Path
 ) -> None:
-    """New's own connection is reset three times within a second, which is one incident; nothing of it is a fact, and
+    """New's own connection is reset five times within a second, which is one incident; nothing of it is a fact, and
     legacy's connections stay as they are."""
     drops = [f"drop@{SPOT}:at={at}s,count=1,type=book" for at in range(3, 14)]
     await upstream(connections=[SPOT, ACCOUNT], rate=600, faults=drops)
