@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 
 __all__ = ["LiveScreen"]
 
 
-class LiveScreen:
+class LiveScreen(ABC):
     """A context in which `picture` is shown live, if stderr is a terminal or `terminal` says so."""
 
     def __init__(self, *, terminal: bool | None = None) -> None:
@@ -36,9 +37,9 @@ class LiveScreen:
         """Whether the picture is on a terminal now."""
         return self._live is not None
 
+    @abstractmethod
     def picture(self) -> Any:
         """What to draw now: anything that `rich` renders."""
-        raise NotImplementedError
 
     def write(self, text: str) -> None:
         """A line on stderr, where no picture is shown."""

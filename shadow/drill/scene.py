@@ -18,7 +18,6 @@ from shadow.errors import ShadowError
 from shadow.rehearsal.judge import Judge
 from shadow.rehearsal.parts import UNDISTURBED, Parts
 from shadow.rehearsal.served import Stream
-from shadow.rollout.consumers import ConsumerStatus, read_statuses
 from shadow.rollout.controller import Controller
 from shadow.rollout.flag_file import evaluated
 from shadow.rollout.lease import read_lease
@@ -101,7 +100,7 @@ class Scene:
 
     def is_new_ready(self) -> bool:
         """Whether legacy serves all and new is connected everywhere."""
-        status = self.status()
+        status = self.parts.status()
         if status is None or not self._has_applied():
             return False
         return all(unit.serving == "legacy" and unit.other_ready for unit in status.units.values())
@@ -139,16 +138,8 @@ class Scene:
         """Processes that hold new."""
         return self.judge.sidecars()
 
-    def status(self) -> ConsumerStatus | None:
-        """What the consumer last said of itself."""
-        found = read_statuses(self.parts.places.folder, time.time()).consumers
-        return found[0] if found else None
-
     def _has_applied(self) -> bool:
-        status = self.status()
-        if status is None or status.generation != self.controller.books().state.generation:
-            return False
-        return self.parts.ear.serving == {name: unit.serving for name, unit in status.units.items()}
+        return self.parts.has_applied(self.controller.books().state.generation)
 
     @property
     def is_with_legacy(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from shadow.children import Child, ChildDied, end_group, end_with_parent, subjec
 from shadow.config import CHANNELS, channels_of
 from shadow.errors import ShadowError, UsageError
 from shadow.rehearsal.ear import Ear, LedgerPipe, LinePipe
+from shadow.rollout.consumers import ConsumerStatus, read_statuses
 from shadow.rollout.places import Places
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line
 from shadow.venue.credentials import make_credentials
@@ -68,6 +70,18 @@ class Parts:
     def owned_up(self, word: str) -> list[Path]:
         """What processes of new left behind when they did the word's harm for the first time (see `harmed.py`)."""
         return sorted(self.harm_file.parent.glob(f"{self.harm_file.name}.{word}.*"))
+
+    def status(self) -> ConsumerStatus | None:
+        """What the consumer last said of itself."""
+        found = read_statuses(self.places.folder, time.time()).consumers
+        return found[0] if found else None
+
+    def has_applied(self, generation: int) -> bool:
+        """Whether the consumer goes by the flag: by its status file, and by its lines, which come another way."""
+        status = self.status()
+        if status is None or status.generation != generation:
+            return False
+        return self.ear.serving == {name: unit.serving for name, unit in status.units.items()}
 
     @property
     def variables(self) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Check", "Moment", "Record", "StreamLine"]
+__all__ = ["Check", "Moment", "MomentKind", "Record", "StreamLine"]
 
 PASSED: Final = 0
 FAILED: Final = 10
@@ -20,11 +20,14 @@ class Check(msgspec.Struct, frozen=True):
     says: str
 
 
+MomentKind: TypeAlias = Literal["stage", "harm", "trigger", "back", "controller", "end"]
+
+
 class Moment(msgspec.Struct, frozen=True):
     """Something that happened, in seconds from the first frame on."""
 
     at_s: float
-    kind: Literal["stage", "harm", "trigger", "back", "controller", "end"]
+    kind: MomentKind
     says: str
 
 

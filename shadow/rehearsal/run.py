@@ -19,8 +19,7 @@ from shadow.errors import ShadowError, UsageError
 from shadow.rehearsal.judge import Judge
 from shadow.rehearsal.parts import Parts
 from shadow.rehearsal.plan import RehearsalPlan
-from shadow.rehearsal.result import Moment
-from shadow.rollout.consumers import ConsumerStatus, read_statuses
+from shadow.rehearsal.result import Moment, MomentKind
 from shadow.rollout.controller import Controller
 from shadow.rollout.gates import Ask
 from shadow.rollout.lease import read_lease
@@ -152,17 +151,8 @@ class Rehearsal:
                 self.reached.append(step)
                 return
 
-    def status(self) -> ConsumerStatus | None:
-        """What the consumer last said of itself."""
-        found = read_statuses(self.parts.places.folder, time.time()).consumers
-        return found[0] if found else None
-
     def _has_applied(self) -> bool:
-        """By its status file, and by its lines, which come another way."""
-        status = self.status()
-        if status is None or status.generation != self.controller.books().state.generation:
-            return False
-        return self.parts.ear.serving == {name: unit.serving for name, unit in status.units.items()}
+        return self.parts.has_applied(self.controller.books().state.generation)
 
     async def _applied(self) -> None:
         await self._wait("the consumer to apply the flag", self._has_applied, MOVE_S)
@@ -236,7 +226,7 @@ class Rehearsal:
         """Seconds from the first frame on."""
         return (t_ns - self.began_ns) / 1e9
 
-    def _note(self, kind: str, says: str) -> None:
-        moment = Moment(round(self.since_s(perf_counter_ns()), 3), kind, says)  # type: ignore[arg-type]  # a kind of Moment
+    def _note(self, kind: MomentKind, says: str) -> None:
+        moment = Moment(round(self.since_s(perf_counter_ns()), 3), kind, says)
         self.moments.append(moment)
         self._tell(f"{moment.at_s:6.1f} s  {kind}: {says}")

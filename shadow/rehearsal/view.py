@@ -58,10 +58,9 @@ class View(LiveScreen):
 def rows(rehearsal: Rehearsal) -> list[tuple[str, str, int, int, int, int]]:
     """For each unit its side and its events: owed, delivered, wrong, missing."""
     parts = rehearsal.parts
-    sums: dict[str, list[int]] = {unit: [0, 0, 0, 0] for unit in parts.ear.serving}
+    sums = dict.fromkeys(parts.ear.serving, (0, 0, 0, 0))
     for key, stream in parts.ear.streams.items():
-        figures = (stream.counts.owed, stream.counts.delivered, stream.counts.wrong, stream.lost())
-        held = sums.setdefault(parts.units.get(key, ""), [0, 0, 0, 0])
-        for place, figure in enumerate(figures):
-            held[place] += figure
-    return [(unit, parts.ear.serving.get(unit, ""), *found) for unit, found in sums.items()]  # type: ignore[misc]  # four each
+        unit, counts = parts.units.get(key, ""), stream.counts
+        owed, delivered, wrong, missing = sums.get(unit, (0, 0, 0, 0))
+        sums[unit] = owed + counts.owed, delivered + counts.delivered, wrong + counts.wrong, missing + stream.lost()
+    return [(unit, parts.ear.serving.get(unit, ""), *found) for unit, found in sums.items()]

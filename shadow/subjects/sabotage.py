@@ -73,7 +73,7 @@ def parse_damage(text: str) -> Damage:
             takes = ", ".join(sorted(KINDS[kind])) or "no key"
             raise UsageError(f"damage {text!r}: {kind} does not take {key!r}; it takes {takes}")
         values |= _value(text, key, value)
-    damage = Damage(kind, connection, **values)  # type: ignore[arg-type]  # each key's value was read by its own rule
+    damage = msgspec.convert({"kind": kind, "connection": connection, **values}, Damage)
     if damage.type and connection != EVERY and damage.type not in _types(connection):
         raise UsageError(f"damage {text!r}: {connection} has no events of type {damage.type!r}")
     return damage
