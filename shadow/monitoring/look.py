@@ -10,7 +10,7 @@ from typing import TypeVar
 from infrastructure.networking.websocket.migration.kill_switch import is_killed
 from infrastructure.networking.websocket.migration.stage import Stage
 from shadow.errors import RunError, ShadowError
-from shadow.rollout.consumers import HEARTBEAT_S, Alarm, ConsumerStatus, JudgeStatus, read_status
+from shadow.rollout.consumers import Alarm, ConsumerStatus, JudgeStatus, is_fresh, read_status
 from shadow.rollout.flag_file import Mark, evaluated, read_flag_file
 from shadow.rollout.journal import Entry, read_journal
 from shadow.rollout.lease import Lease, read_lease
@@ -46,7 +46,7 @@ class Look:
 
     def is_fresh(self, status: ConsumerStatus | JudgeStatus) -> bool:
         """Whether its heartbeat is one that the controller counts."""
-        return -1.0 <= self.now_s - status.at <= HEARTBEAT_S
+        return is_fresh(status.at, self.now_s)
 
     @property
     def alarms(self) -> list[tuple[Alarm, float]]:

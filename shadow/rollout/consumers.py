@@ -107,6 +107,11 @@ class Statuses:
     stale: list[str]
 
 
+def is_fresh(at: float, now_s: float) -> bool:
+    """Whether a heartbeat (Unix seconds) counts; one from the future is none."""
+    return -1.0 <= now_s - at <= HEARTBEAT_S
+
+
 def read_statuses(folder: Path, now_s: float) -> Statuses:
     """All status files of a rollout's folder; a beat from the future is none."""
     stale: list[str] = []
@@ -118,7 +123,7 @@ def read_statuses(folder: Path, now_s: float) -> Statuses:
 def _fresh(folder: Path, kind: type[Status], now_s: float, stale: list[str]) -> Iterator[Status]:
     for path in sorted(folder.glob("*.json")):
         status = read_status(path, kind)
-        if status is None or not -1.0 <= now_s - status.at <= HEARTBEAT_S:
+        if status is None or not is_fresh(status.at, now_s):
             stale.append(path.relative_to(folder.parent).as_posix())
         else:
             yield status
