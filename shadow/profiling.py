@@ -83,6 +83,7 @@ def _settings(config: SessionConfig, place: Path) -> SessionConfig:
         faults=(),
         known=None,
         stop_early=False,
+        stretch_s=None,
         burn=None,
     )
 

@@ -47,7 +47,6 @@ class Spoken(msgspec.Struct):
 
 
 INT64: Final = 2**63
-NO_EVENT: Final = frozenset({"hello", "bye", "log"})
 
 
 def read_lines(lines: Iterable[tuple[int, bytes]], cap: int) -> Spoken:

@@ -13,7 +13,6 @@ from shadow.diff.leg import CUT_NS, diff_leg
 from shadow.verdict.assess import Assessment, assess
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.collect import Collected
-from shadow.verdict.evidence import Evidence
 from shadow.verdict.judge import gather
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.timeline import read_marks
@@ -108,9 +107,8 @@ def _ended(marks: pa.Table, until_ns: int) -> pa.Table:
 class Judged:
     """What the judge makes of a view."""
 
-    def __init__(self, collected: Collected, evidence: Evidence, assessment: Assessment) -> None:
+    def __init__(self, collected: Collected, assessment: Assessment) -> None:
         self.collected = collected
-        self.evidence = evidence
         self.assessment = assessment
 
 
@@ -122,5 +120,4 @@ def judge_view(view: RunView) -> Judged:
     legs = [str(leg["leg"]) for leg in plan.legs if leg["leg"] in timeline.legs]
     diffs = {leg: diff_leg(view, leg, plan.roles(leg)) for leg in legs}
     collected = Collected(view, plan, timeline, diffs, limits)
-    evidence = gather(collected)
-    return Judged(collected, evidence, assess(evidence, limits))
+    return Judged(collected, assess(gather(collected), limits))

@@ -68,12 +68,11 @@ def _follow(reducer: Reducer) -> int:
                     continue
                 if command == "finish":
                     reducer.finish()
-                    _say({"k": "finished", **reducer.totals})
+                    _say({"k": "finished"})
                 return 0
             if not is_held:
                 freed = reducer.look(perf_counter_ns())
-                differences = [list(key) for key in reducer.differences]
-                _say({"k": "look", "freed": freed, "totals": dict(reducer.totals), "differences": differences})
+                _say({"k": "look", "freed": freed, "differences": sorted(reducer.differences)})
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ FINISH_S: Final = 600.0
 
 
 class Stretches:
-    """Starts the process beside a session and hears it. `on_look` gets the bytes deleted by table, with the totals.
+    """Starts the process beside a session and hears it. `on_look` gets the bytes deleted by table, and what differs.
 
     Unlike the online judge it must not fail: what was deleted is known by its figures alone. `on_end` is told why, as
     soon as it ends before it was told to.

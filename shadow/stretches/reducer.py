@@ -101,16 +101,15 @@ class Reducer:
         self._legs: dict[str, _Leg] = {}
         self._done: set[str] = set()
         self._next_row: dict[str, int] = defaultdict(int)
-        self.totals: dict[str, int] = defaultdict(int)
-        self.differences: dict[tuple[str, str, str], int] = defaultdict(int)
+        self.differences: set[tuple[str, str, str]] = set()
 
     def look(self, now: int) -> dict[str, int]:
         """Judge the stretches that are due at `now` (ns); returns the bytes deleted, by table."""
         self._read(final=False)
-        for name, leg in list(self._legs.items()):
+        for leg in list(self._legs.values()):
             ended = leg.ended
             if ended is not None and now - ended > LOOK_AHEAD_NS:
-                self._end(name, leg)
+                self._end(leg)
             elif leg.sends["t_sent"]:
                 leg.note_begin()
                 waited_ns = now - LOOK_AHEAD_NS - leg.begin
@@ -121,8 +120,8 @@ class Reducer:
     def finish(self) -> None:
         """Judge all that is left, when the recorder has written everything."""
         self._read(final=True)
-        for name, leg in list(self._legs.items()):
-            self._end(name, leg)
+        for leg in list(self._legs.values()):
+            self._end(leg)
 
     def _judge(self, leg: _Leg, limit: int) -> None:
         found = leg.judge.stretch(leg.rows(), limit)
@@ -136,25 +135,26 @@ class Reducer:
             return
         leg.patience_ns = 0
         diff, cut, behind = found
-        self._store(leg, diff, cut.t, leg.frames, leg.sends, behind)
+        self._store(leg, diff, cut.t, behind)
         leg.frames = {name: list(values) for name, values in behind.frames.items()}
         leg.sends = {name: list(values) for name, values in behind.sends.items()}
         leg.lines = behind.lines
         leg.line_rows = {role: rows[cut.lines[role] :] for role, rows in leg.line_rows.items()}
 
-    def _end(self, name: str, leg: _Leg) -> None:
+    def _end(self, leg: _Leg) -> None:
         leg.note_begin()
         rows = leg.rows()
         if leg.ended is None:
             tables = {"marks": rows.marks, "sends": rows.sends}
             if rows.sends["t_sent"]:
-                cut_short(tables, rows.lines, name)
+                cut_short(tables, rows.lines, leg.judge.leg)
         diff = leg.judge.rest(rows)
-        self._store(leg, diff, max(rows.sends["t_sent"], default=leg.begin), leg.frames, leg.sends, None)
-        self._done.add(name)
-        del self._legs[name]
+        self._store(leg, diff, max(rows.sends["t_sent"], default=leg.begin), None)
+        self._done.add(leg.judge.leg)
+        del self._legs[leg.judge.leg]
 
-    def _store(self, leg: _Leg, diff: LegDiff, end: int, frames: Any, sends: Any, behind: Rows | None) -> None:
+    def _store(self, leg: _Leg, diff: LegDiff, end: int, behind: Rows | None) -> None:
+        frames, sends = leg.frames, leg.sends
         open_frames = set(behind.frames["row"]) if behind else set()
         open_sends = set(behind.sends["row"]) if behind else set()
         names = dict(zip(frames["frame_no"], zip(frames["kind"], frames["connection"], frames["channel"],
@@ -188,11 +188,8 @@ class Reducer:
         )
         leg.number += 1
         kept = {role: thinned(side, self._keep_one_in) for role, side in diff.matches.items()}
-        self.totals["reduced bytes"] += write_stretch(self._run, leg.number, reduced, kept)
-        self.totals["stretches"] += 1
-        self.totals["events"] += sum(total["input"] for total in diff.totals.values())
-        for one in diff.differences:
-            self.differences[one.code, one.side, one.severity] += one.count
+        write_stretch(self._run, leg.number, reduced, kept)
+        self.differences |= {(one.code, one.side, one.severity) for one in diff.differences}
         leg.errors, leg.begin, leg.judge.judged = [], end, {}
 
     def _read(self, *, final: bool) -> None:
@@ -241,7 +238,6 @@ class Reducer:
             for table, size in sizes.items():
                 freed[table] += size
                 judged -= size
-        self.totals["raw bytes judged"] = judged
         return dict(freed)
 
     def _first_open(self, table: str) -> int:

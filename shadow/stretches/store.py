@@ -91,8 +91,8 @@ def arrivals_of(diff: LegDiff) -> list[tuple[str, int, int, int, list[int]]]:
     ]
 
 
-def write_stretch(run: Path, number: int, reduced: Reduced, matches: dict[str, Matches]) -> int:
-    """Write both files, the counts last: a stretch whose counts are there is whole. Returns their bytes."""
+def write_stretch(run: Path, number: int, reduced: Reduced, matches: dict[str, Matches]) -> None:
+    """Write both files, the counts last: a stretch whose counts are there is whole."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -104,12 +104,10 @@ def write_stretch(run: Path, number: int, reduced: Reduced, matches: dict[str, M
         columns = {name: np.asarray(getattr(matches[role], name)) for name in Matches.__struct_fields__}
         side = np.full(len(columns["frame_no"]), place, np.int8)
         tables.append(pa.table({**columns, "side": side}))
-    table = base.with_suffix(".parquet")
-    pq.write_table(pa.concat_tables(tables), table, compression="zstd")
+    pq.write_table(pa.concat_tables(tables), base.with_suffix(".parquet"), compression="zstd")
     part = base.with_name(f".{base.name}.part")
     part.write_bytes(msgspec.json.encode(reduced))
     part.replace(base)
-    return base.stat().st_size + table.stat().st_size
 
 
 def read_stretches(run: Path) -> dict[str, list[Stored]]:

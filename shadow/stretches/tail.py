@@ -25,11 +25,6 @@ class TableTail:
         self._rows = 0
         self._deleted = 0
 
-    @property
-    def deleted_rows(self) -> int:
-        """How many rows are gone."""
-        return self._deleted
-
     def new_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """What came since the last time: the number of its first row, and a batch."""
         import pyarrow as pa

@@ -75,10 +75,6 @@ class Outlet:
         """All (event type, Gate.io-spelt symbol) that are subscribed."""
         return set(self._by_topic)
 
-    def links_of(self, key: str) -> list[ClientLink]:
-        """The links that have the key."""
-        return self._by_key.get(key, [])
-
     def deliver(self, frame: Frame, key: str, first: bool) -> None:
         """Send a frame to the links that have the key, through the faults in force."""
         if self.faults:

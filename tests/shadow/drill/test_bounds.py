@@ -37,7 +37,7 @@ def samples(uss_mib: list[float]) -> Samples:
 
 def judged(**collected: Any) -> Judged:
     parts: Any = SimpleNamespace(**collected)
-    return Judged(parts, parts, parts)
+    return Judged(parts, parts)
 
 
 def phase_of(seconds: float) -> Any:

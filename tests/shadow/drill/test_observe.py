@@ -81,6 +81,6 @@ def test_only_grave_differences_of_the_asked_sides_count() -> None:
     main: Any = SimpleNamespace(
         diffs={"main": SimpleNamespace(differences=[*found, one("STATE", "legacy", "critical")])}
     )
-    judged = Judged(main, main, main)
+    judged = Judged(main, main)
     assert codes(judged, ("new", "both")) == {"GAP": 2, "MISSING": 2}
     assert codes(judged, ("legacy", "both")) == {"GAP": 2, "STATE": 2}

@@ -58,7 +58,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with CaptureFile(tmp_path / "x.capture") as file, Path("/dev/full").open("wb", buffering=0) as full:
         file._file.close()
-        file._file = full  # type: ignore[assignment]
+        file._file = full  # type: ignore[assignment]  # unbuffered, so that it fails at once
         with pytest.raises(UsageError, match=r"x\.capture: No space left"):
             file.open("gateio.spot.public")
     assert list(tmp_path.iterdir()) == []
