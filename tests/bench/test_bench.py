@@ -45,7 +45,7 @@ def test_lean_and_the_new_stack_read_the_same_from_a_frame() -> None:
     assert took[0] == took[1]
     (event,) = read_trades(decode_spot(raw))
     result, trade_id, time_ms = took[0]
-    assert (trade_id, time_ms, result.price, result.amount) == (  # type: ignore[attr-defined]
+    assert (trade_id, time_ms, result.price, result.amount) == (  # type: ignore[attr-defined]  # lean gives what its decoder made
         event.trade_id,
         event.timestamp,
         event.price,

@@ -112,7 +112,7 @@ async def test_the_ping_goes_to_the_markets_channel() -> None:
             sent.append(text)
 
     connection = GateioFuturesPublicConnection(WebSocketConfig("ws://x"))
-    connection._websocket = Socket()  # type: ignore[assignment]
+    connection._websocket = Socket()  # type: ignore[assignment]  # it sends alone
     await connection.handle_heartbeat()
     assert json.loads(sent[0])["channel"] == "futures.ping"
     policy = connection.get_reconnection_policy()
