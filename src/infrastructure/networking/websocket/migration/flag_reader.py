@@ -41,6 +41,7 @@ class FlagReader:
         self._first = first
         self._read = read
         self._stages: dict[Unit, Stage] = {}
+        self._changing = threading.Lock()
         self._read_at = time.monotonic()
         self._client = api.get_client(DOMAIN)
         self._wake = threading.Event()
@@ -67,9 +68,10 @@ class FlagReader:
 
     def add(self, units: Iterable[Unit]) -> None:
         """Units to read from now on; until the provider has said more they have the first stage."""
-        fresh = {unit: self._first for unit in units if unit not in self._stages}
-        if fresh:
+        with self._changing:
+            fresh = {unit: self._first for unit in units if unit not in self._stages}
             self._stages = self._stages | fresh
+        if fresh:
             self._wake.set()
 
     def stage(self, unit: Unit) -> Stage:
@@ -99,7 +101,8 @@ class FlagReader:
         if not failed:
             self._read_at = time.monotonic()
         if changed:
-            self._stages = self._stages | changed
+            with self._changing:
+                self._stages = self._stages | changed
             self.generation += 1
             self._on_change()
 

@@ -186,6 +186,31 @@ def test_a_percentage_takes_whole_units_and_only_grows(path: Path) -> None:
         taken = now
 
 
+class Interrupted(dict[Unit, Stage]):
+    """Stages into which another thread brings a unit just as changed ones are taken in."""
+
+    def __init__(self, reader: FlagReader, unit: Unit) -> None:
+        super().__init__(reader._stages)
+        self.adding = threading.Thread(target=reader.add, args=([unit],))
+
+    def __or__(self, more: Any) -> Any:
+        if self.adding.ident is None:
+            self.adding.start()
+            self.adding.join(0.1)
+        return dict(self) | more
+
+
+def test_a_unit_that_comes_while_the_flag_changes_is_asked_for_like_all_others() -> None:
+    late = Unit("gateio", "spot", "trade", "ETH_USDT")
+    reader = FlagReader(lambda: None, read=lambda _: (Stage.LIVE, "STATIC"))
+    reader.add([BOOK])
+    reader._stages = stages = Interrupted(reader, late)
+    reader.read_once()
+    stages.adding.join()
+    reader.read_once()
+    assert (reader.stage(BOOK), reader.stage(late)) == (Stage.LIVE, Stage.LIVE)
+
+
 class Reader:
     """A FlagReader in use, with one unit, and how often it told of a change."""
 
