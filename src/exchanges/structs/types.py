@@ -177,6 +177,12 @@ class ExchangeCredentials:
     api_key: str = field(repr=False)
     secret_key: str = field(repr=False)
 
+    def conceal(self, text: str, *more: str | None) -> str:
+        """A text of the exchange's without key, secret and whatever else is given: it may repeat what it was sent."""
+        for secret in (self.secret_key, self.api_key, *more):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
 
 @dataclass(frozen=True, slots=True)
 class ExchangeConfig:

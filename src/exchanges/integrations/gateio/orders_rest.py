@@ -98,7 +98,8 @@ class GateioOrders:
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         status, body = await self._client.send("GET", path, query, self._signed(path, query))
         if status >= 300:
-            raise ExchangeRestError(status, f"GET {path}: {self._redact(body[:200].decode(errors='replace'))}")
+            text = self._credentials.conceal(body.decode(errors="replace"))
+            raise ExchangeRestError(status, f"GET {path}: {text[:200]}")
         try:
             return msgspec.json.decode(body, type=kind)
         except UNREADABLE as error:
@@ -109,12 +110,6 @@ class GateioOrders:
         text = "\n".join(("GET", self._prefix + path, urlencode(query), EMPTY, stamp))
         made = hmac.digest(self._credentials.secret_key.encode(), text.encode(), "sha512").hex()
         return {"KEY": self._credentials.api_key, "Timestamp": stamp, "SIGN": made}
-
-    def _redact(self, text: str) -> str:
-        """An exchange may repeat in its answer what it was sent."""
-        for secret in (self._credentials.api_key, self._credentials.secret_key):
-            text = text.replace(secret, "***") if secret else text
-        return text
 
 
 class GateioFuturesOrders(GateioOrders):

@@ -87,14 +87,7 @@ class MexcListenKeys:
             raise ExchangeRestError(status if status >= 300 else 502, f"{method} {PATH}: no JSON answer") from None
         if status < 300 and not answer.code:
             return answer
-        text = f"{method} {PATH}: {answer.code} {self._redact(answer.msg, key)[:200]}"
+        text = f"{method} {PATH}: {answer.code} {self._credentials.conceal(answer.msg, key)[:200]}"
         if answer.code in REFUSED_CREDENTIALS:
             raise AuthenticationError(text)
         raise ExchangeRestError(status if status >= 300 else 400, text)
-
-    def _redact(self, text: str, key: str | None) -> str:
-        """An exchange may repeat in its answer what it was sent."""
-        for secret in (self._credentials.api_key, self._credentials.secret_key, key):
-            if secret:
-                text = text.replace(secret, "***")
-        return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ import msgspec
 
 from exchanges.integrations.mexc.listen_keys import sign
 from exchanges.structs.errors import UNREADABLE, ExchangeRestError
+from exchanges.structs.events import read_number
 from exchanges.structs.symbols import from_mexc, to_mexc
 from exchanges.structs.types import ExchangeCredentials, Order, Symbol
 from infrastructure.networking.websocket.rest_client import RestClient
@@ -92,13 +92,7 @@ class MexcOrders:
         refusal = _decode(body, Refusal)
         if refusal.code == UNKNOWN_ORDER:
             return None
-        raise ExchangeRestError(status, f"GET {path}: {refusal.code} {self._redact(refusal.msg)[:200]}")
-
-    def _redact(self, text: str) -> str:
-        """An exchange may repeat in its answer what it was sent."""
-        for secret in (self._credentials.api_key, self._credentials.secret_key):
-            text = text.replace(secret, "***") if secret else text
-        return text
+        raise ExchangeRestError(status, f"GET {path}: {refusal.code} {self._credentials.conceal(refusal.msg)[:200]}")
 
 
 def _decode(body: bytes, kind: Any) -> Any:
@@ -110,7 +104,7 @@ def _decode(body: bytes, kind: Any) -> Any:
 
 def _order(item: RestOrder) -> Order:
     try:
-        filled, value = _number(item.executedQty), _number(item.cummulativeQuoteQty)
+        filled, value = read_number(item.executedQty or "0"), read_number(item.cummulativeQuoteQty or "0")
         return Order(
             from_mexc(item.symbol),
             item.orderId,
@@ -118,18 +112,11 @@ def _order(item: RestOrder) -> Order:
             STATUSES[item.status],
             item.side.lower(),
             KINDS.get(item.type, "limit"),
-            _number(item.price),
-            _number(item.origQty),
+            read_number(item.price or "0"),
+            read_number(item.origQty or "0"),
             filled,
             value / filled if filled else 0.0,
             item.updateTime or item.time,
         )
-    except ValueError as error:
+    except (*UNREADABLE, ValueError) as error:
         raise ExchangeRestError(400, f"unreadable order: {error}") from error
-
-
-def _number(text: str) -> float:
-    value = float(text or 0)
-    if not isfinite(value):
-        raise ValueError(f"not a number: {text}")
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -162,7 +163,11 @@ async def test_refused_credentials_are_told_without_a_secret(exchange: Exchange)
     with pytest.raises(ExchangeRestError) as repeated:
         await orders.open_orders([Symbol("BTC", "USDT", exchange.is_futures)])
     assert "***" in str(repeated.value)
-    for error in (caught.value, repeated.value):
+    exchange.answer = web.Response(status=403, text=json.dumps({"code": 1, "msg": "x" * 170 + "another-secret" * 3}))
+    with pytest.raises(ExchangeRestError) as long:
+        await orders.open_orders([Symbol("BTC", "USDT", exchange.is_futures)])
+    for error in (caught.value, repeated.value, long.value):
+        assert "another" not in str(error)
         assert "the-key" not in str(error)
         assert "another-secret" not in str(error)
     await orders.close()

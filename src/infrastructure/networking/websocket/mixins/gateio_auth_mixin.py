@@ -120,7 +120,7 @@ class GateioAuthMixin(AuthMixin):
 
     def _refuse_login(self, request_id: str, label: str, status: str, message: str) -> None:
         """The server refused, in its own words; too many requests or its own failure say nothing of credentials."""
-        text = self._conceal(message or "login refused")
+        text = self._credentials.conceal(message or "login refused")
         if status == "429" or (len(status) == 3 and status.startswith("5")):
             self._settle_login(request_id, TransportError(f"login put off: {status} {label}: {text}"))
         else:
@@ -129,12 +129,6 @@ class GateioAuthMixin(AuthMixin):
     def _settle_login(self, request_id: str, outcome: str | ExchangeError) -> None:
         if self._login is not None and self._login[0] == request_id and not self._login[1].done():
             self._login[1].set_result(outcome)
-
-    def _conceal(self, text: str) -> str:
-        """A text of the server's without what it may repeat of the credentials."""
-        for secret in (self._credentials.secret_key, self._credentials.api_key):
-            text = text.replace(secret, "***")
-        return text
 
     def _hmac(self, text: str) -> str:
         return hmac.new(self._credentials.secret_key.encode(), text.encode(), hashlib.sha512).hexdigest()

@@ -102,7 +102,7 @@ class GateioPrivateHandler(
 
     def _on_error_answer(self, answer: Answer, error: ErrorBody) -> None:
         """A refused subscription, or while a login is under way that login in the general form of errors."""
-        text = self._conceal(error.message)
+        text = self._credentials.conceal(error.message)
         if self._login is not None and answer.channel in ("", self.LOGIN_CHANNEL):
             self._refuse_login(self._login[0], "", str(error.code), text)
         else:
