@@ -160,7 +160,7 @@ class StackSubject:
         if given != self._architecture:
             raise RuntimeError(f"asked for the {self._architecture} stack, the factory gave {given}")
 
-    def _compress_renewal(self, spec: ConnectionSpec) -> dict[str, float]:
+    def _compress_renewal(self, spec: ConnectionSpec) -> dict[str, Any]:
         """In a compressed day a connection is renewed and a listen key extended as much sooner.
 
         Both are options of new; legacy renews no connection, and its other time is a constant.

@@ -95,10 +95,15 @@ class _Trade(msgspec.Struct, gc=False):
     price: Finite
 
 
-class _ExactTrade(_Trade, gc=False):
+class _ExactTrade(msgspec.Struct, gc=False):
     """The same with the time as it stands on the wire: a float64 may round a sixth digit up to the next millisecond."""
 
-    create_time_ms: str  # type: ignore[assignment]  # the wire's own form
+    id: int
+    create_time_ms: str
+    side: str
+    currency_pair: str
+    amount: Finite
+    price: Finite
 
 
 class _Ticker(

@@ -41,7 +41,6 @@ __all__ = [
     "read_spot_balances",
     "read_spot_fills",
     "read_spot_orders",
-    "refusing",
     "spot_order",
 ]
 

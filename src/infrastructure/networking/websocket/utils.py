@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exchanges.structs import ConfigurationError, ExchangeConfig
 from infrastructure.networking.websocket.handler_check import require_mixins
@@ -15,6 +15,9 @@ from infrastructure.networking.websocket.migration.sidecar import Sidecar, Stack
 from infrastructure.networking.websocket.migration.stacks import Handler, has_builder, load_builder, unit_of
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture, stage_of
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit, account_name
+
+if TYPE_CHECKING:
+    from infrastructure.networking.websocket.migration.tap import Tap
 
 __all__ = ["create_websocket_manager"]
 
@@ -28,21 +31,22 @@ def create_websocket_manager(
     is_private: bool = False,
     message_handler: Handler | None = None,
     connection_handler: Handler | None = None,
+    *,
+    placement: str = "sidecar",
+    tap: Tap | None = None,
     **kwargs: Any,
 ) -> Any:
     """A WebSocketManager for one exchange, not yet initialised; legacy, new or both by the flag's stage.
 
     `message_handler` and `connection_handler` are coroutine functions of one ParsedMessage or ConnectionState.
-    `kwargs` go to the stack's builder (`manager_config`, `logger`), but for `placement`: where the stack runs that does
-    not serve when a manager of both is made, `sidecar` in a process of its own (the default) or `inline` in this loop;
-    and `tap`, an open Tap at which a manager of both shows what each delivers.
+    `placement` is where the stack runs that does not serve when a manager of both is made, `sidecar` in a process of
+    its own or `inline` in this loop; at `tap`, if it is given, a manager of both shows what each delivers. `kwargs` go
+    to the stack's builder (`manager_config`, `logger`).
     Raises ConfigurationError, a ValueError, which says what is missing: an unknown exchange or placement, no address,
     no handler, or credentials that a private connection needs.
     """
-    placement = kwargs.pop("placement", "sidecar")
     if placement not in PLACEMENTS:
         raise ConfigurationError(f"unknown placement {placement!r}; known: {', '.join(PLACEMENTS)}")
-    tap = kwargs.pop("tap", None)
     exchange, market = unit_of(getattr(exchange_config, "name", ""))
     _validate(exchange_config, is_private, message_handler)
 

@@ -218,7 +218,7 @@ class DualRunManager:
     def flip_records(self) -> list[FlipRecord]:
         """Every change of sides of the streams, the newest with its audit so far."""
         for lane in self._lanes.values():
-            lane.last_record()
+            lane.seal()
         return sorted((one for lane in self._lanes.values() for one in lane.records), key=lambda one: one.decided_at)
 
     def _side_of(self, unit: Unit) -> Side:

@@ -48,7 +48,6 @@ class Lane:
         self.arbiter = arbiter
         self.wanted = arbiter.serving
         self.records: deque[FlipRecord] = deque(maxlen=KEPT_RECORDS)
-        self.refusal: str | None = None
         self.latch: str | None = None
         self._consume = consume
         self._logger = logger
@@ -106,7 +105,7 @@ class Lane:
         self.wanted = to
         if to is self.arbiter.serving and not self.arbiter.deadline:
             return
-        self._seal()
+        self.seal()
         self._open_record = FlipRecord(self.unit, to, is_rollback, time.monotonic())
         self._try_move()
 
@@ -121,11 +120,6 @@ class Lane:
         self.arbiter.set_connected(side, is_connected)
         if self._needs_flip:
             self._try_move()
-
-    def last_record(self) -> FlipRecord | None:
-        """The newest change of sides, with the audit as it stands."""
-        self._seal()
-        return self.records[-1] if self.records else None
 
     async def close(self) -> None:
         """End timers and tasks."""
@@ -158,7 +152,7 @@ class Lane:
         if record is not None and record.is_rollback:
             self.arbiter.roll_back(self.wanted, now)
         else:
-            self.refusal = self.arbiter.flip(self.wanted, now)
+            self.arbiter.flip(self.wanted, now)
         if self.arbiter.epoch != epoch:
             self._note_cut()
             self._kick()
@@ -166,7 +160,6 @@ class Lane:
 
     def _note_cut(self) -> None:
         record = self._open_record
-        self.refusal = None
         self._cut_at = time.monotonic()
         if record is None or record in self.records:
             return
@@ -185,10 +178,10 @@ class Lane:
         if self._seal_at is not None and isinstance(self.arbiter, Arbiter):
             delivered = self.arbiter.delivered
             if delivered is not None and delivered >= self._seal_at:
-                self._seal()
+                self.seal()
                 self._seal_at = None
 
-    def _seal(self) -> None:
+    def seal(self) -> None:
         """Keep the audit of the last change with its record, before the next one begins."""
         if self.records and (known := self.records[-1].audit) is not None and known.is_complete:
             return

@@ -23,25 +23,14 @@ class StampedQueue(asyncio.Queue[Any]):
 
     recv_ns: int | None = None
 
-    def _init(self, maxsize: int) -> None:
-        self._items: deque[Any] = deque()
-        self._stamps: deque[int] = deque()
-
-    def qsize(self) -> int:
-        """How many wait."""
-        return len(self._items)
-
-    def empty(self) -> bool:
-        """Whether none waits."""
-        return not self._items
+    _queue: deque[tuple[int, Any]]
 
     def _put(self, item: Any) -> None:
-        self._items.append(item)
-        self._stamps.append(perf_counter_ns())
+        self._queue.append((perf_counter_ns(), item))
 
     def _get(self) -> Any:
-        self.recv_ns = self._stamps.popleft()
-        return self._items.popleft()
+        self.recv_ns, item = self._queue.popleft()
+        return item
 
 
 def stamps_of(stack: Any) -> Stamps:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from exchanges.structs.types import (
     Balance,
@@ -29,8 +31,7 @@ EVENT_BYTES = 400
 LEVEL_BYTES = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True, gc=False):
     """Channel and symbol as a unit spells them, and how the stream counts.
 
     `order` is contiguous (each range begins behind the last), sparse (ascending versions), unique (ids), or content.

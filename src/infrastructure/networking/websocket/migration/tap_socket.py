@@ -124,13 +124,10 @@ class TapSocket:
                 return
             reader = Reader(connection)
             self.readers.append(reader)
-            asyncio.get_running_loop().add_reader(connection, self._on_word, reader)
+            # A reader has nothing to say: a word is its end.
+            asyncio.get_running_loop().add_reader(connection, self._let_go, reader)
             if not reader.offer(self.greeting, 1):
                 self._let_go(reader)
-
-    def _on_word(self, reader: Reader) -> None:
-        """A reader has nothing to say: this is its end."""
-        self._let_go(reader)
 
     def _let_go(self, reader: Reader) -> None:
         if reader in self.readers:
