@@ -213,6 +213,37 @@ def test_what_is_settled_is_not_compared_again_and_nothing_is_overlooked(
     assert look.events == sum(totals["input"] for totals in offline.totals.values())
 
 
+def late_copy(bodies: list[bytes]) -> list[bytes]:
+    """The first trade of a connection once more, 1.5 s after it came."""
+    events = [(n, json.loads(body) if body.startswith(b"{") else {}) for n, body in enumerate(bodies)]
+    first = next(n for n, event in events if (event.get("c"), event.get("type")) == ("gateio.spot.public", "trade"))
+    t = events[first][1]["t"]
+    later = next(n for n, event in events if event.get("k") == "event" and event["t"] > t + 3 * S // 2)
+    return [*bodies[:later], bodies[first], *bodies[later:]]
+
+
+@pytest.mark.checklist("R.4")
+def test_a_copy_of_what_is_settled_is_found_when_it_comes(calm: Path, damaged_copy: Damage, tmp_path: Path) -> None:
+    run = damaged_copy(calm, late_copy)
+    replay = Replay(run, tmp_path / "live")
+    follower = Follower(replay.folder, keep_ns=S // 4)
+    found, settled_before = [], 0
+    for now in range(replay.begin + S, replay.end, S // 2):
+        replay.show(now)
+        found = grave(follower.look(now).differences)
+        if found:
+            break
+        settled_before = follower.running["main"].settled.upto.get("gateio.spot.public", 0)
+    assert ("DUP", "new", "gateio.spot.public", "trade") in {one[:4] for one in found}
+    copied = next(json.loads(body) for body in events_of(run) if b'"trade"' in body and b"gateio.spot" in body)
+    assert settled_before > copied["t"]
+
+
+def events_of(run: Path) -> list[bytes]:
+    bodies: list[bytes] = pq.read_table(run / "events" / "new.parquet", columns=["body"])["body"].to_pylist()
+    return bodies
+
+
 def damaged_at(run: Path, damaged: Path) -> int:
     """When the first line came that is not what it was."""
     lines = [pq.read_table(path / "events" / "new.parquet", columns=["t_read", "body"]) for path in (run, damaged)]
