@@ -33,7 +33,7 @@ from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.passage import Passage
 from infrastructure.networking.websocket.migration.stacks import load_builder
 from infrastructure.networking.websocket.migration.stage import Stage
-from infrastructure.networking.websocket.migration.stamps import StampedQueue, stamps_of
+from infrastructure.networking.websocket.migration.stamps import StampClock, StampedQueue
 from infrastructure.networking.websocket.migration.tap import Tap
 from infrastructure.networking.websocket.utils import create_websocket_manager
 from shadow.subjects.probe.doors import Arrivals, end_task, offline_config
@@ -55,7 +55,7 @@ class Alone:
         self._start(load_builder("legacy", exchange)(offline_config(exchange), False, self.arrivals.handler, None))
 
     def _start(self, manager: Any) -> None:
-        stamps_of(manager)
+        StampClock().set(manager)
         self._take = manager._on_raw_message
         self._task = asyncio.create_task(manager._process_messages())
 

@@ -59,7 +59,13 @@ def _first_line(spec: StackSpec) -> bytes:
 
 
 class Sidecar:
-    """The parent's end: a stack that happens to run elsewhere."""
+    """The parent's end: a stack that happens to run elsewhere.
+
+    `recv_ns` and `t_ns` are of the message that is being handed on, as the process took them.
+    """
+
+    recv_ns: int | None = None
+    t_ns = 0
 
     def __init__(
         self, spec: StackSpec, on_message: OnMessage, on_state: OnState, limits: SidecarLimits | None = None
@@ -78,11 +84,6 @@ class Sidecar:
         self._wake_fd = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
-        self._stamps: tuple[int | None, int] = (None, 0)
-
-    def stamps(self) -> tuple[int | None, int]:
-        """`recv` and `t`, as the process took them, of the message that is being handed on."""
-        return self._stamps
 
     @property
     def pid(self) -> int | None:
@@ -204,7 +205,7 @@ class Sidecar:
                 # A process that floods does not keep the serving stack from its turn.
                 await asyncio.sleep(0)
             kind, content = pickle.loads(payload)
-            self._stamps = recv_ns or None, t_ns
+            self.recv_ns, self.t_ns = recv_ns or None, t_ns
             if kind == "message":
                 await self._on_message(content)
             elif kind == "state":

@@ -11,14 +11,13 @@ import base64
 import os
 import pickle
 import sys
-from time import perf_counter_ns
 from typing import Any
 
 from exchanges.structs.errors import ExchangeRestError
 from exchanges.structs.types import ConnectionState, ParsedMessage
 from infrastructure.networking.websocket.migration import stacks
 from infrastructure.networking.websocket.migration.ring import Ring
-from infrastructure.networking.websocket.migration.stamps import Stamps, stamps_of
+from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.streams import without_raw
 from infrastructure.networking.websocket.utils import build_stack
 
@@ -36,11 +35,11 @@ class Outlet:
     def __init__(self, ring: Ring, wake_fd: int) -> None:
         self._ring = ring
         self._wake_fd = wake_fd
-        self.stamps: Stamps = lambda: (None, perf_counter_ns())
+        self.clock = StampClock()
 
     async def put(self, kind: str, content: Any) -> None:
         """Hand over one record, and wake the parent if it sleeps."""
-        recv_ns, t_ns = self.stamps()
+        recv_ns, t_ns = self.clock.received.recv_ns, self.clock.now()
         payload = pickle.dumps((kind, content), pickle.HIGHEST_PROTOCOL)
         # The reader tells nobody that it has read: that would cost it a call for each record.
         while not self._ring.write(payload, recv_ns or 0, t_ns):  # noqa: ASYNC110
@@ -103,7 +102,7 @@ async def _run(ring: Ring, outlet: Outlet) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a stack raises is a result
         await outlet.put("failed", f"{type(error).__name__}: {error}")
         return
-    outlet.stamps = stamps_of(stack)
+    outlet.clock.set(stack)
     beat = asyncio.create_task(_beat(ring, outlet, stack))
     while line := await commands.readline():
         number, name, arguments = decode_line(line)

@@ -10,12 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["StampClock", "StampedQueue", "Stamps", "stamps_of"]
-
-Stamps = Callable[[], tuple[int | None, int]]
-"""`recv` (None where it is not known) and `t` of the message that is being delivered, in ns of CLOCK_MONOTONIC."""
+__all__ = ["StampClock", "StampedQueue"]
 
 
 class StampedQueue(asyncio.Queue[Any]):
@@ -33,28 +30,45 @@ class StampedQueue(asyncio.Queue[Any]):
         return item
 
 
-def stamps_of(stack: Any) -> Stamps:
-    """What to ask while a message of this stack, built and not yet started, is delivered."""
-    if hasattr(type(stack), "stamps"):
-        stamps: Stamps = stack.stamps
-        return stamps
-    if hasattr(type(stack), "recv_ns"):
-        return lambda: (stack.recv_ns, perf_counter_ns())
-    queue = getattr(stack, "_queue", None)
-    if type(queue) is not asyncio.Queue:
-        return lambda: (None, perf_counter_ns())
-    stamped = stack._queue = StampedQueue(queue.maxsize)
-    return lambda: (stamped.recv_ns, perf_counter_ns())
+class Received(Protocol):
+    """What knows when the frame was read whose message is being delivered."""
+
+    @property
+    def recv_ns(self) -> int | None:
+        """In ns of CLOCK_MONOTONIC; None where it is not known."""
+
+
+class Unstamped:
+    """A stack that says nothing, and whose queue cannot be made to."""
+
+    recv_ns: int | None = None
 
 
 class StampClock:
-    """The stamps of whichever stack a side has now."""
+    """Where `recv` and `t` of the message that is being delivered are asked for: at the stack that a side has now.
 
-    __slots__ = ("stamps",)
+    Two plain looks, because each message of the primary's path pays for them while somebody reads at a tap.
+    """
+
+    __slots__ = ("now", "received")
 
     def __init__(self) -> None:
-        self.stamps: Stamps = lambda: (None, perf_counter_ns())
+        self.received: Received = Unstamped()
+        self.now: Callable[[], int] = perf_counter_ns
 
     def set(self, stack: Any) -> None:
-        """A stack has been built."""
-        self.stamps = stamps_of(stack)
+        """A stack has been built, and is not yet started."""
+        # One in another process took both stamps there.
+        self.now = (lambda: int(stack.t_ns)) if hasattr(type(stack), "t_ns") else perf_counter_ns
+        self.received = _received(stack)
+
+
+def _received(stack: Any) -> Received:
+    if hasattr(type(stack), "recv_ns"):
+        said: Received = stack
+        return said
+    queue = getattr(stack, "_queue", None)
+    if type(queue) is not asyncio.Queue:
+        return Unstamped()
+    stamped = stack._queue = StampedQueue(queue.maxsize)
+    return stamped

@@ -54,9 +54,8 @@ class Source:
 
         def on_message(message: ParsedMessage) -> Awaitable[None]:
             if readers and not self._has_left:
-                recv_ns, t_ns = clock.stamps()
                 if len(notes) < MOST_NOTES:
-                    notes.append((name, side, message, recv_ns, t_ns))
+                    notes.append((name, side, message, clock.received.recv_ns, clock.now()))
                 else:
                     tap.lost += 1
             return way(message)

@@ -98,7 +98,7 @@ class Parent:
     async def on_message(self, message: ParsedMessage) -> None:
         self.messages.append(message)
         assert self.sidecar is not None
-        self.stamps.append(self.sidecar.stamps())
+        self.stamps.append((self.sidecar.recv_ns, self.sidecar.t_ns))
         self._changed.set()
 
     async def on_state(self, state: ConnectionState) -> None:

@@ -6,13 +6,19 @@ import asyncio
 from time import perf_counter_ns
 from types import SimpleNamespace
 
-from infrastructure.networking.websocket.migration.stamps import StampedQueue, stamps_of
+from infrastructure.networking.websocket.migration.stamps import StampClock, StampedQueue
+
+
+def stamps(clock: StampClock) -> tuple[int | None, int]:
+    return clock.received.recv_ns, clock.now()
 
 
 async def test_legacys_queue_is_replaced_by_one_that_stamps() -> None:
     stack = SimpleNamespace(_queue=asyncio.Queue(2))
-    stamps = stamps_of(stack)
-    assert stamps()[0] is None
+    clock = StampClock()
+    assert stamps(clock)[0] is None
+    clock.set(stack)
+    assert stamps(clock)[0] is None
     queue = stack._queue
     assert isinstance(queue, StampedQueue)
     before = perf_counter_ns()
@@ -21,11 +27,11 @@ async def test_legacys_queue_is_replaced_by_one_that_stamps() -> None:
     queue.put_nowait("b")
     assert queue.full()
     assert await queue.get() == "a"
-    recv_ns, t_ns = stamps()
+    recv_ns, t_ns = stamps(clock)
     assert recv_ns is not None
     assert before <= recv_ns <= between < t_ns <= perf_counter_ns()
     assert await queue.get() == "b"
-    assert (stamps()[0] or 0) >= between
+    assert (stamps(clock)[0] or 0) >= between
     assert queue.empty()
     waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
@@ -38,11 +44,18 @@ def test_a_stack_that_says_it_is_believed_and_one_that_does_not_has_none() -> No
         recv_ns = 7
 
     class Elsewhere:
-        def stamps(self) -> tuple[int, int]:
-            return 3, 4
+        recv_ns = 3
+        t_ns = 4
 
-    assert stamps_of(Says())()[0] == 7
-    assert stamps_of(Elsewhere())() == (3, 4)
-    recv_ns, t_ns = stamps_of(SimpleNamespace())()
+    clock = StampClock()
+    clock.set(Elsewhere())
+    assert stamps(clock) == (3, 4)
+    clock.set(Says())
+    before = perf_counter_ns()
+    recv_ns, t_ns = stamps(clock)
+    assert recv_ns == 7
+    assert t_ns >= before
+    clock.set(SimpleNamespace())
+    recv_ns, t_ns = stamps(clock)
     assert recv_ns is None
-    assert t_ns <= perf_counter_ns()
+    assert before <= t_ns <= perf_counter_ns()
