@@ -56,7 +56,8 @@ class SideBySide:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        # A worker takes seconds to let go of what it read; nobody needs to wait for that, the interpreter's end does.
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __call__(self, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
         """Leg to its diff, in the order given; the longest leg goes first."""
