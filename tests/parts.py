@@ -1,8 +1,8 @@
-"""`make test` in parts, three at a time: whole sessions, the stacks' tests (measured for coverage), the harness's.
+"""`make test` in parts: whole sessions, the stacks' tests (measured for coverage), the harness's.
 
 Sessions and served clients wait for real time while the others need a CPU; one after the other they would take twice as
-long. Whichever of three is done first takes the next part, so that no core is left idle at the end; lint, types and
-import rules are looked at beside the first three. What traces
+long. They run three at a time, and whichever is done first takes the next part. The tests that only compute fill the
+time in which those wait: they run beside all parts at a low priority, as do lint, types and import rules. What traces
 lines for the coverage floor slows a test down by half, so only the tests of the stacks run under it. Options go to all
 parts; a path given runs alone, in one process.
 
@@ -44,33 +44,45 @@ LIVE = session_files(
 """Files that share the sessions of the fixture `live`."""
 RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce", "stretches")
 """Files that share the session of the fixture `recorded`."""
+VENUE = ("tests/shadow/venue", "tests/shadow/network", "tests/shadow/recording", "tests/witness")
+"""Tests that start a venue, and wait for it."""
 SERVED = (
-    *("tests/bench", "tests/test_docs.py", "tests/witness", "tests/shadow/drill/test_stages.py"),
-    *("tests/shadow/network", "tests/shadow/online"),
-    *("tests/shadow/recording", "tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/venue"),
-    "tests/shadow/attach/test_application.py",
+    *("tests/bench", "tests/test_docs.py", "tests/shadow/drill/test_stages.py", "tests/shadow/online"),
+    *("tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/attach/test_application.py"),
 )
-"""The harness's tests that start servers and clients, and wait for them."""
+"""The harness's other tests that start servers and clients, and wait for them."""
+TIMED = ("tests/shadow/test_cli.py", "tests/shadow/test_profiling.py")
+"""The harness's tests that time a process."""
 PARTS: dict[str, tuple[str, ...]] = {
-    "served": SERVED,
-    "harness": ("tests", *without(SESSIONS, *STACKS, *SERVED)),
-    "recorded sessions": RECORDED,
-    "live sessions": LIVE,
     "stacks": (*STACKS, *COVERAGE),
-    "other sessions": (SESSIONS, *without(*LIVE, *RECORDED)),
+    "recorded sessions": RECORDED,
+    "venue": VENUE,
+    "live sessions": LIVE,
+    "served": SERVED,
+    "other sessions": (SESSIONS, *TIMED, *without(*LIVE, *RECORDED)),
 }
 """What pytest is given for each, in the order in which they begin: the longest first, but no two heavy ones at once."""
+COMPUTED = tuple(f"tests/shadow/{room}" for room in ("capture", "diff", "offline", "reference", "stats", "verdict"))
+"""The tests of what makes a verdict out of raw data."""
+BESIDE: dict[str, tuple[str, ...]] = {
+    "judging": COMPUTED,
+    "harness": ("tests", *without(SESSIONS, *STACKS, *VENUE, *SERVED, *TIMED, *COMPUTED)),
+}
+"""The parts that take what CPU time the others leave."""
+NICE = 10
+"""The priority of what runs beside: a tenth of a core where the parts need both."""
 
 
 def pytest(*words: str) -> list[str]:
     return [sys.executable, "-m", "pytest", *words]
 
 
-def run_part(name: str, words: list[str]) -> int:
+def run_part(name: str, paths: tuple[str, ...], words: list[str], nice: int = 0) -> int:
     """Run one part, then show what it said; gives its exit code."""
     began = time.monotonic()
     with tempfile.TemporaryFile() as said:
-        code = subprocess.call(pytest(*PARTS[name], *words), cwd=ROOT, stdout=said, stderr=said)
+        command = ["nice", "-n", str(nice), *pytest(*paths, *words)]
+        code = subprocess.call(command, cwd=ROOT, stdout=said, stderr=said)
         said.seek(0)
         text = said.read().decode(errors="replace")
     sys.stdout.write(f"{name}, {time.monotonic() - began:.0f} s\n{text}\n")
@@ -78,9 +90,9 @@ def run_part(name: str, words: list[str]) -> int:
     return code
 
 
-def run_check() -> int:
+def run_check(nice: int = 0) -> int:
     """Lint, types and import rules; gives the exit code."""
-    return subprocess.call(["make", "--no-print-directory", "check"], cwd=ROOT)
+    return subprocess.call(["nice", "-n", str(nice), "make", "--no-print-directory", "check"], cwd=ROOT)
 
 
 def main(words: list[str]) -> int:
@@ -88,11 +100,13 @@ def main(words: list[str]) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if any((ROOT / word.partition("::")[0]).exists() for word in words):
         return run_check() or subprocess.call(pytest(*COVERAGE, *words), cwd=ROOT)
-    sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at a time; what each says comes at its end\n")
+    sys.stdout.write(f"{len(PARTS) + len(BESIDE)} parts; what each says comes at its end\n")
     sys.stdout.flush()
-    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(AT_ONCE) as pool:
-        check = beside.submit(run_check)
-        return verdict(tuple(pool.map(lambda name: run_part(name, words), PARTS))) or check.result()
+    with ThreadPoolExecutor(len(BESIDE) + 1) as beside, ThreadPoolExecutor(AT_ONCE) as pool:
+        check = beside.submit(run_check, NICE)
+        filling = [beside.submit(run_part, name, paths, words, NICE) for name, paths in BESIDE.items()]
+        codes = list(pool.map(lambda name: run_part(name, PARTS[name], words), PARTS))
+        return verdict((*codes, *(part.result() for part in filling))) or check.result()
 
 
 def verdict(codes: tuple[int, ...]) -> int:

@@ -13,6 +13,7 @@ assert SPEC is not None
 assert SPEC.loader is not None
 parts = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(parts)
+ALL = {**parts.PARTS, **parts.BESIDE}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_every_test_file_is_in_one_part() -> None:
     """As pytest picks them: below a path that is given, and below none that is ignored."""
     for path in sorted((parts.ROOT / "tests").rglob("test_*.py")):
         name = path.relative_to(parts.ROOT).as_posix()
-        homes = [part for part, words in parts.PARTS.items() if is_in(name, words)]
+        homes = [part for part, words in ALL.items() if is_in(name, words)]
         assert len(homes) == 1, (name, homes)
 
 
@@ -62,7 +63,7 @@ def test_sessions_that_files_share_are_made_in_one_part(fixture: str, part: str)
 
 
 def test_every_path_of_a_part_is_there() -> None:
-    named = {word.removeprefix("--ignore=") for words in parts.PARTS.values() for word in words}
+    named = {word.removeprefix("--ignore=") for words in ALL.values() for word in words}
     assert [path for path in named if not path.startswith("--") and not (parts.ROOT / path).exists()] == []
 
 
@@ -72,11 +73,22 @@ def test_every_part_runs_and_what_it_says_is_shown(
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",), "two": ("tests/no_such_file.py",)})
-    monkeypatch.setattr(parts, "run_check", lambda: 0)
+    monkeypatch.setattr(parts, "BESIDE", {"filling": ("tests/conftest.py",)})
+    monkeypatch.setattr(parts, "run_check", lambda nice: 0)
     assert parts.main(["--collect-only"]) == 1
     said = capfd.readouterr().out
     assert "tests/test_parts.py::test_every_path_of_a_part_is_there" in said[said.index("one, ") :]
     assert "file or directory not found: tests/no_such_file.py" in said[said.index("two, ") :]
+    assert "no tests collected" in said[said.index("filling, ") :]
+
+
+@pytest.mark.parametrize(("check", "filling", "answer"), [(0, 0, 0), (2, 0, 2), (0, 1, 1), (0, -9, 1)])
+def test_what_runs_beside_counts_like_the_rest(
+    check: int, filling: int, answer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "run_check", lambda nice: check)
+    monkeypatch.setattr(parts, "run_part", lambda name, *_: filling if name in parts.BESIDE else 0)
+    assert parts.main([]) == answer
 
 
 @pytest.mark.parametrize("words", [["--collect-only"], ["--collect-only", "tests/test_parts.py"]])
@@ -84,6 +96,7 @@ def test_a_failing_check_is_a_failure_whatever_the_tests_say(words: list[str], m
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setattr(parts, "PARTS", {"one": ("tests/test_parts.py",)})
+    monkeypatch.setattr(parts, "BESIDE", {"filling": ("tests/test_parts.py",)})
     for code in (0, 2):
-        monkeypatch.setattr(parts, "run_check", lambda code=code: code)
+        monkeypatch.setattr(parts, "run_check", lambda nice=0, code=code: code)
         assert parts.main(words) == code
