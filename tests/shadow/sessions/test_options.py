@@ -17,7 +17,7 @@ HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
 @pytest.mark.parametrize("name", ["by the direct door", "over picows"])
 def test_the_same_events_by_another_door_and_over_another_transport(live: Live, name: str) -> None:
     out, (code, verdict, _) = live[name]
-    assert (code, verdict["verdict"]) == (11, "HOLD"), verdict["reason"]
+    assert (code, verdict["verdict"]) == (11, "HOLD"), (verdict["reason"], verdict["triggers"])
     assert {entry["code"] for entry in verdict["differences"]} <= HARMLESS
     assert verdict["conservation"]["ok"]
     events = pq.read_table(out / "events" / "new.parquet").to_pylist()
