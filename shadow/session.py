@@ -67,7 +67,7 @@ class Session:
         self._running: asyncio.Task[Any] | None = None
         self._stopped = "stopped by a signal"
         self._early: str | None = None
-        self._online = Companion(folder, self.plan.measured_s, self._on_look, self._on_regression)
+        self._online = Companion(folder, self.plan.measured_s, listener.note_look, self._on_regression)
         self._freed: list[asyncio.Task[None]] = []
         self._told: set[tuple[str, str]] = set()
         self._service_ns: dict[str, dict[str, float]] = {}
@@ -126,8 +126,7 @@ class Session:
         self._listener.note("release: working out how long the session has to be")
         self.plan, self._power = fit(await read_needs(self.folder, self.plan.legs[0].leg))
         self._listener.note(self._power.sentence(self.plan.measured_s))
-        if hasattr(self._listener, "lengthen"):
-            self._listener.lengthen(self.plan.measured_s)
+        self._listener.lengthen(self.plan.measured_s)
         self._write_session_json()
 
     def write_manifest(self, interrupted: str | None) -> None:
@@ -418,10 +417,6 @@ class Session:
         if self._leg is not None:
             self._leg.on_recorder(message)
 
-    def _on_look(self, status: Message) -> None:
-        if hasattr(self._listener, "note_look"):
-            self._listener.note_look(status)
-
     def _on_regression(self, reason: str) -> None:
         if self.config.stop_early and self._running is not None:
             self._early = reason
@@ -430,7 +425,7 @@ class Session:
 
     def _on_venue(self, message: Message) -> None:
         if message.get("k") == "progress":
-            self._listener.note_rate(message) if hasattr(self._listener, "note_rate") else None
+            self._listener.note_rate(message)
         if self._leg is not None:
             self._leg.on_venue(message)
 

@@ -14,6 +14,7 @@ import pytest
 
 from shadow.capture.writer import SegmentWriter, segment_files
 from shadow.config import SessionConfig
+from shadow.leg_run import Listener
 from shadow.plan import Leg
 from shadow.session import Session
 
@@ -21,14 +22,11 @@ CONNECTION = "gateio.spot.public"
 MS = 1_000_000
 
 
-class Notes:
+class Notes(Listener):
     """A listener that keeps what a person would be told."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """Nothing to keep."""
 
     def note(self, text: str) -> None:
         self.told.append(text)
