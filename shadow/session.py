@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from shadow.burn import Burns
 from shadow.capture.room import spelt
 from shadow.children import ChildDied, Message
 from shadow.config import SessionConfig, channels_of, machine
@@ -30,8 +31,6 @@ from shadow.upstream import UPSTREAM_VARIABLE
 
 __all__ = ["Session", "run_session"]
 
-CONTROL_SHARE = 0.30
-
 
 class Session:
     """One run from its first process to its last; without a placement the one that suits the rate."""
@@ -45,6 +44,7 @@ class Session:
         self.plan: Plan = config.plan()
         self._placement = placement or choose_placement(config.rate, unpaced=config.unpaced)
         self._processes = Processes(config, folder, self._on_venue, self._on_recorder)
+        self._burns = Burns(config, folder, self._processes.mark)
         self._leg: LegRun | None = None
         self._power: Power | None = None
         self._started = datetime.now(UTC)
@@ -54,7 +54,6 @@ class Session:
         self._online = Companion(folder, self.plan.measured_s, listener.note_look, self._on_regression)
         self._freed: list[asyncio.Task[None]] = []
         self._told: set[tuple[str, str]] = set()
-        self._service_ns: dict[str, dict[str, float]] = {}
         self._stretches: Stretches | None = None
         if config.stretch_s is not None:
             self._stretches = Stretches(
@@ -88,7 +87,7 @@ class Session:
                 await self._run_leg(self.plan.legs[number])
                 if self._leg is not None and self._leg.failures:
                     break
-                await self._measure_service(self.plan.legs[number])
+                await self._burns.measure(self.plan.legs[number])
                 if number == 0 and self.config.is_sized_by_noise:
                     await self._work_out_length()
             failures = self._leg.failures if self._leg is not None else {}
@@ -130,7 +129,7 @@ class Session:
             pipes=self._processes.take_pipes(leg),
             commands=commands,
             specs={role: self._processes.specs(role) for role in leg.roles},
-            options=await self._options(leg),
+            options=await self._burns.options(leg),
             run=self.folder.name,
             rate=self.config.rate,
             listener=self._listener,
@@ -141,33 +140,6 @@ class Session:
         except BaseException:
             self._leg.kill()
             raise
-
-    async def _options(self, leg: Leg) -> dict[str, dict[str, Any]]:
-        """By role: what the settings say, the compressed day, and CPU burned for the positive control or a drill."""
-        scale = self.config.time_scale
-        day = {} if scale == 1.0 else {"time_scale": scale}
-        options: dict[str, dict[str, Any]] = {role: day | self.config.options.get(role, {}) for role in leg.roles}
-        asked = self.config.burn
-        if leg.leg == "control":
-            options["legacy2"] |= await self._measured_burn(leg, "legacy2", "legacy2", CONTROL_SHARE)
-        elif asked is not None and asked.role in leg.roles and leg.leg.startswith("main"):
-            options[asked.role] |= await self._measured_burn(leg, asked.role, "legacy", asked.share)
-        return options
-
-    async def _measure_service(self, leg: Leg) -> None:
-        """Right behind the leg that later burns are measured by: by then its raw data may be gone."""
-        from shadow.burn import service_ns
-
-        if leg.leg == "aa1":
-            for role in leg.roles:
-                self._service_ns[role] = await asyncio.to_thread(service_ns, self.folder, leg.leg, role)
-
-    async def _measured_burn(self, leg: Leg, role: str, measured_role: str, share: float) -> dict[str, Any]:
-        measured = self._service_ns.get(measured_role, {})
-        burn_ns = {connection: round(share * value) for connection, value in measured.items()}
-        detail = {"burn_ns": burn_ns, "share": share, "service_ns": measured}
-        await self._processes.mark(leg.leg, role, "burn", detail)
-        return {"burn_ns": burn_ns}
 
     async def _finish(self, interrupted: str | None) -> str | None:
         """Stop the venue, let the recorder compact; survives a second cancellation by the processes' own end."""

@@ -99,7 +99,7 @@ async def test_service_time_is_measured_before_the_raw_data_of_its_leg_go(
             for path in (path for role in ("legacy", "legacy2") for path in segment_files(tmp_path, f"events/{role}")):
                 path.unlink()
         elif leg.leg == "control":
-            burned.update(await session._options(leg))
+            burned.update(await session._burns.options(leg))
 
     monkeypatch.setattr(session, "_run_leg", run_leg)
     await session.run()
