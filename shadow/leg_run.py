@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -29,14 +29,23 @@ REPLAY_S = 3600.0
 CAPACITY_TIMES = 20
 
 
-class Listener(Protocol):
-    """Who is told how the session goes."""
+class Listener:
+    """Who is told how the session goes; this one shows nothing, another overrides what it shows."""
 
     def phase(self, leg: str, phase: str, seconds: float) -> None:
         """A phase begins."""
 
     def note(self, text: str) -> None:
         """Something a person should know now."""
+
+    def lengthen(self, total_s: float) -> None:
+        """So long will the session measure after all."""
+
+    def note_rate(self, message: Message) -> None:
+        """The venue's own count, each half second."""
+
+    def note_look(self, status: Message) -> None:
+        """What the online judge sees, as in online.json."""
 
 
 class Subject:

@@ -19,6 +19,7 @@ import msgspec
 
 from shadow.config import SessionConfig
 from shadow.errors import ShadowError, UsageError
+from shadow.leg_run import Listener
 from shadow.placement import Placement
 from shadow.session import Session
 
@@ -89,15 +90,12 @@ class Countdown:
         return pace * sum((session.seconds + OVERHEAD_S) / (1 if session.alone else AT_ONCE) for session in self._left)
 
 
-class Quiet:
+class Quiet(Listener):
     """A session's listener: phases are not told, what a person should know is."""
 
     def __init__(self, kind: str, tell: Tell) -> None:
         self._kind = kind
         self._tell = tell
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """A phase begins."""
 
     def note(self, text: str) -> None:
         """Something a person should know now."""

@@ -107,7 +107,7 @@ def _collect(place: Path, asked_by: str, skipped: str) -> Profile:
     return Profile(asked_by=asked_by, skipped="" if sides else skipped, missing=missing, sides=sides)
 
 
-class _Caller:
+class _Caller(Listener):
     """Asks for the samples by signal when the bursts begin; what it is told goes on to the session's own listener."""
 
     def __init__(self, listener: Listener, paths: Sequence[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from shadow.leg_run import Listener
 from shadow.live_screen import LiveScreen
 
 __all__ = ["Progress"]
@@ -12,7 +13,7 @@ __all__ = ["Progress"]
 EVERY_S = 5.0
 
 
-class Progress(LiveScreen):
+class Progress(LiveScreen, Listener):
     """Shows leg, phase, frames, rate and the time left; `note` keeps a line that matters."""
 
     def __init__(self, total_s: float, *, terminal: bool | None = None) -> None:

@@ -7,40 +7,32 @@ before each harm, so that every one meets a new stack that has just been started
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from shadow.errors import ShadowError
-from shadow.rehearsal.judge import Judge
-from shadow.rehearsal.parts import UNDISTURBED, Parts
+from shadow.rehearsal.outside import LoopbackRollout
+from shadow.rehearsal.parts import UNDISTURBED
 from shadow.rehearsal.served import Stream
-from shadow.rollout.controller import Controller
 from shadow.rollout.flag_file import evaluated
-from shadow.rollout.lease import read_lease
-from shadow.rollout.stages import OFF, SHADOW, Position, Rule, Rules, position_of, serving
+from shadow.rollout.stages import OFF, SHADOW, Position, Rule, Rules, serving
 from shadow.rollout.units import EVERYTHING, parse_unit
 
 __all__ = ["SYMBOLS", "Scene", "Totals", "sides_of"]
 
-START_S: Final = 30.0
 SETTLE_S: Final = 10.0
-LOOK_S: Final = 0.1
 RATE: Final = 300.0
 SYMBOLS: Final = ("BTC_USDT", "ETH_USDT")
 Totals = dict[str, int]
 
 
-class Scene:
-    """The processes, and what one sees of them from outside."""
+class Scene(LoopbackRollout):
+    """A rollout that is harmed again and again: its stages, its harms and its counts."""
 
     def __init__(self, folder: Path, runs: Path, connections: Sequence[str]) -> None:
-        self.parts = Parts(folder, runs, connections, SYMBOLS)
-        self.controller = Controller(self.parts.places, rehearsal=True)
-        self.judge = Judge(self.parts)
+        super().__init__(folder, runs, connections, SYMBOLS)
         self.judge_lives = True
         self._looking: asyncio.Task[None] | None = None
 
@@ -63,26 +55,9 @@ class Scene:
         await parts.start_consumer("sidecar")
         await self.until("both stacks to subscribe", lambda: parts.is_subscribed)
         parts.feed(RATE)
-        self._looking = asyncio.create_task(self._keep_looking())
+        self._looking = asyncio.create_task(self.keep_looking())
         units = set(parts.units.values())
         await self.until("every unit to be served", lambda: units <= set(parts.ear.serving))
-
-    async def start_controller(self) -> None:
-        """One that goes on from the journal."""
-        await self.parts.start_controller(["--rehearsal"])
-        await self.until("the controller to watch", self._is_watched)
-
-    def _is_watched(self) -> bool:
-        process, lease = self.parts.controller, read_lease(self.parts.places.lease)
-        assert process is not None
-        return lease is not None and lease.is_live(time.time()) and lease.holder.endswith(f":{process.pid}")
-
-    async def kill_controller(self) -> None:
-        """As `kill -9` does."""
-        process = self.parts.controller
-        assert process is not None
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
 
     def place(self, rules: Rules) -> None:
         """Set the stages, past all gates."""
@@ -94,14 +69,14 @@ class Scene:
     async def restart_new(self) -> None:
         """End the new stack wherever it runs, and start it again; legacy serves."""
         self.place((Rule(EVERYTHING, OFF),))
-        await self.until("new to end", lambda: not self.sidecars() and self._has_applied())
+        await self.until("new to end", lambda: not self.sidecars() and self.has_applied())
         self.place((Rule(EVERYTHING, SHADOW),))
         await self.until("new to connect", self.is_new_ready)
 
     def is_new_ready(self) -> bool:
         """Whether legacy serves all and new is connected everywhere."""
         status = self.parts.status()
-        if status is None or not self._has_applied():
+        if status is None or not self.has_applied():
             return False
         return all(unit.serving == "legacy" and unit.other_ready for unit in status.units.values())
 
@@ -109,7 +84,7 @@ class Scene:
         """Bring every unit to the side that the rules name."""
         wanted = self.sides(rules)
         self.place(rules)
-        await self.until("the units to change sides", lambda: self.parts.ear.serving == wanted and self._has_applied())
+        await self.until("the units to change sides", lambda: self.parts.ear.serving == wanted and self.has_applied())
 
     def sides(self, rules: Rules) -> dict[str, str]:
         """Who serves each unit once the rules are applied."""
@@ -137,25 +112,6 @@ class Scene:
     def sidecars(self) -> list[int]:
         """Processes that hold new."""
         return self.judge.sidecars()
-
-    def _has_applied(self) -> bool:
-        return self.parts.has_applied(self.controller.books().state.generation)
-
-    @property
-    def is_with_legacy(self) -> bool:
-        """Whether legacy serves every unit, by the consumer's own lines."""
-        return set(self.parts.ear.serving.values()) == {"legacy"}
-
-    def is_back(self) -> bool:
-        """Legacy serves every unit, and the journal and the flag say so."""
-        if not self.is_with_legacy:
-            return False
-        try:
-            rules = self.controller.books().state.rules
-            places = [position_of(rules, parse_unit(unit)) for unit in self.parts.ear.serving]
-            return all(serving(place) == "legacy" for place in places) and self._has_applied()
-        except ShadowError:
-            return False
 
     async def pause(self) -> None:
         """Send no more until all that was sent is known at both ends, or never will be."""
@@ -187,18 +143,10 @@ class Scene:
         await self.parts.stop_controller()
         return code
 
-    async def _keep_looking(self) -> None:
-        while True:
-            if self.judge_lives:
-                self.judge.look()
-            await asyncio.sleep(LOOK_S)
-
-    async def until(self, what: str, holds: Callable[[], bool], within_s: float = START_S) -> None:
-        """Wait for it; ShadowError where it does not come."""
-        try:
-            await self.parts.ear.until(holds, within_s)
-        except TimeoutError:
-            raise ShadowError(f"waited {within_s:.0f} s for {what} in vain; logs are in {self.parts.folder}") from None
+    def look(self) -> None:
+        """Let the judge look, unless it is to be dead."""
+        if self.judge_lives:
+            super().look()
 
 
 def sides_of(rules: Rules, units: Sequence[str]) -> dict[str, str]:

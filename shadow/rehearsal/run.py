@@ -7,7 +7,6 @@ judge, controller process and consumer alone.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,25 +15,19 @@ from time import perf_counter_ns
 from typing import Final
 
 from shadow.errors import ShadowError, UsageError
-from shadow.rehearsal.judge import Judge
-from shadow.rehearsal.parts import Parts
+from shadow.rehearsal.outside import LoopbackRollout
 from shadow.rehearsal.plan import RehearsalPlan
 from shadow.rehearsal.result import Moment, MomentKind
-from shadow.rollout.controller import Controller
 from shadow.rollout.gates import Ask
-from shadow.rollout.lease import read_lease
 from shadow.rollout.plan_file import plan_text
-from shadow.rollout.stages import SHADOW, position_of, serving
+from shadow.rollout.stages import SHADOW
 from shadow.rollout.state import Step
-from shadow.rollout.units import parse_unit
 
 __all__ = ["Rehearsal"]
 
-START_S: Final = 30.0
 MOVE_S: Final = 20.0
 DETECT_S: Final = 15.0
 SETTLE_S: Final = 8.0
-LOOK_S: Final = 0.1
 ASK_AGAIN_S: Final = 0.2
 PLAN_NAME: Final = "plan.toml"
 Tell = Callable[[str], None]
@@ -44,15 +37,13 @@ class NoFartherError(ShadowError):
     """A gate stayed shut, or a unit where it was."""
 
 
-class Rehearsal:
+class Rehearsal(LoopbackRollout):
     """One run; what happened is in its fields afterwards. `tell` hears of each moment."""
 
     def __init__(self, plan: RehearsalPlan, folder: Path, runs: Path, tell: Tell) -> None:
+        super().__init__(folder, runs, plan.connections, plan.symbols)
         self.plan = plan
-        self.folder = folder
-        self.parts = Parts(folder, runs, plan.connections, plan.symbols)
-        self.controller = Controller(self.parts.places, rehearsal=True)
-        self.judge = Judge(self.parts)
+        self._plan_file = folder / PLAN_NAME
         self.moments: list[Moment] = []
         self.reached: list[Step] = []
         self.began_ns = self.harmed_ns = self.back_ns = self.fed_ns = 0
@@ -68,7 +59,7 @@ class Rehearsal:
         """From the first process to the last; ShadowError where a part fails to do its work."""
         async with self.parts:
             await self._open()
-            looking = asyncio.create_task(self._keep_looking())
+            looking = asyncio.create_task(self.keep_looking())
             try:
                 await self._until_done(looking)
             finally:
@@ -88,32 +79,23 @@ class Rehearsal:
     async def _open(self) -> None:
         parts = self.parts
         await parts.start_venue(self.plan.rate, self.plan.seed)
-        (self.folder / PLAN_NAME).write_text(plan_text(list(self.plan.steps)))
-        await self._start_controller()
+        self._plan_file.write_text(plan_text(list(self.plan.steps)))
+        await self.start_controller(self._plan_file)
         for step in self._first_steps():
             await self._move(step)
         await parts.start_consumer(self.plan.placement)
-        await self._wait("both stacks to subscribe", lambda: parts.is_subscribed, START_S)
+        await self.until("both stacks to subscribe", lambda: parts.is_subscribed)
 
     def _first_steps(self) -> list[Step]:
         """Those that have to be made before the consumer starts: one that starts at `off` has legacy alone."""
         return [step for step in self.plan.steps if step.position == SHADOW]
-
-    async def _start_controller(self) -> None:
-        await self.parts.start_controller([str(self.folder / PLAN_NAME), "--rehearsal"])
-        await self._wait("the controller to watch", self._is_watched, START_S)
-
-    def _is_watched(self) -> bool:
-        process, lease = self.parts.controller, read_lease(self.parts.places.lease)
-        assert process is not None
-        return lease is not None and lease.is_live(time.time()) and lease.holder.endswith(f":{process.pid}")
 
     async def _play(self) -> None:
         self.began_ns, self.began_s = perf_counter_ns(), time.time()
         self.parts.feed(self.plan.rate)
         self._note("stage", "shadow: legacy serves, both stacks are connected")
         streams = set(self.parts.units.values())
-        await self._wait("every unit to be served", lambda: streams <= set(self.parts.ear.serving), START_S)
+        await self.until("every unit to be served", lambda: streams <= set(self.parts.ear.serving))
         try:
             await self._climb()
         except NoFartherError as error:
@@ -130,7 +112,7 @@ class Rehearsal:
             self._note("stage", f"{step.unit} {step.position}")
             await self._applied()
             if self.plan.kill_controller and number == len(steps) // 2:
-                await self._kill_controller()
+                await self._outlive_controller()
         await asyncio.sleep(steps[-1].at_least_s)
         if set(self.parts.ear.serving.values()) != {"new"}:
             raise NoFartherError("not every unit is served by new behind the last step")
@@ -151,21 +133,15 @@ class Rehearsal:
                 self.reached.append(step)
                 return
 
-    def _has_applied(self) -> bool:
-        return self.parts.has_applied(self.controller.books().state.generation)
-
     async def _applied(self) -> None:
-        await self._wait("the consumer to apply the flag", self._has_applied, MOVE_S)
+        await self.until("the consumer to apply the flag", self.has_applied, MOVE_S)
 
-    async def _kill_controller(self) -> None:
-        """`kill -9`; what the journal says and what the consumer gets has to be the same before, without and after."""
-        process = self.parts.controller
-        assert process is not None
+    async def _outlive_controller(self) -> None:
+        """Kill it; what the journal says and what the consumer gets has to be the same before, without and after."""
         before = self.controller.books().state.rules, dict(self.parts.ear.serving)
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        await self.kill_controller()
         self._note("controller", "killed; nothing advances, nothing changes sides")
-        await self._start_controller()
+        await self.start_controller(self._plan_file)
         self.restarted_alike = before == (self.controller.books().state.rules, dict(self.parts.ear.serving))
         self._note("controller", "another one goes on from the journal")
 
@@ -175,21 +151,13 @@ class Rehearsal:
         self.parts.harm_file.write_text(self.plan.harm)
         self._note("harm", f"the new stack begins to {self.plan.harm}")
         with suppress(TimeoutError):
-            await self.parts.ear.until(self._is_back, DETECT_S)
+            await self.parts.ear.until(self.is_back, DETECT_S)
             self.back_ns = perf_counter_ns()
             self._note("back", "every unit is with legacy, and the flag says so")
         self.parts.harm_file.unlink()
         # What the harm did is known once the ledger's rows of that time have come.
         await asyncio.sleep(min(2.0, self.plan.after_s))
         self.wrong_behind = self.wrong()
-
-    def _is_back(self) -> bool:
-        """Sides as the consumer's lines tell them, stages as the journal does."""
-        if set(self.parts.ear.serving.values()) != {"legacy"}:
-            return False
-        rules = self.controller.books().state.rules
-        places = [position_of(rules, parse_unit(unit)) for unit in self.parts.ear.serving]
-        return all(serving(place) == "legacy" for place in places) and self._has_applied()
 
     def wrong(self) -> int:
         """Events so far that the consumer should not have got, or not so."""
@@ -203,24 +171,17 @@ class Rehearsal:
             await self.parts.ear.until(self.parts.ear.is_settled, SETTLE_S)
             self.settled = True
         self.consumer_code = await self.parts.stop_consumer()
-        await self._wait("the consumer's last line", lambda: self.parts.ear.has_ended, SETTLE_S)
+        await self.until("the consumer's last line", lambda: self.parts.ear.has_ended, SETTLE_S)
         await self.parts.stop_controller()
         self._note("end", "the consumer has ended")
 
-    async def _keep_looking(self) -> None:
-        while True:
-            first = self.judge.first_alarm_ns
-            self.judge.look()
-            if first is None and self.judge.first_alarm_ns is not None:
-                alarm = self.judge.alarms[0]
-                self._note("trigger", f"{alarm.trigger}: {alarm.says}")
-            await asyncio.sleep(LOOK_S)
-
-    async def _wait(self, what: str, holds: Callable[[], bool], within_s: float) -> None:
-        try:
-            await self.parts.ear.until(holds, within_s)
-        except TimeoutError:
-            raise ShadowError(f"waited {within_s:.0f} s for {what} in vain; logs are in {self.folder}") from None
+    def look(self) -> None:
+        """Let the judge look; the first alarm is a moment."""
+        first = self.judge.first_alarm_ns
+        super().look()
+        if first is None and self.judge.first_alarm_ns is not None:
+            alarm = self.judge.alarms[0]
+            self._note("trigger", f"{alarm.trigger}: {alarm.says}")
 
     def since_s(self, t_ns: int) -> float:
         """Seconds from the first frame on."""

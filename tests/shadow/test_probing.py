@@ -9,11 +9,12 @@ import pytest
 from shadow import probing
 from shadow.capture.probe_file import read_probe
 from shadow.config import SessionConfig, own_subject
+from shadow.leg_run import Listener
 from shadow.probing import architectures, probe_targets, reason_to_skip
 from shadow.subjects.probe import layers
 
 
-class Listening:
+class Listening(Listener):
     """Remembers what it was told."""
 
     def __init__(self) -> None:

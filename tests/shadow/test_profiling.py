@@ -16,6 +16,7 @@ from shadow.capture.manifest import read_manifest, sha256_file, write_manifest
 from shadow.capture.profile_file import side_of
 from shadow.config import SessionConfig
 from shadow.errors import UsageError
+from shadow.leg_run import Listener
 from shadow.profiling import profile_run, reason_to_profile
 
 FAULTY = Path(__file__).parent / "sessions" / "faulty_stack.py"
@@ -24,14 +25,11 @@ FIRED = {"triggers": [{"id": "performance", "verdict": "REGRESSION", "worst": "c
 QUIET: dict[str, Any] = {"triggers": [{"id": "performance", "verdict": "HOLD", "worst": None}]}
 
 
-class Listening:
+class Listening(Listener):
     """Remembers the notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """A phase begins."""
 
     def note(self, text: str) -> None:
         """A note."""

@@ -14,6 +14,7 @@ import pytest
 
 from shadow.capture.writer import SegmentWriter, segment_files
 from shadow.config import SessionConfig
+from shadow.leg_run import Listener
 from shadow.plan import Leg
 from shadow.session import Session
 
@@ -21,14 +22,11 @@ CONNECTION = "gateio.spot.public"
 MS = 1_000_000
 
 
-class Notes:
+class Notes(Listener):
     """A listener that keeps what a person would be told."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """Nothing to keep."""
 
     def note(self, text: str) -> None:
         self.told.append(text)
@@ -59,10 +57,10 @@ def session_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **words: Any) -> S
         """Stands for a process."""
 
     async def recorder(*_: Any) -> None:
-        session._recorder = Recorder()  # type: ignore[assignment]
+        session._processes._recorder = Recorder()  # type: ignore[assignment]
 
-    monkeypatch.setattr(session, "_start_venue", nothing)
-    monkeypatch.setattr(session, "_start_recorder", recorder)
+    monkeypatch.setattr(session._processes, "start_venue", nothing)
+    monkeypatch.setattr(session._processes, "start_recorder", recorder)
     monkeypatch.setattr("shadow.session.probe_targets", nothing)
     return session
 
@@ -94,14 +92,14 @@ async def test_service_time_is_measured_before_the_raw_data_of_its_leg_go(
     monkeypatch.setattr(session, "_stretches", None)
     burned: dict[str, Any] = {}
 
-    async def run_leg(leg: Leg, _: Any) -> None:
+    async def run_leg(leg: Leg) -> None:
         if leg.leg == "aa1":
             write_bursts(tmp_path, leg)
         elif leg.leg == "main":
             for path in (path for role in ("legacy", "legacy2") for path in segment_files(tmp_path, f"events/{role}")):
                 path.unlink()
         elif leg.leg == "control":
-            burned.update(await session._options(leg))
+            burned.update(await session._burns.options(leg))
 
     monkeypatch.setattr(session, "_run_leg", run_leg)
     await session.run()
@@ -112,7 +110,7 @@ async def test_a_reducer_that_dies_ends_the_session_at_once(tmp_path: Path, monk
     session = session_in(tmp_path, monkeypatch)
     legs: list[str] = []
 
-    async def run_leg(leg: Leg, _: Any) -> None:
+    async def run_leg(leg: Leg) -> None:
         legs.append(leg.leg)
         assert session._stretches is not None
         assert session._stretches._child is not None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shadow.config import CONNECTIONS, Burn, SessionConfig, own_subject
+from shadow.leg_run import Listener
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 HARMLESS = {"EDGE", "CONFLATED", "IN_FLIGHT"}
@@ -17,19 +18,6 @@ SPOT = ("gateio.spot.public", "mexc.spot.public")
 SHORT = {1: SPOT, 2: SPOT, 3: CONNECTIONS}
 """Seed to connections."""
 both_sizes = pytest.mark.parametrize("connections", [CONNECTIONS, SPOT], ids=["six", "two"])
-
-
-class Quiet:
-    """A listener that shows nothing."""
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """Nothing to show."""
-
-    def note(self, text: str) -> None:
-        """Nothing to show."""
-
-    def note_rate(self, message: dict[str, Any]) -> None:
-        """Nothing to show."""
 
 
 def burned(folder: Path, connections: tuple[str, ...], share: float, seed: int) -> dict[str, Any]:
@@ -43,7 +31,7 @@ def burned(folder: Path, connections: tuple[str, ...], share: float, seed: int) 
         connections=connections, seed=seed, new=own_subject("legacy"), burn=Burn(role="new", share=share)
     )
     config.validate()
-    assert run_session(config, folder, Quiet()) is None
+    assert run_session(config, folder, Listener()) is None
     verdict: dict[str, Any] = judge(RunData(folder)).verdict
     return verdict
 

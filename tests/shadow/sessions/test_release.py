@@ -12,6 +12,7 @@ import pytest
 
 from shadow import release_plan
 from shadow.config import SessionConfig
+from shadow.leg_run import Listener
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 Live = dict[str, tuple[Path, tuple[int, dict[str, Any], str]]]
@@ -61,15 +62,12 @@ def test_a_short_calibrated_session_is_watched_and_never_ships(run_session: Run,
     assert len(starts(tmp_path / "run")) == 9
 
 
-class Listening:
+class Listening(Listener):
     """Keeps what a person would read."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.total_s = 0.0
-
-    def phase(self, leg: str, phase: str, seconds: float) -> None:
-        """Nothing to keep."""
 
     def note(self, text: str) -> None:
         """A line that stays."""

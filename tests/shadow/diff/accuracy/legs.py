@@ -158,18 +158,12 @@ def spaced(mine: list[Place], chance: random.Random) -> Iterator[tuple[Place, Pl
 def record_run(folder: Path) -> Path:
     """Both stacks on all six connections for ten seconds, nothing done to them."""
     from shadow.drill.plan import DrillSession, config_of
+    from shadow.leg_run import Listener
     from shadow.session import run_session
-
-    class Quiet:
-        def phase(self, leg: str, phase: str, seconds: float) -> None:
-            """Nothing to show."""
-
-        def note(self, text: str) -> None:
-            """Nothing to show."""
 
     config = config_of(DrillSession("plain", 10.0, (), CONNECTIONS), 1)
     config.validate()
-    assert run_session(config, folder, Quiet()) is None
+    assert run_session(config, folder, Listener()) is None
     return folder
 
 
