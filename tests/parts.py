@@ -45,7 +45,7 @@ LIVE = session_files(
 RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "online", "reproduce", "stretches")
 """Files that share the session of the fixture `recorded`."""
 SERVED = (
-    *("tests/bench", "tests/test_docs.py", "tests/witness", "tests/shadow/drill/test_stages.py"),
+    *("tests/bench", "tests/docs", "tests/witness", "tests/shadow/drill/test_stages.py"),
     *("tests/shadow/network", "tests/shadow/online"),
     *("tests/shadow/recording", "tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/venue"),
     "tests/shadow/attach/test_application.py",
