@@ -47,7 +47,7 @@ RECORDED = session_files("broken_off", "damage", "interrupted", "offline", "onli
 VENUE = ("tests/shadow/venue", "tests/shadow/network", "tests/shadow/recording", "tests/witness")
 """Tests that start a venue, and wait for it."""
 SERVED = (
-    *("tests/bench", "tests/test_docs.py", "tests/shadow/drill/test_stages.py", "tests/shadow/online"),
+    *("tests/bench", "tests/docs", "tests/shadow/drill/test_stages.py", "tests/shadow/online"),
     *("tests/shadow/rehearsal", "tests/shadow/test_soak.py", "tests/shadow/attach/test_application.py"),
 )
 """The harness's other tests that start servers and clients, and wait for them."""

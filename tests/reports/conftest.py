@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
 
 from reports.aftermath import Aftermath, JournalLine, UnitSplit
+
+from .fixtures.build import run_directory, write
 
 AT_S = 1_800_000_000.0
 BOOK, TRADE = "gateio.spot.book.BTC_USDT", "gateio.spot.trade.BTC_USDT"
@@ -42,30 +42,19 @@ def rollback_sample(run: str, **changes: Any) -> Aftermath:
     return msgspec.structs.replace(found, **changes)
 
 
-def _builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("report_fixtures", Path(__file__).parent / "fixtures" / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[[str], Path]:
     """`make_run(kind)` writes a run directory of that kind and returns it."""
-    build = _builder()
-    return lambda kind: build.run_directory(kind, tmp_path / kind)
+    return lambda kind: run_directory(kind, tmp_path / kind)
 
 
 @pytest.fixture
 def make_history(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
     """`make_history(ratios)` writes a folder of runs, one a day, oldest first; Gate.io's typical latency is the ratio,
     all else is equal."""
-    build = _builder()
 
     def make(ratios: Sequence[float]) -> Path:
-        pattern = build.run_directory("ship", tmp_path / "pattern")
+        pattern = run_directory("ship", tmp_path / "pattern")
         session, verdict = (json.loads((pattern / name).read_text()) for name in ("session.json", "verdict.json"))
         typical = next(m for m in verdict["metrics"] if m["id"] == "latency.gateio.spot.public.typical")
         for number, ratio in enumerate(ratios):
@@ -74,8 +63,8 @@ def make_history(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
             run.mkdir(parents=True)
             session.update(run=run.name, started_utc=moment.isoformat())
             typical["ratio"] = {"low": ratio - 0.02, "best": ratio, "high": ratio + 0.02}
-            build.write(run / "session.json", session)
-            build.write(run / "verdict.json", verdict)
+            write(run / "session.json", session)
+            write(run / "verdict.json", verdict)
             (run / "manifest.json").write_bytes((pattern / "manifest.json").read_bytes())
         return tmp_path / "runs"
 

@@ -18,6 +18,7 @@ from shadow.config import machine
 from shadow.rollout.consumers import Alarm, ConsumerStatus, JudgeStatus, UnitStatus, write_status
 from shadow.rollout.controller import Controller
 from shadow.rollout.evidence import our_version
+from shadow.rollout.flag_file import evaluated
 from shadow.rollout.gates import Ask
 from shadow.rollout.places import Places
 from shadow.rollout.stages import parse_position
@@ -27,6 +28,7 @@ BOOK = "gateio.spot.book.BTC_USDT"
 TRADE = "gateio.spot.trade.BTC_USDT"
 PRIVATE = "gateio.spot.private"
 UNITS = (BOOK, TRADE, PRIVATE)
+PUBLIC = "gateio.spot.*.*"
 
 
 @dataclass
@@ -113,6 +115,11 @@ def places_in(folder: Path) -> Places:
     return Places(folder / "flags.json", folder / "rollout", folder / "runs")
 
 
+def stages(desk: Desk) -> list[str]:
+    """What flagd's own core gives each unit out of the file."""
+    return [stage.value for stage in evaluated(desk.places.flags, [parse_unit(unit) for unit in UNITS])]
+
+
 def utc(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).isoformat()
 
@@ -135,3 +142,10 @@ def make_desk(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Desk]:
 @pytest.fixture
 def desk(tmp_path: Path, make_desk: Callable[[Path], Desk]) -> Desk:
     return make_desk(tmp_path)
+
+
+@pytest.fixture
+def live(desk: Desk) -> Desk:
+    """Public units at `live`, watched."""
+    desk.climb(PUBLIC, "live")
+    return desk

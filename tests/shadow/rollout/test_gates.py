@@ -16,9 +16,8 @@ from shadow.rollout.evidence import newest_session
 from shadow.rollout.lease import release
 from shadow.rollout.units import parse_unit
 
-from .conftest import BOOK, PRIVATE, TRADE, Desk
+from .conftest import BOOK, PRIVATE, PUBLIC, TRADE, Desk
 
-PUBLIC = "gateio.spot.*.*"
 DAY_S = 86_400
 
 

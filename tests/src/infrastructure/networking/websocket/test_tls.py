@@ -14,13 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from exchanges.structs.errors import ExchangeRestError
 from infrastructure.networking.websocket.rest_client import RestClient
-from infrastructure.networking.websocket.transport import (
-    ConnectFailed,
-    ConnectionEnded,
-    Opener,
-    TransportSettings,
-    resolve_transport,
-)
+from infrastructure.networking.websocket.transport import ConnectFailed, ConnectionEnded, Opener, TransportSettings
 
 FRAMES = 500
 LARGE = 200_000
@@ -37,11 +31,6 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     return iter(())
-
-
-@pytest.fixture(params=["websockets", "picows"])
-def opener(request: pytest.FixtureRequest) -> Opener:
-    return resolve_transport(request.param)
 
 
 def server_side(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:

@@ -1,8 +1,7 @@
-"""The Gate.io handler: frames out, answers in, odd frames."""
+"""The Gate.io handler: how it is made, frames in, events out, odd frames."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections import Counter
@@ -14,77 +13,14 @@ import pytest
 
 from exchanges.integrations.gateio.builder import build_direct, build_handler
 from exchanges.integrations.gateio.ws.handlers.spot_public_handler import GateioSpotPublicHandler
-from exchanges.structs import (
-    ExchangeConfig,
-    ExchangeRestError,
-    PublicWebsocketChannelType,
-    SubscriptionAction,
-    Symbol,
-    WebSocketConfig,
-)
+from exchanges.structs import ExchangeConfig, SubscriptionAction, WebSocketConfig
 from exchanges.structs.events import PublicCallbacks
 from infrastructure.networking.websocket.handlers.public_message_handler import PublicMessageHandler
 from infrastructure.networking.websocket.mixins.auth_mixin import NoAuthMixin
 from infrastructure.networking.websocket.mixins.connection_mixin import GateioConnectionMixin
 from infrastructure.networking.websocket.testing import FakeServer, run_virtual, settle
 
-Channel = PublicWebsocketChannelType
-BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
-BEST = {"t": 1, "u": 2, "s": "BTC_USDT", "b": "1.5", "B": "2", "a": "3", "A": "4"}
-
-
-class Listener:
-    """Remembers what the callbacks got."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-        self.answers: list[Any] = []
-        self.errors: list[tuple[str, str]] = []
-        self.callbacks = PublicCallbacks(
-            on_book=self.events.append,
-            on_trades=self.events.append,
-            on_book_ticker=self.events.append,
-            on_ticker=self.events.append,
-            on_subscription=self.answers.append,
-            on_error=lambda kind, text: self.errors.append((kind, text)),
-        )
-
-
-class Scene:
-    """A connected handler on a fake server, without REST."""
-
-    def __init__(self) -> None:
-        self.server = FakeServer()
-        self.listener = Listener()
-        config = WebSocketConfig("ws://x", heartbeat_interval=None)
-        self.handler = GateioSpotPublicHandler(config, callbacks=self.listener.callbacks, transport=self.server.open)
-
-    async def start(self, symbols: list[Symbol], channels: list[Channel]) -> None:
-        await self.handler.initialize(symbols, channels)
-        await settle()
-
-    def requests(self) -> list[Any]:
-        return [json.loads(text) for text in self.server.socket.sent]
-
-    async def answer(self, request: dict[str, Any], error: str | None = None, **changes: Any) -> None:
-        answer = {**request, "result": {"status": "fail" if error else "success"}} | changes
-        if error:
-            answer["error"] = {"code": 2, "message": error}
-        self.server.socket.feed(json.dumps(answer))
-        await settle()
-
-
-def play(scene: Any) -> None:
-    async def main() -> None:
-        stage = Scene()
-        await scene(stage)
-        await stage.handler.close()
-
-    run_virtual(main())
-
-
-def push(channel: str, result: Any) -> str:
-    return json.dumps({"time": 5, "time_ms": 5123, "channel": channel, "event": "update", "result": result})
+from .spot_scene import BEST, BTC, ETH, Channel, Listener, Scene, play, push
 
 
 @pytest.mark.checklist("3.2.1", "3.2.5", "3.2.6", "3.2.8")
@@ -92,138 +28,6 @@ def test_is_made_of_the_checklists_parts() -> None:
     assert issubclass(GateioSpotPublicHandler, PublicMessageHandler)
     assert issubclass(GateioSpotPublicHandler, GateioConnectionMixin)
     assert issubclass(GateioSpotPublicHandler, NoAuthMixin)
-
-
-def test_books_have_a_frame_each_and_other_channels_one_for_all_pairs() -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC, ETH], list(Channel))
-        assert [(r["channel"], r["event"], r["payload"]) for r in stage.requests()] == [
-            ("spot.order_book_update", "subscribe", ["BTC_USDT", "100ms"]),
-            ("spot.order_book_update", "subscribe", ["ETH_USDT", "100ms"]),
-            ("spot.trades", "subscribe", ["BTC_USDT", "ETH_USDT"]),
-            ("spot.book_ticker", "subscribe", ["BTC_USDT", "ETH_USDT"]),
-            ("spot.tickers", "subscribe", ["BTC_USDT", "ETH_USDT"]),
-        ]
-        assert len({r["id"] for r in stage.requests()}) == 5
-
-    play(scene)
-
-
-def test_symbols_are_active_by_the_answer_alone() -> None:
-    """L15."""
-
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC, ETH], [Channel.ORDERBOOK])
-        assert stage.handler.active_symbols == set()
-        btc, eth = stage.requests()
-        await stage.answer(btc)
-        assert stage.handler.active_symbols == {BTC}
-        await stage.answer(eth, "unknown currency pair: ETH_USDT")
-        assert stage.handler.active_symbols == {BTC}
-        assert stage.handler.wanted_symbols == [BTC]
-        assert [answer.error for answer in stage.listener.answers] == [None, "unknown currency pair: ETH_USDT"]
-        assert stage.listener.errors == [("subscribe", "unknown currency pair: ETH_USDT")]
-        assert stage.listener.answers[-1].complete
-
-    play(scene)
-
-
-@pytest.mark.parametrize("keep", [("id",), ("payload",), ()])
-def test_answers_are_matched_by_id_or_payload_or_order(keep: tuple[str, ...]) -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC, ETH], [Channel.ORDERBOOK])
-        btc, eth = stage.requests()
-        for request in (eth, btc) if keep else (btc, eth):
-            await stage.answer({k: v for k, v in request.items() if k in ("channel", "event", *keep)})
-        assert stage.handler.active_symbols == {BTC, ETH}
-
-    play(scene)
-
-
-def test_an_answer_is_judged_by_its_error_alone() -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC], [Channel.TRADES])
-        await stage.answer(stage.requests()[0], result=None, error=None)
-        assert stage.handler.active_symbols == {BTC}
-        await stage.answer(stage.requests()[0])
-        assert len(stage.listener.answers) == 1
-
-    play(scene)
-
-
-@pytest.mark.checklist("4.1.15")
-def test_a_reconnect_asks_for_exactly_what_is_wanted() -> None:
-    """L14, L15: not for what was refused, nor for what was given up, offline or not."""
-
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC, ETH, Symbol("X", "Y"), Symbol("Q", "R")], [Channel.ORDERBOOK])
-        for request in stage.requests():
-            await stage.answer(request, "unknown" if request["payload"][0] == "X_Y" else None)
-        await stage.handler.unsubscribe([ETH])
-        assert (stage.requests()[-1]["event"], stage.requests()[-1]["payload"]) == (
-            "unsubscribe",
-            ["ETH_USDT", "100ms"],
-        )
-        stage.server.fails_always = OSError("down")
-        stage.server.socket.end()
-        await settle()
-        await stage.handler.unsubscribe([Symbol("Q", "R")])
-        with pytest.raises(ExchangeRestError) as caught:
-            await stage.handler.subscribe([Symbol("NEW", "ONE")])
-        assert caught.value.code == 503
-        stage.server.fails_always = None
-        await asyncio.sleep(10)
-        assert [r["payload"] for r in stage.requests()] == [["BTC_USDT", "100ms"]]
-
-    play(scene)
-
-
-def test_subscribe_and_unsubscribe_while_connected() -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC], [Channel.TRADES])
-        await stage.answer(stage.requests()[0])
-        await stage.handler.subscribe([BTC, ETH])
-        added = stage.requests()[-1]
-        assert (added["event"], added["payload"]) == ("subscribe", ["ETH_USDT"])
-        await stage.answer(added)
-        assert stage.handler.active_symbols == {BTC, ETH}
-        await stage.handler.unsubscribe([ETH])
-        await stage.answer(stage.requests()[-1])
-        assert stage.handler.active_symbols == {BTC}
-        assert stage.handler.wanted_symbols == [BTC]
-        await stage.handler.unsubscribe([ETH])
-        assert len(stage.requests()) == 3
-
-    play(scene)
-
-
-def test_a_failed_send_forgets_the_symbols(caplog: pytest.LogCaptureFixture) -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC], [Channel.TRADES])
-        stage.server.socket.fails_to_send = True
-        with pytest.raises(ExchangeRestError) as caught:
-            await stage.handler.subscribe([ETH])
-        assert caught.value.code == 400
-        assert stage.handler.wanted_symbols == [BTC]
-        await stage.handler.unsubscribe([BTC])
-        assert stage.handler.wanted_symbols == []
-
-    play(scene)
-    assert any(text.startswith("Unsubscribe failed") for text in caplog.messages)
-
-
-def test_nothing_wanted_asks_for_nothing() -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([], [])
-        assert stage.requests() == []
-        assert stage.handler.channels == list(Channel)
-
-    play(scene)
-
-
-def test_a_channel_that_is_no_channel_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="trades"):
-        Scene().handler.set_subscriptions([BTC], ["trades"])  # type: ignore[list-item]  # the caller's mistake
 
 
 @pytest.mark.checklist("3.2.12", "3.2.16", "3.2.22")
@@ -248,16 +52,6 @@ def test_errors_of_the_exchange(caplog: pytest.LogCaptureFixture) -> None:
         assert len(stage.listener.events) == 1
         assert stage.handler.decode_errors == 6
         assert stage.handler.is_connected()
-
-    play(scene)
-
-
-def test_refusals_name_their_request_by_id_where_the_channel_is_lost() -> None:
-    async def scene(stage: Scene) -> None:
-        await stage.start([BTC], [Channel.TRADES])
-        await stage.answer(stage.requests()[0], "request payload does not follow json schema", channel="", event="")
-        assert stage.handler.wanted_symbols == []
-        assert stage.listener.answers[0].channel == "spot.trades"
 
     play(scene)
 
