@@ -123,6 +123,19 @@ def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
     return [(t_read[i], body[i]) for i in order]
 
 
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Nothing here makes cycles, and looking for them in millions of live objects takes a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@collector_off()
 def diff_streams(
     frames: Any,
     sends: Any,
@@ -148,49 +161,14 @@ def diff_streams(
     fields of each role by (connection, type), where `lines` and the parts before are not all that it said.
     Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far.
     """
-    with collector_off():
-        return judge_streams(
-            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held,
-            part or Part(),
-        )  # fmt: skip
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """Nothing here makes cycles, and looking for them in millions of live objects takes a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def judge_streams(
-    frames: Any,
-    sends: Any,
-    connections: Any,
-    marks: Any,
-    requests: Any,
-    lines: Mapping[str, Lines],
-    session: Mapping[str, Any],
-    leg: str,
-    known: Sequence[Known],
-    late_ns: int | None,
-    cap: int,
-    own: bool,
-    known_held: Mapping[str, Held] | None,
-    part: Part,
-) -> LegDiff:
-    """The work of diff_streams."""
+    part = part or Part()
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
     part.extend(stores)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
-    held = dict(known_held or part.held(spoken))
-    held[candidate] = either(held[candidate], held[baseline])
+    fields = dict(held or part.held(spoken))
+    fields[candidate] = either(fields[candidate], fields[baseline])
     sides = {
         role: judge_side(
             role,
@@ -198,7 +176,7 @@ def judge_streams(
             spoken[role],
             stores[role],
             rows,
-            held=held[role],
+            held=fields[role],
             late_ns=late_ns,
             cap=cap,
             begun=part.begun,
