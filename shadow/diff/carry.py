@@ -18,7 +18,7 @@ from shadow.diff.books import BookState, BookWalk
 from shadow.diff.expected import Before, Owed, swapped, twin_key
 from shadow.diff.frames import Send
 from shadow.diff.join import is_rebuilt
-from shadow.diff.lines import Spoken, Tallies, tallies
+from shadow.diff.lines import Spoken
 
 __all__ = ["AROUND_NS", "Carried", "Stretch", "carry"]
 
@@ -39,7 +39,6 @@ class Carried(msgspec.Struct):
     sent: Before = msgspec.field(default_factory=Before)
     books: dict[Place, BookState] = {}
     rebuilding: set[str] = set()
-    held: Tallies = {}
     newest: dict[str, int] = {}
     faults: dict[str, Counter[str]] = {}
     corrupt: dict[str, int] = {}
@@ -97,7 +96,6 @@ def carry(
         sent=_sent(before.sent, streams, sends, allowed, stretch.upto),
         books=before.books | {place: walk.state() for place, walk in walks.items()},
         rebuilding=before.rebuilding | {event.connection for event in events if is_rebuilt(event)},
-        held=tallies(events, before.held),
         newest=newest,
         faults=faults,
         corrupt=corrupt,

@@ -108,6 +108,10 @@ class Matches(msgspec.Struct):
     queued: NDArray[np.bool_]
     burst: NDArray[np.int32]
 
+    def rows(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> Matches:
+        """The rows that `kept` marks, or those at its places in its order."""
+        return Matches(**{name: getattr(self, name)[kept] for name in self.__struct_fields__})
+
 
 class FirstArrival(msgspec.Struct):
     """Who had an event first: `lead_ns` = t of the baseline minus t of the candidate, above 0 = candidate first."""

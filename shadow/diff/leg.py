@@ -20,7 +20,7 @@ from shadow.diff.expected import SEND_COLUMNS, side_sends
 from shadow.diff.frames import FRAME_COLUMNS, FrameStore, columns_of, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
-from shadow.diff.lines import Held, held_fields, read_lines
+from shadow.diff.lines import Held, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
 from shadow.diff.part import Part, Streams
 from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
@@ -28,7 +28,6 @@ from shadow.diff.side import SideJudgement, judge_side, matches_of
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
-    from shadow.diff.pieces import Pieces
 
 __all__ = ["EVENT_CAP", "Held", "diff_leg", "diff_streams", "either", "first_arrivals", "is_conserved", "move_known",
            "started", "table_of"]  # fmt: skip
@@ -44,9 +43,9 @@ CUT_NS: Final = 300_000_000
 
 
 def diff_leg(
-    run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = (), pieces: Pieces | None = None
+    run: RunData, leg: str, roles: tuple[str, str], *, known: Sequence[Known] = (), part: Part | None = None
 ) -> LegDiff:
-    """Judge one leg of a run directory, or the next piece of it; roles are (baseline, candidate)."""
+    """Judge one leg of a run directory, or a part of it; roles are (baseline, candidate)."""
     is_direct = bool(run.session.get("direct"))
     tables: dict[str, Any] = {
         name: table_of(run, name, leg, whole=is_direct)
@@ -56,7 +55,7 @@ def diff_leg(
     if "leg-end" not in tables["marks"]["name"]:
         cut_short(tables, lines, leg)
     if not is_direct:
-        return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known, pieces=pieces)
+        return diff_streams(**tables, lines=lines, session=run.session, leg=leg, known=known, part=part)
     pair = {role: lines[role] for role in roles}
     judged = diff_streams(**tables, lines=pair, session=run.session, leg=leg, known=known, late_ns=WINDOW_NS, own=True)
     judged.dual = dual_of(lines, **{name: tables[name] for name in ("frames", "sends", "marks")})
@@ -124,6 +123,19 @@ def lines_of(run: RunData, leg: str, role: str) -> list[tuple[int, bytes]]:
     return [(t_read[i], body[i]) for i in order]
 
 
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Nothing here makes cycles, and looking for them in millions of live objects takes a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@collector_off()
 def diff_streams(
     frames: Any,
     sends: Any,
@@ -139,7 +151,6 @@ def diff_streams(
     cap: int = EVENT_CAP,
     own: bool = False,
     held: Mapping[str, Held] | None = None,
-    pieces: Pieces | None = None,
     part: Part | None = None,
 ) -> LegDiff:
     """Judge one leg from its tables and its sides' lines.
@@ -147,58 +158,17 @@ def diff_streams(
     A table is a mapping of columns, a list of row dicts or a pyarrow Table, in the columns of the run directory.
     `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
     each side is judged by the frames that it was sent itself, and no other (both: dual mode). `held` are the optional
-    fields of each role by (connection, type), where `lines` are not all that it said; `pieces` where all is one piece.
+    fields of each role by (connection, type), where `lines` and the parts before are not all that it said.
     Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far.
     """
-    with collector_off():
-        return judge_streams(
-            frames, sends, connections, marks, requests, lines, session, leg, known, late_ns, cap, own, held, pieces,
-            part or Part(),
-        )  # fmt: skip
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """Nothing here makes cycles, and looking for them in millions of live objects takes a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def judge_streams(
-    frames: Any,
-    sends: Any,
-    connections: Any,
-    marks: Any,
-    requests: Any,
-    lines: Mapping[str, Lines],
-    session: Mapping[str, Any],
-    leg: str,
-    known: Sequence[Known],
-    late_ns: int | None,
-    cap: int,
-    own: bool,
-    known_held: Mapping[str, Held] | None,
-    pieces: Pieces | None,
-    part: Part,
-) -> LegDiff:
-    """The work of diff_streams."""
+    part = part or Part()
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
     part.extend(stores)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
-    stretches = {role: part.stretch(role) for role in lines}
-    if pieces is not None:
-        known_held = pieces.held(spoken)
-    held = dict(
-        known_held or {role: held_fields(side.events, stretches[role].before.held) for role, side in spoken.items()}
-    )
-    held[candidate] = either(held[candidate], held[baseline])
+    fields = dict(held or part.held(spoken))
+    fields[candidate] = either(fields[candidate], fields[baseline])
     sides = {
         role: judge_side(
             role,
@@ -206,17 +176,15 @@ def judge_streams(
             spoken[role],
             stores[role],
             rows,
-            held=held[role],
+            held=fields[role],
             late_ns=late_ns,
             cap=cap,
-            begun=pieces.begun if pieces is not None else frozenset(),
-            stretch=stretches[role],
+            begun=part.begun,
+            stretch=part.stretch(role),
         )
         for role in lines
     }
     part.take(sides, stores)
-    if pieces is not None:
-        pieces.sides = sides
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)

@@ -11,9 +11,7 @@ import orjson
 from shadow.diff.canonical import FIELDS, OPTIONAL
 from shadow.diff.codes import PRIVATE_TYPES
 
-__all__ = [
-    *("Delivered", "Held", "Spoken", "Tallies", "held_fields", "held_of", "read_lines", "tallies", "tally_fields"),
-]
+__all__ = ["Delivered", "Held", "Spoken", "Tallies", "held_fields", "held_of", "read_lines", "tallies"]
 
 Stream = tuple[str, str, str]
 """Connection, event type, symbol."""
@@ -93,14 +91,14 @@ def event_of(n: int, t_read: int, body: dict[str, Any]) -> Delivered:
     )
 
 
-def held_fields(events: Iterable[Delivered], before: Tallies | None = None) -> Held:
-    """The optional fields that a side has been seen to have, per connection and type, in `before` and these events.
+def held_fields(events: Iterable[Delivered]) -> Held:
+    """The optional fields that a side has been seen to have, per connection and type, in these events.
 
     A field counts as held when at least half of the events have it: a stack either has a field or has it not.
     `first` and `snapshot` come with some events only and are never held; those of account events come with some only
     too (a client id, a fee), so there two are enough.
     """
-    return held_of(tallies(events, before or {}))
+    return held_of(tallies(events, {}))
 
 
 def held_of(counts: Tallies) -> Held:
@@ -117,14 +115,8 @@ def held_of(counts: Tallies) -> Held:
 
 
 def tallies(events: Iterable[Delivered], before: Tallies) -> Tallies:
-    """The counts of `before` and of these events."""
+    """How often each optional field is there, and under the empty name all, in these events and in `before`."""
     counts = {key: dict(tally) for key, tally in before.items()}
-    tally_fields(events, counts)
-    return counts
-
-
-def tally_fields(events: Iterable[Delivered], counts: Tallies) -> None:
-    """Count how often each optional field is there, and all events under the empty name."""
     for event in events:
         tally = counts.setdefault((event.connection, event.type), {})
         tally[""] = tally.get("", 0) + 1
@@ -132,3 +124,4 @@ def tally_fields(events: Iterable[Delivered], counts: Tallies) -> None:
         for name in OPTIONAL.get(event.type, ()):
             if body.get(name) is not None:
                 tally[name] = tally.get(name, 0) + 1
+    return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from shadow.diff.carry import AROUND_NS, Carried, Stretch
 from shadow.diff.expected import Owed
 from shadow.diff.frames import FrameStore, in_version_order
+from shadow.diff.lines import Held, Spoken, Tallies, held_of, tallies
 from shadow.reference.events import Book
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Part(msgspec.Struct):
     """One part, by default the whole leg; it goes up to `upto` (ns), and `is_last` says that the leg ends with it.
 
     `seen` holds the begin and the end of each stream that a side was sent so far; `judged` the sides, when they are.
+    `tallies` count by role the optional fields of all that it said so far. `begun` are connections of which the part is
+    not the begin and knows no history, so that laws over an account's whole history cannot be asked of it.
     """
 
     upto: int = 0
@@ -39,6 +42,13 @@ class Part(msgspec.Struct):
     seen: dict[str, Streams] = {}
     judged: dict[str, SideJudgement] = {}
     decided: dict[str, dict[tuple[int, tuple[int, int]], str]] = {}
+    tallies: dict[str, Tallies] = {}
+    begun: Set[str] = frozenset()
+
+    def held(self, spoken: Mapping[str, Spoken]) -> dict[str, Held]:
+        """The optional fields that each role has, by what it said here and before; a copy of the part keeps its own."""
+        self.tallies = {role: tallies(side.events, self.tallies.get(role, {})) for role, side in spoken.items()}
+        return {role: held_of(counts) for role, counts in self.tallies.items()}
 
     def look_ahead(self, further: Part) -> None:
         """Take from a judgement that went further what only later lines tell: what became of events that were not
@@ -96,7 +106,7 @@ class Part(msgspec.Struct):
     def next(self, upto: int = 0, *, is_last: bool = False) -> Part:
         """The part behind this one, which has been judged."""
         carried = {role: side.carried for role, side in self.judged.items()}
-        return Part(upto, is_last, False, carried, self.rests, self.updates, self.seen)
+        return Part(upto, is_last, False, carried, self.rests, self.updates, self.seen, tallies=self.tallies)
 
 
 def _ends(owed: list[Owed]) -> list[Owed]:

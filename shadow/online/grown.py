@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shadow.capture.growing import Growing
 from shadow.capture.tables import SESSION_TABLES, family
-from shadow.capture.writer import segment_files
 
 __all__ = ["Batch", "Grown"]
 
@@ -26,51 +25,6 @@ class Batch(NamedTuple):
 
     rows: pa.RecordBatch
     newest: int
-
-
-class Growing:
-    """The segments of one table; `more` gives what was flushed since."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._order = ORDER.get(name, "t_read" if name.startswith("events/") else "t")
-        self._segment = 0
-        self._offset = 0
-        self._schema: pa.Schema | None = None
-
-    def more(self) -> Iterator[Batch]:
-        """Whole batches that were not given before; a torn tail waits for its rest."""
-        for path in segment_files(self._folder, self._name):
-            number = int(path.stem)
-            if number < self._segment:
-                continue
-            if number > self._segment:
-                self._segment, self._offset, self._schema = number, 0, None
-            for rows in self._rest_of(path):
-                yield Batch(rows, pc.max(rows[self._order]).as_py() or 0)
-
-    def _rest_of(self, path: Path) -> Iterator[pa.RecordBatch]:
-        try:
-            with path.open("rb") as file:
-                file.seek(self._offset)
-                source = pa.BufferReader(file.read())
-        except FileNotFoundError:
-            return
-        begin = self._offset
-        while (message := _next_message(source)) is not None:
-            self._offset = begin + source.tell()
-            if self._schema is None:
-                self._schema = pa.ipc.read_schema(message)
-            elif (rows := pa.ipc.read_record_batch(message, self._schema)).num_rows:
-                yield rows
-
-
-def _next_message(source: pa.BufferReader) -> pa.Message | None:
-    """The next message of a stream; None at its end, and where the rest is not there yet."""
-    try:
-        return pa.ipc.read_message(source)
-    except (EOFError, pa.ArrowInvalid, OSError):
-        return None
 
 
 class Grown:
@@ -90,7 +44,7 @@ class Grown:
         new: dict[str, list[Batch]] = {}
         for name in (*SESSION_TABLES, *(f"events/{role}" for role in roles)):
             growing = self._growing.setdefault(name, Growing(self._folder, name))
-            new[name] = list(growing.more())
+            new[name] = [_batch(name, rows) for _, rows in growing.more()]
             self._batches.setdefault(name, []).extend(new[name])
             if (kind := KINDS.get(family(name))) is not None:
                 others = (Batch(_unlike(batch.rows, *kind), batch.newest) for batch in new[name])
@@ -106,6 +60,11 @@ class Grown:
     def newest(self, name: str) -> int:
         """How far a table reaches; 0 where it has no rows."""
         return max((batch.newest for batch in self._batches.get(name, ())[-8:]), default=0)
+
+
+def _batch(table: str, rows: pa.RecordBatch) -> Batch:
+    order = ORDER.get(table, "t_read" if table.startswith("events/") else "t")
+    return Batch(rows, pc.max(rows[order]).as_py() or 0)
 
 
 def _unlike(rows: pa.RecordBatch, column: str, kind: str) -> pa.RecordBatch:

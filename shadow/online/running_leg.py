@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from shadow.diff.leg import diff_leg
-from shadow.diff.pieces import Pieces
+from shadow.diff.part import Part
 from shadow.online.accounts import Accounts
 from shadow.online.quiet import under_way
 from shadow.online.rest import Rest, come_late
@@ -38,7 +38,7 @@ class RunningLeg:
         self._connections = connections
         self._keep_ns = keep_ns
         self.settled = Settled()
-        self._pieces = Pieces()
+        self._part = Part()
         self._accounts = Accounts()
         self._laws_due = 0
         self._private = [name for name in connections if not name.endswith(".public")]
@@ -76,8 +76,8 @@ class RunningLeg:
 
     def _compare(self, run: Snapshot, known: KnownList, upto: int) -> tuple[LegDiff, Rest]:
         rest = Rest(run, self.settled, self._connections, self._begin, upto)
-        self._pieces.begun = set(self.settled.upto)
-        diff = diff_leg(rest, self._leg, self._roles, known=known, pieces=self._pieces)
+        self._part.begun = set(self.settled.upto)
+        diff = diff_leg(rest, self._leg, self._roles, known=known, part=self._part)
         self.compared += rest.rows
         return diff, rest
 
@@ -110,22 +110,22 @@ class RunningLeg:
         if not self._unasked:
             return set()
         name = self._unasked.pop()
-        is_broken = name in self.settled.upto and self._accounts.is_broken(self._pieces.sides, name)
+        is_broken = name in self.settled.upto and self._accounts.is_broken(self._part.judged, name)
         self._laws_due = now + int((process_time() - began) / LAWS_SHARE * 1e9)
         return {name} if is_broken else set()
 
     def _settle(self, diff: LegDiff, rest: Rest, end: int, disturbed: Collection[str]) -> None:
         before = self.settled.upto
-        self.settled.take(diff, under_way(self._pieces.sides.values()), end, rest.lines, disturbed)
+        self.settled.take(diff, under_way(self._part.judged.values()), end, rest.lines, disturbed)
         after = self.settled.upto
         reach = {name: (before.get(name, 0), t) for name, t in after.items() if t > before.get(name, 0)}
-        self._accounts.keep(self._pieces.sides, reach)
+        self._accounts.keep(self._part.judged, reach)
 
     def _let_go(self) -> None:
         """Part what points at each other and is kept nowhere: nothing else would ever free it."""
         kept = self._accounts.kept()
-        for side in self._pieces.sides.values():
+        for side in self._part.judged.values():
             for event in side.given:
                 if event.owed is not None and id(event) not in kept:
                     event.owed.delivered = event.owed = None
-        self._pieces.sides = {}
+        self._part.judged, self._part.seen = {}, {}

@@ -13,19 +13,17 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from shadow.diff.codes import LegDiff, Matches
+from shadow.diff.matches import Numbered, in_order, joined
 from shadow.online.quiet import Stretches, quiet_moments
 
-__all__ = ["KEEP_NS", "Piece", "Settled", "join_matches"]
+__all__ = ["KEEP_NS", "Piece", "Settled"]
 
 KEEP_NS: Final = 4_000_000_000
 """How long what matched on a public connection can be given back; of an account all history counts."""
 FEW: Final = 32
 """Pieces of a connection that are kept apart at most, but for those that can be given back."""
-Rows = tuple[list[str], Matches]
-"""Matches of one connection, with the symbols that their numbers stand for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Piece:
 
     end: int
     last: int
-    rows: dict[str, Rows]
+    rows: dict[str, Numbered]
     lines: dict[str, int]
 
 
@@ -92,9 +90,9 @@ class Settled:
         connection = diff.connections[number]
         rows = {}
         for role, side in diff.matches.items():
-            kept = (side.connection == number) & (side.t_sent > begin) & (side.t_sent <= end)
-            rows[role] = diff.symbols, rows_of(side, kept)
-        last = max((int(side.frame_no.max()) for _, side in rows.values() if len(side.frame_no)), default=0)
+            mine = side.rows((side.connection == number) & (side.t_sent > begin) & (side.t_sent <= end))
+            rows[role] = _as_first(mine), [connection], diff.symbols
+        last = max((int(side.frame_no.max()) for side, _, _ in rows.values() if len(side.frame_no)), default=0)
         counted = {role: told.between(connection, begin, end) for role, told in lines.items()}
         pieces = self.pieces.setdefault(connection, [])
         pieces.append(Piece(end, max(last, self.last_frame(connection)), rows, counted))
@@ -105,15 +103,16 @@ class Settled:
     def with_rest(self, rest: LegDiff) -> LegDiff:
         """The diff of the whole leg: of what is settled and of the rest."""
         names = sorted({*rest.connections, *(name for name, pieces in self.pieces.items() if pieces)})
-        parts = [(name, piece) for name, pieces in self.pieces.items() for piece in pieces]
-        symbols = sorted({*rest.symbols, *(s for _, piece in parts for of, _ in piece.rows.values() for s in of)})
+        settled = [piece for pieces in self.pieces.values() for piece in pieces]
+        symbols = sorted(
+            {*rest.symbols, *(name for piece in settled for _, _, of in piece.rows.values() for name in of)}
+        )
         matches, totals = {}, {}
         for role, side in rest.matches.items():
-            mine = [(name, *piece.rows[role]) for name, piece in parts if role in piece.rows]
-            found = [renamed(rows, [name], of, names, symbols) for name, of, rows in mine]
-            found.append(renamed(side, rest.connections, rest.symbols, names, symbols))
-            matches[role] = join_matches(found)
-            lines = sum(piece.lines.get(role, 0) for _, piece in parts)
+            found = [piece.rows[role] for piece in settled if role in piece.rows]
+            found.append((side, rest.connections, rest.symbols))
+            matches[role] = in_order(joined(found, names, symbols))
+            lines = sum(piece.lines.get(role, 0) for piece in settled)
             totals[role] = _with_lines(rest.totals[role], lines)
         return msgspec.structs.replace(rest, matches=matches, connections=names, symbols=symbols, totals=totals)
 
@@ -138,44 +137,18 @@ def differing_of(diff: LegDiff) -> set[str]:
 
 def as_one(pieces: Sequence[Piece], connection: str) -> Piece:
     """Neighbouring pieces of a connection in one."""
-    symbols = sorted({name for piece in pieces for of, _ in piece.rows.values() for name in of})
+    symbols = sorted({name for piece in pieces for _, _, of in piece.rows.values() for name in of})
     rows, lines = {}, {}
     for role in {role for piece in pieces for role in piece.rows}:
         parts = [piece.rows[role] for piece in pieces if role in piece.rows]
-        found = [renamed(side, [connection], of, [connection], symbols) for of, side in parts]
-        rows[role] = symbols, join_matches(found)
+        rows[role] = in_order(joined(parts, [connection], symbols)), [connection], symbols
         lines[role] = sum(piece.lines.get(role, 0) for piece in pieces)
     return Piece(pieces[-1].end, pieces[-1].last, rows, lines)
 
 
-def rows_of(side: Matches, kept: npt.NDArray[np.bool_]) -> Matches:
-    """The rows that `kept` marks, all of one connection, as number 0."""
-    found = Matches(**{name: getattr(side, name)[kept] for name in Matches.__struct_fields__})
-    return msgspec.structs.replace(found, connection=np.zeros(len(found.t_sent), np.int16))
-
-
-def renamed(
-    side: Matches, connections: list[str], symbols: list[str], new_connections: list[str], new_symbols: list[str]
-) -> Matches:
-    """Matches with the numbers that other lists of names give."""
-    return msgspec.structs.replace(
-        side,
-        connection=_renumber(side.connection, connections, new_connections),
-        symbol=_renumber(side.symbol, symbols, new_symbols),
-    )
-
-
-def _renumber(numbers: npt.NDArray[np.int16], old: list[str], new: list[str]) -> npt.NDArray[np.int16]:
-    if old == new or not len(numbers):
-        return numbers
-    return np.asarray(np.array([new.index(name) for name in old], np.int16)[numbers])
-
-
-def join_matches(parts: Sequence[Matches]) -> Matches:
-    """All rows in order of sending."""
-    columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in Matches.__struct_fields__}
-    order = np.argsort(columns["t_sent"], kind="stable")
-    return Matches(**{name: column[order] for name, column in columns.items()})
+def _as_first(side: Matches) -> Matches:
+    """Rows of one connection, as number 0."""
+    return msgspec.structs.replace(side, connection=np.zeros(len(side.t_sent), np.int16))
 
 
 def _with_lines(total: Mapping[str, Any], lines: int) -> dict[str, Any]:

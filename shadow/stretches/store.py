@@ -129,14 +129,8 @@ def _read(path: Path) -> Stored:
     except (OSError, msgspec.MsgspecError, pa.ArrowException) as fault:
         raise RunError(f"{path} is unreadable: {fault}") from None
     side = table["side"].to_numpy()
-    columns = {name: table[name].to_numpy() for name in Matches.__struct_fields__}
-    return Stored(
-        reduced,
-        {
-            role: Matches(**{name: column[side == place] for name, column in columns.items()})
-            for place, role in enumerate(reduced.roles)
-        },
-    )
+    both = Matches(**{name: table[name].to_numpy() for name in Matches.__struct_fields__})
+    return Stored(reduced, {role: both.rows(side == place) for place, role in enumerate(reduced.roles)})
 
 
 def thinned(matches: Matches, keep_one_in: int) -> Matches:
@@ -148,7 +142,7 @@ def thinned(matches: Matches, keep_one_in: int) -> Matches:
         return matches
     is_chosen = mixed(np.asarray(matches.frame_no)) % np.uint64(keep_one_in) == 0
     kept = is_chosen | (np.asarray(matches.burst) >= 0)
-    return Matches(**{name: np.asarray(getattr(matches, name))[kept] for name in Matches.__struct_fields__})
+    return matches.rows(kept)
 
 
 def mixed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shadow.capture.writer import read_segment, segment_files
+from shadow.capture.growing import Growing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,28 +21,17 @@ class TableTail:
         self._folder = folder
         self._table = table
         self._segments: dict[Path, tuple[int, int]] = {}
-        self._batches = 0
+        self._growing = Growing(folder, table)
         self._rows = 0
         self._deleted = 0
 
     def new_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """What came since the last time: the number of its first row, and a batch."""
-        import pyarrow as pa
-
-        known = list(self._segments)
-        for path in segment_files(self._folder, self._table):
-            if known and path < known[-1]:
-                continue
-            if path not in self._segments:
-                self._segments[path] = (self._rows, self._rows)
-                self._batches = 0
-            try:
-                for number, batch in enumerate(read_segment(path)):
-                    if number >= self._batches:
-                        yield self._rows, batch
-                        self._take(path, batch.num_rows)
-            except (pa.ArrowInvalid, OSError):
-                continue  # the batch that is being written comes next time
+        for path, batch in self._growing.more():
+            yield self._rows, batch
+            begin, _ = self._segments.get(path, (self._rows, 0))
+            self._rows += batch.num_rows
+            self._segments[path] = (begin, self._rows)
 
     def rest(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The rows of the finished table that were not read from its segments."""
@@ -77,8 +66,3 @@ class TableTail:
 
     def _closed_before(self, row: int) -> list[Path]:
         return [path for path in list(self._segments)[:-1] if self._segments[path][1] <= row]
-
-    def _take(self, path: Path, rows: int) -> None:
-        self._batches += 1
-        self._rows += rows
-        self._segments[path] = (self._segments[path][0], self._rows)

@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from shadow.capture.reader import RunData
-from shadow.diff.codes import Ends, LegDiff, Matches
+from shadow.diff.codes import Ends, LegDiff
 from shadow.diff.leg import EVENT_CAP
+from shadow.diff.matches import in_order
 from shadow.verdict.union import as_one
 
 if TYPE_CHECKING:
@@ -59,12 +59,6 @@ def joined(halves: Sequence[LegDiff]) -> LegDiff | None:
         requests=sorted(one.requests, key=lambda row: (row["connection"], row["kind"])),
         ends={role: _ends([half.ends[role] for half in halves]) for role in halves[0].ends},
     )
-
-
-def in_order(side: Matches) -> Matches:
-    """All rows in order of sending."""
-    order = np.argsort(side.t_sent, kind="stable")
-    return Matches(**{name: getattr(side, name)[order] for name in Matches.__struct_fields__})
 
 
 def _sorted(value: Any) -> Any:

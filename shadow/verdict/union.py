@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from shadow.diff.codes import Difference, FirstArrival, LegDiff, Matches
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from shadow.diff.matches import joined
 
 __all__ = ["as_one"]
 
@@ -42,22 +40,8 @@ def as_one(diffs: Sequence[LegDiff]) -> LegDiff:
 
 
 def _matches(diffs: Sequence[LegDiff], role: str, connections: list[str], symbols: list[str]) -> Matches:
-    parts = [(diff, diff.matches[role]) for diff in diffs if role in diff.matches]
-    columns = {
-        name: np.concatenate([np.asarray(getattr(part, name)) for _, part in parts])
-        for name in Matches.__struct_fields__
-        if name not in ("connection", "symbol")
-    }
-    places = {
-        name: np.concatenate([_moved(getattr(diff, f"{name}s"), names)[getattr(part, name)] for diff, part in parts])
-        for name, names in (("connection", connections), ("symbol", symbols))
-    }
-    return Matches(**columns, **places)
-
-
-def _moved(names: list[str], into: list[str]) -> NDArray[np.int16]:
-    """Where each of the names stands in the longer list."""
-    return np.array([into.index(name) for name in names] or [0], np.int16)
+    parts = [(diff.matches[role], diff.connections, diff.symbols) for diff in diffs if role in diff.matches]
+    return joined(parts, connections, symbols)
 
 
 def _differences(diffs: Sequence[LegDiff]) -> list[Difference]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shadow.diff.lines import Delivered, Spoken
-from shadow.diff.pieces import Pieces
+from shadow.diff.part import Part
 from shadow.online.accounts import Accounts
 
 SPOT, FUTURES, MEXC = "gateio.spot.private", "gateio.futures.private", "mexc.spot.private"
@@ -29,28 +29,28 @@ def middle(scene: Any) -> int:
 
 
 def kept_until(scene: Any, t: int) -> Accounts:
-    pieces, accounts = Pieces(), Accounts()
-    assert scene.judge(pieces=pieces).differences == []
-    accounts.keep(pieces.sides, dict.fromkeys(ALL, (0, t)))
+    part, accounts = Part(), Accounts()
+    assert scene.judge(part=part).differences == []
+    accounts.keep(part.judged, dict.fromkeys(ALL, (0, t)))
     return accounts
 
 
 def test_the_second_half_of_an_account_is_clean_and_so_is_the_whole(scene: Any) -> None:
-    t, pieces = middle(scene), Pieces(begun=set(ALL))
+    t, part = middle(scene), Part(begun=set(ALL))
     accounts = kept_until(scene, t)
-    assert behind(scene, t).judge(pieces=pieces).differences == []
-    assert not any(accounts.is_broken(pieces.sides, name) for name in ALL)
+    assert behind(scene, t).judge(part=part).differences == []
+    assert not any(accounts.is_broken(part.judged, name) for name in ALL)
 
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_law_is_asked_of_the_whole_history_only(scene: Any, begun: bool) -> None:
-    t, pieces = middle(scene), Pieces(begun=set(ALL) if begun else set())
+    t, part = middle(scene), Part(begun=set(ALL) if begun else set())
     accounts = kept_until(scene, t)
     rest = behind(scene, t)
     rest.events("new", SPOT, "fill")[-1]["quantity"] += 1
-    found = {(item.code, item.side) for item in rest.judge(pieces=pieces).differences}
+    found = {(item.code, item.side) for item in rest.judge(part=part).differences}
     assert found == {("FIELD", "new")} if begun else {("FIELD", "new"), ("LIFECYCLE", "new")}
-    assert [name for name in ALL if accounts.is_broken(pieces.sides, name)] == [SPOT]
+    assert [name for name in ALL if accounts.is_broken(part.judged, name)] == [SPOT]
 
 
 def test_what_is_dropped_counts_no_more(scene: Any) -> None:
@@ -67,7 +67,7 @@ def test_a_field_is_held_by_all_that_was_said_so_far() -> None:
         body = {"price": 1.0, **more}
         return Spoken([Delivered(n, 0, 0, "x", "trade", "A", body) for n in range(count)], [], [])
 
-    pieces = Pieces()
-    assert pieces.held({"new": said(3)}) == {"new": {("x", "trade"): set()}}
-    assert pieces.held({"new": said(1, id="7")}) == {"new": {("x", "trade"): set()}}
-    assert Pieces().held({"new": said(1, id="7")}) == {"new": {("x", "trade"): {"id"}}}
+    part = Part()
+    assert part.held({"new": said(3)}) == {"new": {("x", "trade"): set()}}
+    assert part.held({"new": said(1, id="7")}) == {"new": {("x", "trade"): set()}}
+    assert Part().held({"new": said(1, id="7")}) == {"new": {("x", "trade"): {"id"}}}
