@@ -63,12 +63,12 @@ class DualRunManager:
         self.logger = logger or logging.getLogger("websocket.migration")
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
+        self._reader.add([scope])
         self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
         self._source: Source | None = None if tap is None else tap.source(scope.connection, self._look)
         self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
         self._lanes: dict[Stream, Lane] = {}
         self._guard = Guard(self._legs, self._lanes)
-        self._units: dict[Unit, None] = {}
         self._symbols: dict[Symbol, None] = {}
         self._channels: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -204,7 +204,7 @@ class DualRunManager:
 
     def stages(self) -> dict[Unit, Stage]:
         """The stage of every unit, as applied."""
-        return {unit: self._reader.stage(unit) for unit in self._units}
+        return self._reader.stages()
 
     def serving(self) -> dict[Unit, Side]:
         """Who serves each unit of which a stream has begun; one that has not moved as a whole is where it was."""
@@ -222,23 +222,21 @@ class DualRunManager:
         return sorted((one for lane in self._lanes.values() for one in lane.records), key=lambda one: one.decided_at)
 
     def _side_of(self, unit: Unit) -> Side:
-        return Side(serving_architecture(self._stage_of(unit)))
+        return Side(serving_architecture(self._reader.stage(unit)))
 
-    def _stage_of(self, unit: Unit) -> Stage:
-        return self._reader.stage(unit)
+    def _sides(self) -> set[Side]:
+        """Who serves something by the stages."""
+        return {Side(serving_architecture(stage)) for stage in set(self.stages().values())}
 
     def _is_needed(self, side: Side) -> bool:
-        stages = {self._stage_of(unit) for unit in self._units or {self.scope: None}}
+        stages = set(self.stages().values())
         return bool(stages - {Stage.OFF} if side is Side.NEW else stages - {Stage.COMPLETE})
 
     def _add_units(self, symbols: Iterable[Symbol]) -> None:
-        fresh = {self.scope: None}
-        if self.scope.channel != "private":
-            for symbol in symbols:
-                for channel in PUBLIC_CHANNELS:
-                    fresh[Unit(self.scope.exchange, self.scope.market, channel, spell(symbol))] = None
-        self._units |= fresh
-        self._reader.add(fresh)
+        if self.scope.channel == "private":
+            return
+        exchange, market = self.scope.exchange, self.scope.market
+        self._reader.add(Unit(exchange, market, channel, spell(one)) for one in symbols for channel in PUBLIC_CHANNELS)
 
     def _on_flag_thread(self) -> None:
         loop = self._loop
@@ -260,7 +258,7 @@ class DualRunManager:
             self._settling = self._in_background(self._settle_legs())
 
     def _apply(self, lane: Lane) -> None:
-        stage = self._stage_of(lane.unit)
+        stage = self._reader.stage(lane.unit)
         to = Side(serving_architecture(stage))
         if isinstance(lane.arbiter, Arbiter):
             lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
@@ -300,9 +298,8 @@ class DualRunManager:
             return self._last_control
         if not self._legs[Side.NEW].is_running:
             return Side.LEGACY
-        lanes = all(lane.arbiter.serving is Side.NEW for lane in self._lanes.values())
-        units = all(self._side_of(unit) is Side.NEW for unit in self._units or {self.scope: None})
-        return Side.NEW if (lanes and units) or not self._legs[Side.LEGACY].is_running else Side.LEGACY
+        is_new = self._sides() == {Side.NEW} and all(lane.arbiter.serving is Side.NEW for lane in self._lanes.values())
+        return Side.NEW if is_new or not self._legs[Side.LEGACY].is_running else Side.LEGACY
 
     @property
     def _control(self) -> Any:
@@ -341,7 +338,7 @@ class DualRunManager:
 
     def _is_legacys(self) -> bool:
         """Whether every stage gives the consumer legacy alone."""
-        return all(self._side_of(unit) is Side.LEGACY for unit in self._units or {self.scope: None})
+        return self._sides() == {Side.LEGACY}
 
     def _may_pass(self) -> bool:
         return (
@@ -385,9 +382,7 @@ class DualRunManager:
         if self.scope.channel == "private":
             return self.scope
         unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
-        if unit not in self._units:
-            self._units[unit] = None
-            self._reader.add([unit])
+        self._reader.add([unit])
         return unit
 
     def _begin_lane(self, stream: Stream, serving: Side) -> Lane:
