@@ -15,7 +15,6 @@ from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol
-from infrastructure.networking.websocket.migration.arbiter import Arbiter
 from infrastructure.networking.websocket.migration.beat import Beat
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
@@ -260,8 +259,7 @@ class DualRunManager:
     def _apply(self, lane: Lane) -> None:
         stage = self._reader.stage(lane.unit)
         to = Side(serving_architecture(stage))
-        if isinstance(lane.arbiter, Arbiter):
-            lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
+        lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
         if to is Side.LEGACY:
             lane.latch = None
         elif lane.latch is not None:
@@ -431,7 +429,7 @@ class DualRunManager:
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             "serving": {str(unit): side.value for unit, side in self.serving().items()},
             "latched": {str(lane.unit): lane.latch for lane in lanes if lane.latch},
-            "gaps": {unit: count for unit, count in by_unit(lanes, lambda lane: lane.gaps).items() if count},
+            "gaps": {unit: count for unit, count in by_unit(lanes, lambda lane: lane.arbiter.gaps).items() if count},
             "events": by_unit(lanes, lambda lane: lane.arbiter.taken),
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
