@@ -114,3 +114,15 @@ async def test_a_stage_is_applied_behind_all_that_went_straight(served: Served) 
         await served.new(number)
     assert served.got == [1, 2, 3]
     assert served.manager.serving() == {UNIT: Side.NEW}
+
+
+def test_every_unit_has_a_stage_from_the_beginning_and_all_are_off_while_the_kill_file_exists(served: Served) -> None:
+    manager = served.manager
+    assert next(iter(manager.stages())) == manager.scope
+    assert UNIT in manager.stages()
+    assert set(manager.stages().values()) == {Stage.SHADOW}
+    served.read_canary()
+    assert set(manager.stages().values()) == {Stage.CANARY}
+    units = list(manager.stages())
+    manager._reader.is_killed = True
+    assert manager.stages() == dict.fromkeys(units, Stage.OFF)
