@@ -88,8 +88,8 @@ class Shadowed(Alone):
         assert isinstance(manager, DualRunManager)
         leg = manager._legs[Side.LEGACY]
         assert leg.stack is not None
-        self._passage = manager._passage
-        self._passage.is_open = manager._may_pass()
+        self._passage = manager._lanes.passage
+        self._passage.is_open = manager._lanes._may_pass()
         assert self._passage.is_open
         self._start(leg.stack)
 

@@ -98,7 +98,7 @@ async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_kn
     await connected(dual, venue, caller)
     traffic = Traffic(venue, caller, seed=12)
     monkeypatch.setattr(lane, "STRAIGHT_AFTER_S", 0.0)
-    passage = dual._passage
+    passage = dual._lanes.passage
     for _ in range(3):
         while not passage.is_open:
             await traffic.push()
@@ -126,7 +126,7 @@ async def test_a_stream_that_began_on_the_straight_way_is_known_when_the_stage_h
     flag: HandFlag, dual: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await connected(dual, venue, caller)
-    passage = dual._passage
+    passage = dual._lanes.passage
     await soon(lambda: passage.is_open)
     tell = passage.catch_up
     # Nothing is told before the way is shut.
@@ -136,7 +136,7 @@ async def test_a_stream_that_began_on_the_straight_way_is_known_when_the_stage_h
     venue.connections[:] = [legacy]
     await traffic.push()
     await caller.until(lambda: all(versions(caller.messages, kind) for kind in KINDS))
-    assert dual._lanes == {}
+    assert dual._lanes.by_stream == {}
     flag.turn(Stage.LIVE)
     await soon(lambda: not passage.is_open)
     for kind in KINDS:

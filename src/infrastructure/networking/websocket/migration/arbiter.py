@@ -87,8 +87,6 @@ class Arbiter(Mover):
     def __init__(self, serving: Side, *, is_contiguous: bool, limits: Limits | None = None) -> None:
         super().__init__(serving, limits or Limits())
         self.is_contiguous = is_contiguous
-        self.fills = True
-        self.delivered: int | None = None
         self.counts = Counts()
         self._audit = Audit()
         self._rings = {side: Ring() for side in Side}
@@ -105,7 +103,7 @@ class Arbiter(Mover):
         """A side's connection came or went; behind a new one there may be a hole."""
         if is_connected and not self.is_connected[side]:
             self._has_break[side] = True
-        self.is_connected[side] = is_connected
+        super().set_connected(side, is_connected)
 
     def offer(self, side: Side, event: Event, now: float) -> None:
         """A side delivered an event, in its own order."""
@@ -291,6 +289,11 @@ class Arbiter(Mover):
         self.wait_until = None
         self._fills_to = None if self.delivered is None else self.delivered + SPAN
         self._audit.note_cut(self.delivered)
+
+    @property
+    def gaps(self) -> int:
+        """How many holes were given up."""
+        return self.counts.gaps
 
     def audit(self) -> AuditResult:
         """The audit of the last flip."""

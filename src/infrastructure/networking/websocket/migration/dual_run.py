@@ -1,7 +1,6 @@
 """Both stacks behind the public API of one WebSocketManager, for the stages between `off` and `complete`.
 
-Each message of either stack goes to the arbiter of its stream, and from there to the caller's handler once. What is
-sent to the exchange goes out by one side alone. Errors of the other side stay in here.
+What is sent to the exchange goes out by one side alone. Errors of the other side stay in here.
 """
 
 from __future__ import annotations
@@ -14,20 +13,19 @@ from functools import partial
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
-from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol
-from infrastructure.networking.websocket.migration.arbiter import Arbiter
+from exchanges.structs.types import ConnectionState, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.beat import Beat
-from infrastructure.networking.websocket.migration.event import Event, Limits, Side
+from infrastructure.networking.websocket.migration.event import Limits, Side
 from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.guard import Guard
-from infrastructure.networking.websocket.migration.lane import FlipRecord, Lane, by_unit
+from infrastructure.networking.websocket.migration.lane import FlipRecord
+from infrastructure.networking.websocket.migration.lanes import Lanes
 from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
-from infrastructure.networking.websocket.migration.passage import Passage
-from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
+from infrastructure.networking.websocket.migration.stage import Stage
 from infrastructure.networking.websocket.migration.stamps import StampClock
-from infrastructure.networking.websocket.migration.streams import Stream, make_arbiter, place, spell
+from infrastructure.networking.websocket.migration.streams import spell
 from infrastructure.networking.websocket.migration.tap import Source, Tap
-from infrastructure.networking.websocket.migration.unit import Unit
+from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
 __all__ = ["DualRunManager"]
 
@@ -63,12 +61,14 @@ class DualRunManager:
         self.logger = logger or logging.getLogger("websocket.migration")
         self.limits = limits or Limits()
         self._reader = FlagReader(self._on_flag_thread, first=stage)
-        self._passage = Passage(message_handler, partial(self._take_in, Side.LEGACY), self._note_passed, self._may_pass)
+        self._reader.add([scope])
+        self._legs: dict[Side, Leg] = {}
+        self._lanes = Lanes(
+            scope, self._reader, self._legs, message_handler, self._on_flag, limits=self.limits, logger=self.logger
+        )
         self._source: Source | None = None if tap is None else tap.source(scope.connection, self._look)
-        self._legs = {side: self._make_leg(side, builds[side]) for side in Side}
-        self._lanes: dict[Stream, Lane] = {}
-        self._guard = Guard(self._legs, self._lanes)
-        self._units: dict[Unit, None] = {}
+        self._legs.update((side, self._make_leg(side, builds[side])) for side in Side)
+        self._guard = Guard(self._legs, self._lanes.by_stream)
         self._symbols: dict[Symbol, None] = {}
         self._channels: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,22 +77,21 @@ class DualRunManager:
         self._again: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._is_settled = True
-        self._last_control: Side | None = None
         try:
-            self._build_first(self._side_of(scope))
+            self._build_first(self._lanes.side_of(scope))
         except BaseException:
             self._leave_tap()
             raise
 
     def _make_leg(self, side: Side, build: Build) -> Leg:
         def on_message(message: ParsedMessage) -> Awaitable[None]:
-            return self._take_in(side, message)
+            return self._lanes.take_in(side, message)
 
         async def on_state(state: ConnectionState) -> None:
             await self._on_state(side, state)
 
-        way: OnMessage = self._passage.hand_on if side is Side.LEGACY else on_message
-        on_shed = partial(self._on_shed, side)
+        way: OnMessage = self._lanes.passage.hand_on if side is Side.LEGACY else on_message
+        on_shed = partial(self._lanes.leave, side)
         if self._source is None:
             return Leg(side, build, way, on_state, on_shed, self.logger)
         clock = StampClock()
@@ -142,7 +141,7 @@ class DualRunManager:
         self._reader.start()
         self._in_background(self._guard.watch())
         self._in_background(Beat().beat())
-        self._in_background(self._passage.keep_up())
+        self._in_background(self._lanes.passage.keep_up())
         for side in (Side.LEGACY, Side.NEW):
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
@@ -169,16 +168,16 @@ class DualRunManager:
 
     def is_connected(self) -> bool:
         """Whether the side that speaks for both is connected."""
-        return self._legs[self._control_side].is_connected()
+        return self._legs[self._lanes.control_side].is_connected()
 
     @property
     def connection_state(self) -> ConnectionState:
         """Where the connection of the side that speaks for both stands."""
-        return self._legs[self._control_side].state
+        return self._legs[self._lanes.control_side].state
 
     def get_performance_metrics(self) -> dict[str, Any]:
         """The figures of the side that speaks for both, while it is there, and `migration`: stages, sides, shed."""
-        stack = self._legs[self._control_side].stack
+        stack = self._legs[self._lanes.control_side].stack
         own: dict[str, Any] = {} if stack is None else stack.get_performance_metrics()
         return own | {"architecture_version": self.architecture_version, "migration": self._migration_metrics()}
 
@@ -188,7 +187,7 @@ class DualRunManager:
             return
         self._is_closed = True
         self._leave_tap()
-        self._last_control = self._control_side
+        self._lanes.keep_control()
         await asyncio.to_thread(self._reader.stop)
         settling = {self._settling} if self._settling is not None else set()
         for task in self._tasks - settling - {asyncio.current_task()}:
@@ -197,48 +196,31 @@ class DualRunManager:
         if unfinished := settling - {asyncio.current_task()}:
             await asyncio.wait(unfinished)
         await asyncio.gather(*(leg.shed(None) for leg in self._legs.values()), return_exceptions=True)
-        for lane in self._lanes.values():
-            await lane.close()
+        await self._lanes.close()
 
     # Stages
 
     def stages(self) -> dict[Unit, Stage]:
         """The stage of every unit, as applied."""
-        return {unit: self._reader.stage(unit) for unit in self._units}
+        return self._reader.stages()
 
     def serving(self) -> dict[Unit, Side]:
         """Who serves each unit of which a stream has begun; one that has not moved as a whole is where it was."""
-        self._passage.catch_up()
-        found: dict[Unit, Side] = {}
-        for lane in self._lanes.values():
-            if found.setdefault(lane.unit, lane.arbiter.serving) is not lane.arbiter.serving:
-                found[lane.unit] = lane.wanted.other
-        return found
+        return self._lanes.serving()
 
     def flip_records(self) -> list[FlipRecord]:
         """Every change of sides of the streams, the newest with its audit so far."""
-        for lane in self._lanes.values():
-            lane.seal()
-        return sorted((one for lane in self._lanes.values() for one in lane.records), key=lambda one: one.decided_at)
-
-    def _side_of(self, unit: Unit) -> Side:
-        return Side(serving_architecture(self._stage_of(unit)))
-
-    def _stage_of(self, unit: Unit) -> Stage:
-        return self._reader.stage(unit)
+        return self._lanes.flip_records()
 
     def _is_needed(self, side: Side) -> bool:
-        stages = {self._stage_of(unit) for unit in self._units or {self.scope: None}}
+        stages = set(self.stages().values())
         return bool(stages - {Stage.OFF} if side is Side.NEW else stages - {Stage.COMPLETE})
 
     def _add_units(self, symbols: Iterable[Symbol]) -> None:
-        fresh = {self.scope: None}
-        if self.scope.channel != "private":
-            for symbol in symbols:
-                for channel in PUBLIC_CHANNELS:
-                    fresh[Unit(self.scope.exchange, self.scope.market, channel, spell(symbol))] = None
-        self._units |= fresh
-        self._reader.add(fresh)
+        if self.scope.channel == PRIVATE:
+            return
+        exchange, market = self.scope.exchange, self.scope.market
+        self._reader.add(Unit(exchange, market, channel, spell(one)) for one in symbols for channel in PUBLIC_CHANNELS)
 
     def _on_flag_thread(self) -> None:
         loop = self._loop
@@ -246,32 +228,16 @@ class DualRunManager:
             loop.call_soon_threadsafe(self._on_flag)
 
     def _on_flag(self) -> None:
-        """Bring every stream to the side that its stage names: rollbacks at once, flips when they are ready."""
+        """Let streams and stacks follow the stages; a little later where that is not possible yet."""
         if self._is_closed:
             return
-        if not self._is_legacys() and not self._passage.shut():
+        if not self._lanes.follow():
             if self._again is None or self._again.when() <= asyncio.get_running_loop().time():
                 self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._on_flag)
             return
-        for lane in self._lanes.values():
-            self._apply(lane)
         self._is_settled = False
         if self._settling is None or self._settling.done():
             self._settling = self._in_background(self._settle_legs())
-
-    def _apply(self, lane: Lane) -> None:
-        stage = self._stage_of(lane.unit)
-        to = Side(serving_architecture(stage))
-        if isinstance(lane.arbiter, Arbiter):
-            lane.arbiter.fills = stage not in (Stage.OFF, Stage.SHADOW)
-        if to is Side.LEGACY:
-            lane.latch = None
-        elif lane.latch is not None:
-            return
-        # A side that does not run cannot be gone back to at once: the other goes on until this one is connected.
-        is_rollback = to is Side.LEGACY and self._legs[Side.LEGACY].is_running
-        if to is not lane.wanted or (is_rollback and to is not lane.arbiter.serving):
-            lane.move(to, is_rollback=is_rollback)
 
     async def _settle_legs(self) -> None:
         """Start what the stages need now; close what they do not, once nothing is served by it."""
@@ -282,140 +248,31 @@ class DualRunManager:
                     if not leg.is_running:
                         await leg.try_start(list(self._symbols), self._channels)
                 elif leg.is_running:
-                    if self._is_idle(side):
+                    if self._lanes.is_idle(side):
                         await leg.shed(None)
                     else:
                         self._is_settled = False
             await asyncio.sleep(SETTLE_S)
 
-    def _is_idle(self, side: Side) -> bool:
-        return all(lane.arbiter.serving is not side for lane in self._lanes.values()) and self._control_side is not side
-
     # Which side speaks
 
     @property
-    def _control_side(self) -> Side:
-        """Legacy until every unit is new; then new. In the midst of a close it is the last one."""
-        if self._last_control is not None:
-            return self._last_control
-        if not self._legs[Side.NEW].is_running:
-            return Side.LEGACY
-        lanes = all(lane.arbiter.serving is Side.NEW for lane in self._lanes.values())
-        units = all(self._side_of(unit) is Side.NEW for unit in self._units or {self.scope: None})
-        return Side.NEW if (lanes and units) or not self._legs[Side.LEGACY].is_running else Side.LEGACY
-
-    @property
     def _control(self) -> Any:
-        stack = self._legs[self._control_side].stack
+        stack = self._legs[self._lanes.control_side].stack
         if stack is None:
             raise ExchangeRestError(503, "WebSocket not connected")
         return stack
 
     @property
     def _standby(self) -> Leg:
-        return self._legs[self._control_side.other]
-
-    # What the stacks say
-
-    async def _take_in(self, side: Side, message: ParsedMessage) -> None:
-        self._legs[side].messages += 1
-        placed = self._place(side, message)
-        if placed is None:
-            if side is self._control_side:
-                await self.message_handler(message)
-            return
-        stream, event = placed
-        await (self._lanes.get(stream) or self._make_lane(stream)).take_in(side, event)
-
-    def _note_passed(self, message: ParsedMessage) -> None:
-        """Legacy's message went straight to the consumer."""
-        self._legs[Side.LEGACY].messages += 1
-        placed = self._place(Side.LEGACY, message)
-        if placed is not None:
-            stream, event = placed
-            lane = self._lanes.get(stream)
-            if lane is not None:
-                lane.note_passed(Side.LEGACY, event)
-                return
-            self._begin_led_lane(stream).note_passed(Side.LEGACY, event)
-
-    def _is_legacys(self) -> bool:
-        """Whether every stage gives the consumer legacy alone."""
-        return all(self._side_of(unit) is Side.LEGACY for unit in self._units or {self.scope: None})
-
-    def _may_pass(self) -> bool:
-        return (
-            self._is_legacys()
-            and self._legs[Side.LEGACY].is_running
-            and all(lane.is_legacys_alone for lane in self._lanes.values())
-        )
-
-    def _place(self, side: Side, message: ParsedMessage) -> tuple[Stream, Event] | None:
-        try:
-            return place(message)
-        except Exception as error:  # noqa: BLE001 - a message that cannot be placed comes from the side that speaks
-            self._legs[side].errors += 1
-            self.logger.warning(
-                "%s: %s message without a place: %s", side.value, MessageType(message.message_type).name, error
-            )
-            return None
-
-    def _begin_led_lane(self, stream: Stream) -> Lane:
-        """Of a stream that went straight: it was legacy's alone, whatever the stage is by now.
-
-        Its stage is applied behind all that went by, or the incoming side would give that once more.
-        """
-        lane = self._begin_lane(stream, Side.LEGACY)
-        if self._is_legacys():
-            self._apply(lane)
-        else:
-            asyncio.get_running_loop().call_soon(self._on_flag)
-        return lane
-
-    def _make_lane(self, stream: Stream) -> Lane:
-        if self._passage.is_open:
-            self._passage.catch_up()
-            return self._lanes.get(stream) or self._begin_led_lane(stream)
-        wanted = self._side_of(self._unit_of(stream))
-        lane = self._begin_lane(stream, wanted if self._legs[wanted].is_connected() else wanted.other)
-        self._apply(lane)
-        return lane
-
-    def _unit_of(self, stream: Stream) -> Unit:
-        if self.scope.channel == "private":
-            return self.scope
-        unit = Unit(self.scope.exchange, self.scope.market, stream.channel, stream.symbol)
-        if unit not in self._units:
-            self._units[unit] = None
-            self._reader.add([unit])
-        return unit
-
-    def _begin_lane(self, stream: Stream, serving: Side) -> Lane:
-        unit = self._unit_of(stream)
-        lane = Lane(unit, make_arbiter(stream, serving, self.limits), self.message_handler, self.logger)
-        for side, leg in self._legs.items():
-            lane.set_connected(side, leg.is_connected())
-        self._lanes[stream] = lane
-        return lane
+        return self._legs[self._lanes.control_side.other]
 
     async def _on_state(self, side: Side, state: ConnectionState) -> None:
         if self._source is not None:
             self._source.note_state(side, state)
-        for lane in self._lanes.values():
-            lane.set_connected(side, state is ConnectionState.CONNECTED)
-        if self.connection_handler is not None and side is self._control_side:
+        self._lanes.set_connected(side, state is ConnectionState.CONNECTED)
+        if self.connection_handler is not None and side is self._lanes.control_side:
             await self.connection_handler(state)
-
-    def _on_shed(self, side: Side) -> None:
-        """A stack is gone: what it served goes back to the other one."""
-        if side is Side.LEGACY:
-            self._passage.shut(waits=False)
-        for lane in self._lanes.values():
-            if lane.arbiter.serving is side and self._legs[side.other].is_running:
-                if side is Side.NEW:
-                    lane.retreat(self._legs[side].problem or "new is gone")
-                else:
-                    lane.move(side.other, is_rollback=True)
 
     # Helpers
 
@@ -426,7 +283,7 @@ class DualRunManager:
         return task
 
     def _migration_metrics(self) -> dict[str, Any]:
-        reader, lanes = self._reader, self._lanes.values()
+        reader = self._reader
         return {
             "generation": reader.generation,
             "flag_errors": reader.errors,
@@ -434,10 +291,7 @@ class DualRunManager:
             "is_stale": reader.is_stale,
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
-            "serving": {str(unit): side.value for unit, side in self.serving().items()},
-            "latched": {str(lane.unit): lane.latch for lane in lanes if lane.latch},
-            "gaps": {unit: count for unit, count in by_unit(lanes, lambda lane: lane.gaps).items() if count},
-            "events": by_unit(lanes, lambda lane: lane.arbiter.taken),
+            **self._lanes.metrics(),
             "errors": {side.value: leg.errors for side, leg in self._legs.items()},
             "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
             "connected": {side.value: leg.is_connected() for side, leg in self._legs.items()},

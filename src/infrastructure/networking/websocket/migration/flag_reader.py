@@ -78,6 +78,10 @@ class FlagReader:
         """The unit's stage now; `off` while the kill file exists."""
         return Stage.OFF if self.is_killed else self._stages.get(unit, self._first)
 
+    def stages(self) -> dict[Unit, Stage]:
+        """The stage of every unit that is read now; all `off` while the kill file exists."""
+        return dict.fromkeys(self._stages, Stage.OFF) if self.is_killed else dict(self._stages)
+
     @property
     def age_s(self) -> float:
         """Seconds since every unit was last answered for."""

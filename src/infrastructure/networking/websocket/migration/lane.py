@@ -10,11 +10,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from infrastructure.networking.websocket.migration.arbiter import Arbiter
 from infrastructure.networking.websocket.migration.audit import SPAN, AuditResult
 from infrastructure.networking.websocket.migration.event import Event, Side
 from infrastructure.networking.websocket.migration.leg import OnMessage
-from infrastructure.networking.websocket.migration.matching import MatchingArbiter
+from infrastructure.networking.websocket.migration.move import Mover
 from infrastructure.networking.websocket.migration.unit import Unit
 
 __all__ = ["FlipRecord", "Lane", "by_unit"]
@@ -41,9 +40,7 @@ class FlipRecord:
 class Lane:
     """Hands a stream's events to the consumer, one at a time and in order, whichever side brought them."""
 
-    def __init__(
-        self, unit: Unit, arbiter: Arbiter | MatchingArbiter, consume: OnMessage, logger: logging.Logger
-    ) -> None:
+    def __init__(self, unit: Unit, arbiter: Mover, consume: OnMessage, logger: logging.Logger) -> None:
         self.unit = unit
         self.arbiter = arbiter
         self.wanted = arbiter.serving
@@ -138,11 +135,6 @@ class Lane:
         return time.monotonic() - self._cut_at >= STRAIGHT_AFTER_S and self.arbiter.is_settled
 
     @property
-    def gaps(self) -> int:
-        """How many holes were given up, because neither side had what was missing in time."""
-        return self.arbiter.counts.gaps if isinstance(self.arbiter, Arbiter) else 0
-
-    @property
     def _needs_flip(self) -> bool:
         return self.wanted is not self.arbiter.serving and self.arbiter.deadline is None
 
@@ -163,7 +155,7 @@ class Lane:
         self._cut_at = time.monotonic()
         if record is None or record in self.records:
             return
-        record.cut = self._seal_at = self.arbiter.delivered if isinstance(self.arbiter, Arbiter) else None
+        record.cut = self._seal_at = self.arbiter.delivered
         if self._seal_at is not None:
             self._seal_at += SPAN
         self.records.append(record)
@@ -175,7 +167,7 @@ class Lane:
 
     def _seal_in_time(self) -> None:
         """Work the audit out when it is complete: at the next change all streams would do so at once."""
-        if self._seal_at is not None and isinstance(self.arbiter, Arbiter):
+        if self._seal_at is not None:
             delivered = self.arbiter.delivered
             if delivered is not None and delivered >= self._seal_at:
                 self.seal()
@@ -185,7 +177,7 @@ class Lane:
         """Keep the audit of the last change with its record, before the next one begins."""
         if self.records and (known := self.records[-1].audit) is not None and known.is_complete:
             return
-        if self.records and isinstance(self.arbiter, Arbiter) and self.records[-1] is self._open_record:
+        if self.records and self.records[-1] is self._open_record:
             self.records[-1].audit = self.arbiter.audit()
 
     def _kick(self) -> None:

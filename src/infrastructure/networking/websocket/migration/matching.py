@@ -125,10 +125,6 @@ class MatchingArbiter(Mover):
         self._last_taken: float | None = None
         self._states: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def set_connected(self, side: Side, is_connected: bool) -> None:
-        """A side's connection came or went."""
-        self.is_connected[side] = is_connected
-
     def offer(self, side: Side, event: Event, now: float) -> None:
         """A side delivered an event; items whose copy the consumer has are dropped."""
         self._expire(now)

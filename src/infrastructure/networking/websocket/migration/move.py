@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from infrastructure.networking.websocket.migration.audit import AuditResult
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 
 __all__ = ["Mover", "Moves"]
@@ -31,7 +32,11 @@ class Moves:
 
 
 class Mover(ABC):
-    """Hands out one event at a time under an epoch, and changes sides between two of them; `taken` counts them."""
+    """Hands out one event at a time under an epoch, and changes sides between two of them; `taken` counts them.
+
+    What versions alone can tell has an answer for streams without them too: `fills` changes nothing, and `delivered`,
+    the last version that the consumer has, stays None.
+    """
 
     def __init__(self, serving: Side, limits: Limits) -> None:
         self.serving = serving
@@ -39,10 +44,16 @@ class Mover(ABC):
         self.epoch = 1
         self.is_in_flight = False
         self.is_connected = dict.fromkeys(Side, False)
+        self.fills = True
+        self.delivered: int | None = None
         self.moves = Moves()
         self.taken = 0
         self.wait_until: float | None = None
         self._move: Move | None = None
+
+    def set_connected(self, side: Side, is_connected: bool) -> None:
+        """A side's connection came or went."""
+        self.is_connected[side] = is_connected
 
     @abstractmethod
     def offer(self, side: Side, event: Event, now: float) -> None:
@@ -133,6 +144,15 @@ class Mover(ABC):
         else:
             self.moves.cancelled += 1
             self._move = None
+
+    @property
+    def gaps(self) -> int:
+        """How many holes were given up, because neither side had what was missing in time."""
+        return 0
+
+    def audit(self) -> AuditResult | None:
+        """The audit of the last flip; None where there are no versions to look at."""
+        return None
 
     @property
     def deadline(self) -> float | None:

@@ -24,6 +24,7 @@ from exchanges.structs.types import (
 from infrastructure.networking.websocket.migration.arbiter import Arbiter
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.matching import MatchingArbiter
+from infrastructure.networking.websocket.migration.move import Mover
 
 __all__ = ["Stream", "make_arbiter", "place", "without_raw"]
 
@@ -47,7 +48,7 @@ def spell(symbol: Symbol | None) -> str:
     return "*" if symbol is None else f"{symbol.base}_{symbol.quote}"
 
 
-def make_arbiter(stream: Stream, serving: Side, limits: Limits) -> Arbiter | MatchingArbiter:
+def make_arbiter(stream: Stream, serving: Side, limits: Limits) -> Mover:
     """The arbiter that fits a stream."""
     if stream.order in ("contiguous", "sparse"):
         return Arbiter(serving, is_contiguous=stream.order == "contiguous", limits=limits)

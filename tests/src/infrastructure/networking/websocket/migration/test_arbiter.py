@@ -296,6 +296,14 @@ def matching(*, is_unique: bool) -> MatchingArbiter:
     return one
 
 
+def test_a_stream_without_versions_has_neither_gaps_nor_an_audit() -> None:
+    one = matching(is_unique=True)
+    one.offer(LEGACY, items("a"), 0.0)
+    assert handed_out(one) == [("a",)]
+    assert one.flip(NEW, 0.0) is None
+    assert (one.delivered, one.gaps, one.audit()) == (None, 0, None)
+
+
 @pytest.mark.parametrize("is_unique", [True, False])
 def test_what_both_deliver_comes_once_and_what_one_lacks_comes_at_the_flip(is_unique: bool) -> None:
     one = matching(is_unique=is_unique)

@@ -44,7 +44,7 @@ def lanes(*sides: Side, wanted: Side) -> dict[Any, Any]:
 def test_an_account_is_where_it_was_until_all_of_its_streams_have_moved(manager: DualRunManager, wanted: Side) -> None:
     old = wanted.other
     for sides, told in (((old, old), old), ((wanted, old), old), ((old, wanted), old), ((wanted, wanted), wanted)):
-        manager._lanes = lanes(*sides, wanted=wanted)
+        manager._lanes.by_stream = lanes(*sides, wanted=wanted)
         assert manager.serving() == {ACCOUNT: told}
 
 
@@ -69,13 +69,13 @@ class Served:
         for leg in self.manager._legs.values():
             leg.build()
         self.manager._add_units([BTC])
-        self.manager._passage.is_open = True
+        self.manager._lanes.passage.is_open = True
 
     async def legacy(self, number: int) -> None:
-        await self.manager._passage.hand_on(trade(number))
+        await self.manager._lanes.passage.hand_on(trade(number))
 
     async def new(self, number: int) -> None:
-        await self.manager._take_in(Side.NEW, trade(number))
+        await self.manager._lanes.take_in(Side.NEW, trade(number))
 
     def read_canary(self) -> None:
         """The flag's thread has read another stage, and the loop has not heard of it yet."""
@@ -108,9 +108,21 @@ async def test_a_stage_is_applied_behind_all_that_went_straight(served: Served) 
     for number in (1, 2):
         await served.legacy(number)
     served.read_canary()
-    served.manager._passage.catch_up()
+    served.manager._lanes.passage.catch_up()
     await asyncio.sleep(0)
     for number in (1, 2, 3):
         await served.new(number)
     assert served.got == [1, 2, 3]
     assert served.manager.serving() == {UNIT: Side.NEW}
+
+
+def test_every_unit_has_a_stage_from_the_beginning_and_all_are_off_while_the_kill_file_exists(served: Served) -> None:
+    manager = served.manager
+    assert next(iter(manager.stages())) == manager.scope
+    assert UNIT in manager.stages()
+    assert set(manager.stages().values()) == {Stage.SHADOW}
+    served.read_canary()
+    assert set(manager.stages().values()) == {Stage.CANARY}
+    units = list(manager.stages())
+    manager._reader.is_killed = True
+    assert manager.stages() == dict.fromkeys(units, Stage.OFF)
