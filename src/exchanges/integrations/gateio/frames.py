@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from exchanges.structs.errors import InexactFrame
-from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, Level, TickerEvent, TradeEvent, read_number
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, TickerEvent, TradeEvent, read_number
 from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
 
 __all__ = [
@@ -55,8 +55,8 @@ class _Book(
     symbol: str
     first: int
     last: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
     is_snapshot: bool = False
 
 
@@ -76,10 +76,10 @@ class _BookTicker(
     """`spot.book_ticker`'s result."""
 
     symbol: str
-    bid_price: float
-    bid_quantity: float
-    ask_price: float
-    ask_quantity: float
+    bid_price: Finite
+    bid_quantity: Finite
+    ask_price: Finite
+    ask_quantity: Finite
     timestamp: int
     update_id: int
 
@@ -120,13 +120,13 @@ class _Ticker(
     """`spot.tickers`' result; the envelope's time is put in behind."""
 
     symbol: str
-    last: float
-    bid: float
-    ask: float
-    base_volume: float
-    quote_volume: float
-    high: float
-    low: float
+    last: Finite
+    bid: Finite
+    ask: Finite
+    base_volume: Finite
+    quote_volume: Finite
+    high: Finite
+    low: Finite
     timestamp: int | None = None
 
 
