@@ -10,11 +10,8 @@ from exchanges.integrations.gateio.frames import (
     loose_book_tickers,
     loose_tickers,
     loose_trades,
-    read_ticker,
-    read_trades,
-    ticker_route,
-    trade_route,
 )
+from exchanges.integrations.gateio.spot_routes import read_ticker, read_trades, ticker_route, trade_route
 from exchanges.integrations.gateio.ws.handlers.public_handler import GateioPublicHandler
 from exchanges.structs.types import PublicWebsocketChannelType
 from infrastructure.networking.websocket.handlers.public_routes import Route, read_result
