@@ -1,13 +1,15 @@
-"""What becomes of Gate.io spot's trades and tickers: routes from their decoded frames to the consumer."""
+"""What becomes of Gate.io spot's trades and tickers: routes to the consumer, for decoded frames or for bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import trunc
+from typing import Any
 
 from exchanges.integrations.gateio.frames import TickerFrame, TradeFrame
 from exchanges.structs.errors import InexactFrame
 from exchanges.structs.events import TickerEvent, TradeEvent
+from infrastructure.networking.websocket.handlers.public_routes import Decode, Route, decoded
 from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
 
 __all__ = ["read_ticker", "read_trades", "ticker_route", "trade_route"]
@@ -20,12 +22,14 @@ def read_trades(payload: TradeFrame) -> list[TradeEvent]:
     return trades
 
 
-def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], None]) -> Callable[[TradeFrame], None]:
-    """Trades: those that were not delivered before; no event is made of the others."""
+def trade_route(
+    recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], None], decode: Decode = decoded
+) -> Route:
+    """Trades: those that were not delivered before; no event is made of the others. With `decode`, from bytes."""
     numbers = recent.numbers
 
-    def take(payload: TradeFrame) -> None:
-        trade = payload.result
+    def take(payload: Any) -> None:
+        trade = decode(payload).result
         number, symbol, time_ms = trade.id, trade.currency_pair, trade.create_time_ms
         try:
             timestamp = trunc(time_ms)
@@ -56,12 +60,13 @@ def read_ticker(payload: TickerFrame) -> TickerEvent:
     return tickers[0]
 
 
-def ticker_route(call_back: Callable[[TickerEvent], None]) -> Callable[[TickerFrame], None]:
-    """Tickers, each with its envelope's time."""
+def ticker_route(call_back: Callable[[TickerEvent], None], decode: Decode = decoded) -> Route:
+    """Tickers, each with its envelope's time. With `decode`, from bytes."""
 
-    def take(payload: TickerFrame) -> None:
-        ticker = payload.result
-        ticker.timestamp = payload.time_ms or payload.time * 1000
+    def take(payload: Any) -> None:
+        frame = decode(payload)
+        ticker = frame.result
+        ticker.timestamp = frame.time_ms or frame.time * 1000
         call_back(ticker)
 
     return take
