@@ -167,3 +167,34 @@ def test_a_slow_consumer_is_a_violation_and_a_failing_one_is_timed(
     assert handler.callback_errors == TIMED_EVERY + 1
     assert handler.latency_violations == 2
     assert handler.handler_metrics()["latency"]["book_ticker"]["count"] == 2
+
+
+TRADE_AT = (
+    b'{"time":1790000000,"time_ms":1790000000040,"channel":"spot.trades","event":"update","result":{"id":%d,'
+    b'"create_time_ms":"%s","side":"buy","currency_pair":"A_B","amount":"1","price":"2"}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (b"1790359171119.999999", 1790359171119),
+        (b"1790359171119", 1790359171119),
+        (b"1790359171119.000000", 1790359171119),
+        (b"-0.0", 0),
+        (b"1e12", None),
+        (b"nan", None),
+    ],
+)
+def test_a_trade_at_a_whole_time_is_delivered_at_its_millisecond(text: bytes, whole: int | None) -> None:
+    placed, unplaced = Consumer(GateioSpotPublicHandler), Consumer(Unplaced)
+    odd = (b'"time":1790000000', b'"time":"1"'), (b'"update"', b'"updated"'), (b'"event"', b'"error":{},"event"')
+    for number in (7, 7, 5, 8):
+        frame = TRADE_AT % (number, text)
+        for each in (frame, *(frame.replace(*change) for change in odd)):
+            for consumer in (placed, unplaced):
+                consumer.handler._on_raw_message(each)
+    assert placed.told == unplaced.told
+    assert placed.figures() == unplaced.figures()
+    times = [event[0].timestamp for name, event in placed.told if name == "list"]
+    assert times == ([] if whole is None else [whole] * 3)
