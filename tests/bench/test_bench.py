@@ -14,7 +14,8 @@ from bench.peers import GATES, PEERS, measure_all, peers
 from bench.slices import fastest_ns
 from bench.wire import wire_server
 from bench.wire_contenders import WireContenders
-from exchanges.integrations.gateio.frames import decode_spot, read_trades
+from exchanges.integrations.gateio.frames import decode_spot
+from exchanges.integrations.gateio.spot_routes import read_trades
 from shadow.reference.events import Book
 from shadow.reference.gateio import decode
 from shadow.subjects.probe.frames import TYPES, frames

@@ -6,15 +6,11 @@ event. Numbers come as text and are read as the nearest float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import trunc
 from typing import Any, ClassVar
 
 import msgspec
 
-from exchanges.structs.errors import InexactFrame
-from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, Level, TickerEvent, TradeEvent, read_number
-from infrastructure.networking.websocket.handlers.recent_trades import NumberedTrades
+from exchanges.structs.events import BookTickerEvent, BookUpdate, Finite, TickerEvent, TradeEvent, read_number
 
 __all__ = [
     "BookFrame",
@@ -29,10 +25,6 @@ __all__ = [
     "loose_book_tickers",
     "loose_tickers",
     "loose_trades",
-    "read_ticker",
-    "read_trades",
-    "ticker_route",
-    "trade_route",
 ]
 
 
@@ -55,8 +47,8 @@ class _Book(
     symbol: str
     first: int
     last: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[tuple[Finite, Finite]]
+    asks: list[tuple[Finite, Finite]]
     is_snapshot: bool = False
 
 
@@ -76,10 +68,10 @@ class _BookTicker(
     """`spot.book_ticker`'s result."""
 
     symbol: str
-    bid_price: float
-    bid_quantity: float
-    ask_price: float
-    ask_quantity: float
+    bid_price: Finite
+    bid_quantity: Finite
+    ask_price: Finite
+    ask_quantity: Finite
     timestamp: int
     update_id: int
 
@@ -120,13 +112,13 @@ class _Ticker(
     """`spot.tickers`' result; the envelope's time is put in behind."""
 
     symbol: str
-    last: float
-    bid: float
-    ask: float
-    base_volume: float
-    quote_volume: float
-    high: float
-    low: float
+    last: Finite
+    bid: Finite
+    ask: Finite
+    base_volume: Finite
+    quote_volume: Finite
+    high: Finite
+    low: Finite
     timestamp: int | None = None
 
 
@@ -164,60 +156,6 @@ SpotFrame = BookFrame | TradeFrame | BookTickerFrame | TickerFrame
 
 # Not strict: numbers are JSON text on this wire.
 decode_spot = msgspec.json.Decoder(SpotFrame, strict=False).decode
-
-
-def read_trades(payload: TradeFrame) -> list[TradeEvent]:
-    """The trade. InexactFrame where its time may be of the next millisecond."""
-    trades: list[TradeEvent] = []
-    trade_route(NumberedTrades(), trades.extend)(payload)
-    return trades
-
-
-def trade_route(recent: NumberedTrades, call_back: Callable[[list[TradeEvent]], None]) -> Callable[[TradeFrame], None]:
-    """Trades: those that were not delivered before; no event is made of the others."""
-    numbers = recent.numbers
-
-    def take(payload: TradeFrame) -> None:
-        trade = payload.result
-        number, symbol, time_ms = trade.id, trade.currency_pair, trade.create_time_ms
-        try:
-            timestamp = trunc(time_ms)
-        except (ValueError, OverflowError) as error:
-            raise InexactFrame(f"a trade at {time_ms} ms") from error
-        # Whole, it may have been rounded up; not whole, it lies within its millisecond.
-        if time_ms.is_integer():
-            raise InexactFrame(f"a trade at {time_ms} ms")
-        try:
-            seen = numbers[symbol]
-        except KeyError:
-            seen = recent.start(symbol)
-        if number > seen.highest:
-            seen.highest = number
-            note = seen.note
-            note(number)
-        elif not recent.is_new(symbol, number):
-            return
-        call_back([TradeEvent(symbol, trade.price, trade.amount, trade.side, timestamp, str(number))])
-
-    return take
-
-
-def read_ticker(payload: TickerFrame) -> TickerEvent:
-    """The ticker with its envelope's time."""
-    tickers: list[TickerEvent] = []
-    ticker_route(tickers.append)(payload)
-    return tickers[0]
-
-
-def ticker_route(call_back: Callable[[TickerEvent], None]) -> Callable[[TickerFrame], None]:
-    """Tickers, each with its envelope's time."""
-
-    def take(payload: TickerFrame) -> None:
-        ticker = payload.result
-        ticker.timestamp = payload.time_ms or payload.time * 1000
-        call_back(ticker)
-
-    return take
 
 
 class ErrorBody(msgspec.Struct, gc=False):

@@ -21,6 +21,9 @@ from exchanges.structs.events import read_number
 
 SPELT = ("NaN", "nan", "-nan", "inf", "-inf", "Infinity", "-INFINITY", "1e999", "-1e999")
 TRADE = {"id": 7, "create_time_ms": "1700000000000.5", "side": "buy", "currency_pair": "BTC_USDT"}
+SPOT_TICKER = {"currency_pair": "BTC_USDT"} | dict.fromkeys(
+    ("lowest_ask", "highest_bid", "base_volume", "quote_volume", "high_24h", "low_24h"), "1"
+)
 FUTURES_TICKER = {"contract": "BTC_USDT", "volume_24h_base": "1", "volume_24h_quote": "1", "high_24h": "1"}
 Frame = dict[str, Any]
 
@@ -32,6 +35,24 @@ GATEIO: dict[str, tuple[Callable[[bytes], Any], Callable[[str], Frame]]] = {
     "spot trade amount": (
         gateio_frames.decode_spot,
         lambda bad: {"channel": "spot.trades", "result": TRADE | {"amount": bad, "price": "1"}},
+    ),
+    "spot book": (
+        gateio_frames.decode_spot,
+        lambda bad: {
+            "channel": "spot.order_book_update",
+            "result": {"s": "BTC_USDT", "t": 1, "U": 1, "u": 1, "b": [["1", "1"]], "a": [["1", "1"], [bad, "1"]]},
+        },
+    ),
+    "spot best bid size": (
+        gateio_frames.decode_spot,
+        lambda bad: {
+            "channel": "spot.book_ticker",
+            "result": {"s": "BTC_USDT", "t": 1, "u": 1, "b": "1", "B": bad, "a": "1", "A": "1"},
+        },
+    ),
+    "spot ticker": (
+        gateio_frames.decode_spot,
+        lambda bad: {"channel": "spot.tickers", "result": SPOT_TICKER | {"last": bad}},
     ),
     "spot REST book": (gateio_frames.decode_snapshot, lambda bad: {"id": 1, "bids": [["1", bad]], "asks": []}),
     "futures book": (

@@ -36,7 +36,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.frame_counts = [0] * KINDS
+        self._counts = [0] * KINDS
         self.latencies = [LatencyHistogram() for _ in range(KINDS)]
         self.latency_violations = 0
         self.decode_errors = 0
@@ -68,7 +68,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
 
         It lets nothing out, so it stands in for the interface's guarded hand-over.
         """
-        detect, routes, counts, left = self._detect_message_type, self._routes, self.frame_counts, 1
+        detect, routes, counts, left = self._detect_message_type, self._routes, self._counts, 1
 
         def handle(raw_message: Any) -> None:
             nonlocal left
@@ -95,7 +95,7 @@ class BaseMessageHandler(BaseWebSocketInterface):
         except Exception as error:  # noqa: BLE001 - as in the template
             self._on_unrouted(error, raw_message, kind)
         took_ns = perf_counter_ns() - started
-        self.frame_counts[kind] += 1
+        self._counts[kind] += 1
         self.latencies[kind].record(took_ns)
         if took_ns > self.TARGETS_NS[kind]:
             self.latency_violations += 1
@@ -104,6 +104,11 @@ class BaseMessageHandler(BaseWebSocketInterface):
     def _on_unrouted(self, error: Exception, raw_message: Any, kind: int) -> None:
         """A frame that was not handled to its end; `kind` is CONTROL where it was not even detected."""
         self._on_frame_error(error)
+
+    @property
+    def frame_counts(self) -> list[int]:
+        """Frames by kind since construction."""
+        return self._counts
 
     @property
     def max_ns(self) -> int:

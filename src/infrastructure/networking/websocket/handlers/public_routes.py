@@ -8,9 +8,25 @@ from typing import Any
 from exchanges.structs.events import BookUpdate, TradeEvent
 from infrastructure.networking.websocket.book_keeper import BookKeeper
 
-__all__ = ["Route", "book_route", "each_route", "plain_route", "read_result", "trades_route"]
+__all__ = [
+    "Decode",
+    "Route",
+    "book_route",
+    "decoded",
+    "each_route",
+    "plain_route",
+    "read_result",
+    "result_route",
+    "trades_route",
+]
 
 Route = Callable[[Any], None]
+Decode = Callable[[Any], Any]
+
+
+def decoded(payload: Any) -> Any:
+    """The decoder of a route that is given its frames decoded."""
+    return payload
 
 
 def read_result(payload: Any) -> Any:
@@ -19,9 +35,15 @@ def read_result(payload: Any) -> Any:
 
 
 def book_route(
-    parse: Callable[[Any], BookUpdate | None], books: BookKeeper, call_back: Callable[[BookUpdate], None]
+    parse: Callable[[Any], BookUpdate | None],
+    books: BookKeeper,
+    call_back: Callable[[BookUpdate], None],
+    decode: Decode = decoded,
 ) -> Route:
-    """Books: the update as it came, and behind it the whole book where the update completed one."""
+    """Books: the update as it came, and behind it the whole book where the update completed one.
+
+    With `read_result` as its parser, a `decode` makes it a route for frames as bytes.
+    """
     synced, apply = books.synced, books.apply
 
     def take_otherwise(update: BookUpdate) -> None:
@@ -36,7 +58,7 @@ def book_route(
             take_otherwise(update)
 
     def take_result(payload: Any) -> None:
-        update = payload.result
+        update = decode(payload).result
         try:
             book = synced[update.symbol]
         except KeyError:
@@ -86,6 +108,15 @@ def plain_route(parse: Callable[[Any], Any], call_back: Callable[[Any], None]) -
         call_back(payload.result)
 
     return take_result if parse is read_result else take
+
+
+def result_route(decode: Decode, call_back: Callable[[Any], None]) -> Route:
+    """The event that the decoder made, from a frame as bytes."""
+
+    def take(raw_message: Any) -> None:
+        call_back(decode(raw_message).result)
+
+    return take
 
 
 def each_route(parse: Callable[[Any], list[Any]], call_back: Callable[[Any], None]) -> Route:

@@ -36,7 +36,7 @@ class TaggedFramesMixin(BaseMessageHandler):
 
     def _bind_template(self) -> Handle:
         """As everywhere, with the decoder in the place of detection."""
-        decode, routes, counts, left = self._decode, self._routes, self.frame_counts, 1
+        decode, routes, counts, left = self._decode, self._routes, self._counts, 1
 
         def handle(raw_message: Any) -> None:
             nonlocal left

@@ -25,9 +25,8 @@ from exchanges.integrations.gateio.frames import (
     loose_book_tickers,
     loose_tickers,
     loose_trades,
-    read_ticker,
-    read_trades,
 )
+from exchanges.integrations.gateio.spot_routes import read_ticker, read_trades
 from exchanges.structs.errors import InexactFrame
 
 
