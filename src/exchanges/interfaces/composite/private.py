@@ -8,8 +8,9 @@ from typing import Any
 
 from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
 from exchanges.interfaces.composite.held import Held, HeldTable
+from exchanges.interfaces.composite.look import Look
 from exchanges.interfaces.composite.orders import Orders
-from exchanges.interfaces.composite.resync import FetchOrders, OrderResync
+from exchanges.interfaces.composite.resync import FetchOrders, OrderStep
 from exchanges.structs import ConfigurationError
 from exchanges.structs.types import (
     Balance,
@@ -58,9 +59,10 @@ class PrivateExchange(ExchangeConnection):
         self.on_position = self._callbacks(Position)
         self._orders = Orders(finished_kept)
         self._symbols: list[Symbol] = []
-        self._resync = None
+        self._order_step = None
         if fetch_orders is not None:
-            self._resync = OrderResync(fetch_orders, self._orders.stale, self._take_answer, self._report_orders)
+            self._order_step = OrderStep(fetch_orders, self._orders.stale, self._take_order_answer)
+        self._look = Look([step for step in (self._order_step,) if step is not None], self._report)
         self._fills_kept = fills_kept
         self._fills: dict[tuple[Symbol, str], Fill] = {}
         self._repeated_fills = 0
@@ -89,8 +91,7 @@ class PrivateExchange(ExchangeConnection):
 
     async def close(self) -> None:
         """Close the connection and ask no more; never raises, and may be called twice."""
-        if self._resync is not None:
-            self._resync.cancel()
+        self._look.cancel()
         await super().close()
 
     def order(self, order_id: str) -> Held[Order] | None:
@@ -136,15 +137,12 @@ class PrivateExchange(ExchangeConnection):
                 await take(item)
 
     def _on_confirmed(self) -> None:
-        if self._resync is not None and self._is_current:
-            self._resync.start(self._symbols)
+        if self._is_current:
+            self._look.start(self._symbols)
 
-    async def _take_answer(self, order: Order) -> None:
+    async def _take_order_answer(self, order: Order) -> None:
         if self._orders.take_answer(order, is_stale=not self._is_current):
             await self.on_order.fire(order)
-
-    async def _report_orders(self, error: Exception) -> None:
-        await self._report("orders", error)
 
     async def _take_order(self, order: Order) -> None:
         if self._orders.take(order, is_stale=not self._is_current):
@@ -169,12 +167,12 @@ class PrivateExchange(ExchangeConnection):
         await self.on_position.fire(position)
 
     def _on_lost(self) -> None:
-        if self._resync is not None:
-            self._resync.cancel()
+        self._look.cancel()
         for table in (self._orders, self._balances, self._positions):
             table.mark_stale()
 
     def _held_metrics(self) -> dict[str, Any]:
         fills = {"kept": len(self._fills), "repeated": self._repeated_fills}
-        resync = {} if self._resync is None else {"looks": self._resync.looks, "unknown": self._resync.unknown}
-        return {"orders": {**self._orders.metrics(), **resync}, "fills": fills}
+        step = self._order_step
+        asked = {} if step is None else {"looks": step.looks, "unknown": step.unknown}
+        return {"orders": {**self._orders.metrics(), **asked}, "fills": fills}

@@ -1,0 +1,32 @@
+"""What an account has told of late, for who asks it by REST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shadow.venue.account_events import AccountEvent, OrderState
+
+__all__ = ["AccountMemory"]
+
+KEPT = 2000
+"""Orders whose last state is kept; one that is open acts long before so many others did."""
+
+
+class AccountMemory:
+    """The last state of each order of late, whether its push has left yet or not."""
+
+    def __init__(self) -> None:
+        self._orders: dict[int, OrderState] = {}
+
+    def orders(self) -> list[OrderState]:
+        """The orders, the one that acted last at the end."""
+        return list(self._orders.values())
+
+    def note(self, events: Iterable[AccountEvent]) -> None:
+        """The account acted."""
+        for event in events:
+            if isinstance(event, OrderState):
+                self._orders.pop(event.id, None)
+                self._orders[event.id] = event
+        while len(self._orders) > KEPT:
+            del self._orders[next(iter(self._orders))]
