@@ -13,9 +13,9 @@ from itertools import count
 from random import Random
 from typing import Protocol
 
-import msgspec
-
 from shadow.venue.account_events import AccountEvent, BalanceState, FillState, OrderState, PositionState
+from shadow.venue.account_holdings import ZERO, Holding, Placed
+from shadow.venue.account_memory import AccountMemory
 from shadow.venue.symbol_market import contract_size, listing
 from shadow.venue.wire import Level
 
@@ -23,11 +23,7 @@ __all__ = ["Account", "Top"]
 
 MAKER, TAKER = Decimal("0.0005"), Decimal("0.001")
 OPEN_MOST = 4
-KEPT = 2000
-"""Orders whose last state is kept for who asks; one that is open acts long before so many others did."""
 START = Decimal(1_000_000)
-ENTRY_STEP = Decimal("1e-8")
-ZERO = Decimal(0)
 
 
 class Top(Protocol):
@@ -35,32 +31,6 @@ class Top(Protocol):
 
     def live_top(self, symbol: str) -> tuple[int, Level, Level]:
         """Version, best bid and best ask."""
-
-
-class _Order(msgspec.Struct):
-    id: int
-    symbol: str
-    client_id: str | None
-    side: str
-    kind: str
-    price: Decimal
-    quantity: Decimal
-    created_ms: int
-    filled: Decimal = ZERO
-    value: Decimal = ZERO
-    update_no: int = 0
-
-    @property
-    def left(self) -> Decimal:
-        return self.quantity - self.filled
-
-
-class _Position(msgspec.Struct):
-    leverage: int
-    size: Decimal = ZERO
-    entry_price: Decimal = ZERO
-    realised_pnl: Decimal = ZERO
-    update_no: int = 0
 
 
 class Account:
@@ -75,14 +45,14 @@ class Account:
         self.symbols = tuple(symbols)
         self.free: dict[str, Decimal] = {}
         self.locked: dict[str, Decimal] = {}
-        self.positions: dict[str, _Position] = {}
+        self.positions: dict[str, Holding] = {}
         self._market = market
         self._is_futures = kind == "futures"
         self._random = Random(f"account/{kind}/{seed}")
         self._ids = count(first_id + start_ms % 1_000_000_007)
         self._fill_ids = count(start_ms // 100 + 1)
-        self._open: dict[str, list[_Order]] = {symbol: [] for symbol in self.symbols}
-        self._told: dict[int, OrderState] = {}
+        self._open: dict[str, list[Placed]] = {symbol: [] for symbol in self.symbols}
+        self._memory = AccountMemory()
         self._now_ms = start_ms
         self._last_us = 0
         for place, symbol in enumerate(self.symbols):
@@ -90,7 +60,7 @@ class Account:
             self.free |= dict.fromkeys(assets, START)
             self.locked |= dict.fromkeys(assets, ZERO)
             if self._is_futures:
-                self.positions[symbol] = _Position(leverage=10 if place % 2 else 0)
+                self.positions[symbol] = Holding(leverage=10 if place % 2 else 0)
 
     @property
     def open_orders(self) -> list[tuple[str, Decimal, Decimal]]:
@@ -99,7 +69,19 @@ class Account:
 
     def orders(self) -> list[OrderState]:
         """The last state of each order of late, whether its push has left yet or not."""
-        return list(self._told.values())
+        return self._memory.orders()
+
+    def balances(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Asset, free and locked."""
+        return [(asset, free, self.locked[asset]) for asset, free in self.free.items()]
+
+    def told_positions(self) -> list[PositionState]:
+        """The last state of each position that there ever was, whether its push has left yet or not."""
+        return self._memory.positions()
+
+    def fills(self) -> list[FillState]:
+        """The fills of late, oldest first, whether their pushes have left yet or not."""
+        return self._memory.fills()
 
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
         """One action of one symbol and all that follows from it, in order.
@@ -107,6 +89,13 @@ class Account:
         Exchange time goes on by a millisecond at least, so that no two states of a thing are the same.
         """
         self._now_ms = max(self._now_ms + 1, ts_ms)
+        events = self._act(symbol)
+        self._memory.note(events)
+        return events
+
+    # Actions
+
+    def _act(self, symbol: str) -> list[AccountEvent]:
         orders = self._open[symbol]
         draw = self._random.random()
         if not orders or (len(orders) < OPEN_MOST and draw < 0.4):
@@ -117,8 +106,6 @@ class Account:
         if draw < 0.82:
             return self._fill(order, order.left, MAKER)
         return self._cancel(order)
-
-    # Actions
 
     def _place(self, symbol: str) -> list[AccountEvent]:
         order = self._new_order(symbol, "post_only" if self._random.random() < 0.3 else "limit")
@@ -139,12 +126,12 @@ class Account:
             events += self._fill(order, order.left, TAKER)
         return events
 
-    def _cancel(self, order: _Order) -> list[AccountEvent]:
+    def _cancel(self, order: Placed) -> list[AccountEvent]:
         self._open[order.symbol].remove(order)
         asset, amount = self._needs(order, order.left)
         return [self._state(order, "finish", "cancelled"), *self._lock(asset, -amount, "cancel", order.id)]
 
-    def _fill(self, order: _Order, quantity: Decimal, fee_rate: Decimal) -> list[AccountEvent]:
+    def _fill(self, order: Placed, quantity: Decimal, fee_rate: Decimal) -> list[AccountEvent]:
         is_resting = order in self._open[order.symbol]
         value = order.price * quantity
         order.filled += quantity
@@ -163,7 +150,7 @@ class Account:
     # Money
 
     def _settle_spot(
-        self, order: _Order, quantity: Decimal, value: Decimal, fee: Decimal, is_resting: bool
+        self, order: Placed, quantity: Decimal, value: Decimal, fee: Decimal, is_resting: bool
     ) -> list[AccountEvent]:
         base, quote = order.symbol.split("_")
         spent, got = ((quote, value), (base, quantity)) if order.side == "buy" else ((base, quantity), (quote, value))
@@ -174,46 +161,25 @@ class Account:
         events.append(self._move(quote, -fee, ZERO, "fee", order.id))
         return list(events)
 
-    def _settle_futures(self, order: _Order, quantity: Decimal, fee: Decimal) -> list[AccountEvent]:
-        pnl = self._change_position(order, quantity)
+    def _settle_futures(self, order: Placed, quantity: Decimal, fee: Decimal) -> list[AccountEvent]:
+        position, contract = self.positions[order.symbol], contract_size(order.symbol)
+        pnl = position.add(order.side, quantity, order.price, contract)
         events: list[AccountEvent] = [self._move("USDT", -fee, ZERO, "fee", order.id)]
         if pnl:
             events.append(self._move("USDT", pnl, ZERO, "pnl", order.id))
-        position = self.positions[order.symbol]
-        notional = abs(position.size) * position.entry_price * contract_size(order.symbol)
-        margin = (notional / (position.leverage or 10)).quantize(ENTRY_STEP)
         state = PositionState(
             order.symbol,
             self._now_ms,
             position.size,
             position.entry_price,
             position.leverage,
-            margin,
+            position.margin(contract),
             position.realised_pnl,
             position.update_no,
         )
         return [*events, state]
 
-    def _change_position(self, order: _Order, quantity: Decimal) -> Decimal:
-        """Add a fill to the position; returns what was won or lost by the part that it closed."""
-        position = self.positions[order.symbol]
-        signed = quantity if order.side == "buy" else -quantity
-        closed = min(abs(signed), abs(position.size)) if position.size * signed < 0 else ZERO
-        direction = 1 if position.size > 0 else -1
-        pnl = (order.price - position.entry_price) * closed * direction * contract_size(order.symbol)
-        before, position.size = position.size, position.size + signed
-        if not position.size:
-            position.entry_price = ZERO
-        elif before * position.size <= 0:
-            position.entry_price = order.price
-        elif abs(position.size) > abs(before):
-            value = abs(before) * position.entry_price + quantity * order.price
-            position.entry_price = (value / abs(position.size)).quantize(ENTRY_STEP)
-        position.realised_pnl += pnl
-        position.update_no += 1
-        return pnl
-
-    def _needs(self, order: _Order, quantity: Decimal) -> tuple[str, Decimal]:
+    def _needs(self, order: Placed, quantity: Decimal) -> tuple[str, Decimal]:
         """Asset and amount that an open order keeps locked; nothing on futures, where margin is not shown so."""
         base, quote = order.symbol.split("_")
         if self._is_futures:
@@ -232,7 +198,7 @@ class Account:
 
     # Pieces
 
-    def _new_order(self, symbol: str, kind: str) -> _Order:
+    def _new_order(self, symbol: str, kind: str) -> Placed:
         _, bid, ask = self._market.live_top(symbol)
         side = "buy" if self._random.random() < 0.5 else "sell"
         listed = listing(symbol, "futures" if self._is_futures else "spot")
@@ -245,17 +211,17 @@ class Account:
             price = Decimal(bid[0]) - away if side == "buy" else Decimal(ask[0]) + away
         number = next(self._ids)
         client_id = f"t-{number}" if self._random.random() < 0.5 else None
-        order = _Order(number, symbol, client_id, side, kind, price, quantity, self._now_ms)
+        order = Placed(number, symbol, client_id, side, kind, price, quantity, self._now_ms)
         return order if self._can_pay(order) else self._turned(order)
 
-    def _can_pay(self, order: _Order) -> bool:
+    def _can_pay(self, order: Placed) -> bool:
         if self._is_futures:
             return True
         base, quote = order.symbol.split("_")
         needed = order.price * order.quantity * (1 + TAKER)
         return self.free[quote] > needed if order.side == "buy" else self.free[base] > order.quantity
 
-    def _turned(self, order: _Order) -> _Order:
+    def _turned(self, order: Placed) -> Placed:
         """The other way round, when an asset runs low."""
         order.side = "sell" if order.side == "buy" else "buy"
         return order
@@ -264,15 +230,15 @@ class Account:
         listed = listing(symbol, "futures" if self._is_futures else "spot")
         return Decimal(1).scaleb(-listed.quantity_decimals)
 
-    def _part(self, order: _Order) -> Decimal:
+    def _part(self, order: Placed) -> Decimal:
         """Some of what is left, in whole lots, less than all."""
         lot = self._lot(order.symbol)
         lots = int(order.left / lot)
         return lot * (1 + int(self._random.random() * (lots - 1)))
 
-    def _state(self, order: _Order, event: str, status: str) -> OrderState:
+    def _state(self, order: Placed, event: str, status: str) -> OrderState:
         order.update_no += 1
-        state = OrderState(
+        return OrderState(
             order.symbol,
             self._now_ms,
             order.id,
@@ -288,13 +254,8 @@ class Account:
             order.created_ms,
             order.update_no,
         )
-        self._told.pop(order.id, None)
-        self._told[order.id] = state
-        if len(self._told) > KEPT:
-            del self._told[next(iter(self._told))]
-        return state
 
-    def _fill_state(self, order: _Order, quantity: Decimal, fee: Decimal, role: str) -> FillState:
+    def _fill_state(self, order: Placed, quantity: Decimal, fee: Decimal, role: str) -> FillState:
         self._last_us = max(self._last_us + 1, self._now_ms * 1000)
         return FillState(
             order.symbol,

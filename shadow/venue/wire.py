@@ -6,16 +6,18 @@ Personas and the market do no I/O; the server owns sockets, clocks and the ledge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from shadow.venue.account_events import OrderState
+from shadow.venue.account_events import FillState, OrderState, PositionState
 
 __all__ = [
     "Level",
     "MarketEvent",
     "MarketView",
+    "OwnAccount",
     "OwnOrders",
     "Persona",
     "PersonaBase",
@@ -124,6 +126,19 @@ class OwnOrders(Protocol):
 
     def orders(self) -> Sequence[OrderState]:
         """The last state of each order that is kept, as pushed or about to be."""
+
+
+class OwnAccount(OwnOrders, Protocol):
+    """The same of all that it has."""
+
+    def balances(self) -> Sequence[tuple[str, Decimal, Decimal]]:
+        """Asset, free and locked."""
+
+    def told_positions(self) -> Sequence[PositionState]:
+        """The last state of each position that there ever was; none on spot."""
+
+    def fills(self) -> Sequence[FillState]:
+        """The fills that are kept, oldest first."""
 
 
 class PersonaSession(Protocol):

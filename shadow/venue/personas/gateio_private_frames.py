@@ -8,7 +8,17 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.personas.gateio_frames import Variant, update
 from shadow.venue.wire import Push
 
-__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_order"]
+__all__ = [
+    "ALL",
+    "EVENT_TYPES",
+    "encode",
+    "first_order_id",
+    "parse_key",
+    "rest_balance",
+    "rest_fill",
+    "rest_order",
+    "rest_position",
+]
 
 ALL = "!all"
 EVENT_TYPES = {
@@ -66,6 +76,29 @@ def rest_order(market: str, order: OrderState, uid: str) -> dict[str, object]:
     del item["event"]
     status = "open" if order.is_open else {"filled": "closed"}.get(order.status, "cancelled")
     return {**item, "status": status, "create_time_ms": order.created_ms, "update_time_ms": order.ts_ms}
+
+
+def rest_balance(market: str, asset: str, free: Decimal, locked: Decimal, uid: str) -> dict[str, object]:
+    """A balance as REST tells it, which does not say since when it is so."""
+    if market == "futures":
+        return {"user": int(uid), "currency": asset, "total": _text(free), "in_dual_mode": False}
+    return {"currency": asset, "available": _text(free), "locked": _text(locked), "update_id": 1}
+
+
+def rest_fill(market: str, fill: FillState, uid: str) -> dict[str, object]:
+    """A fill as REST tells it: futures have the id under another name and the time in seconds."""
+    if market == "spot":
+        return {**_spot_fill(fill, uid), "id": str(fill.id), "create_time": str(fill.time_us // 1_000_000)}
+    item = {name: value for name, value in _futures_fill(fill).items() if name not in ("id", "create_time_ms")}
+    return {**item, "trade_id": str(fill.id), "create_time": fill.time_us / 1_000_000, "fee": _text(fill.fee)}
+
+
+def rest_position(position: PositionState, uid: str) -> dict[str, object]:
+    """A position as REST tells it: numbers as text but for the size, the user a number, times in whole seconds."""
+    item = {name: value for name, value in _position(position, uid).items() if not name.startswith("time")}
+    texts = item.keys() - {"contract", "mode", "size", "update_id", "user"}
+    numbers = {name: _text(Decimal(str(item[name]))) for name in texts}
+    return {**item, **numbers, "user": int(uid), "update_time": position.ts_ms // 1000}
 
 
 def _text(value: Decimal) -> str:

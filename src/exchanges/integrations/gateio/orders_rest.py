@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from exchanges.integrations.gateio.private_events import futures_order, spot_order
 from exchanges.integrations.gateio.private_frames import FuturesOrder, SpotOrder
-from exchanges.structs.errors import UNREADABLE, ExchangeRestError
+from exchanges.integrations.gateio.signed_rest import GateioSigned, reading
+from exchanges.structs.errors import ExchangeRestError
 from exchanges.structs.symbols import to_gateio
-from exchanges.structs.types import ExchangeCredentials, Order, Symbol
-from infrastructure.networking.websocket.rest_client import RestClient
+from exchanges.structs.types import Order, Symbol
 
 __all__ = ["GateioFuturesOrders", "GateioOrders"]
 
-EMPTY = hashlib.sha512(b"").hexdigest()
 NOT_FOUND = 404
 PAGE_ORDERS = 100
 """The most that one answer holds, on spot of each pair."""
@@ -33,20 +28,11 @@ class OpenPair(msgspec.Struct, gc=False):
     orders: list[dict[str, Any]] | None = None
 
 
-class GateioOrders:
-    """Signed calls about the orders of spot; `base_url` ends in `/api/v4`, `now` gives seconds since the epoch.
-
-    Each raises ExchangeRestError: the HTTP status of a refusal, 503 without an answer, 400 for one of another kind.
-    """
+class GateioOrders(GateioSigned):
+    """Signed calls about the orders of spot."""
 
     OPEN = "/spot/open_orders"
     BY_ID = "/spot/orders"
-
-    def __init__(self, base_url: str, credentials: ExchangeCredentials, now: Callable[[], float] = time.time) -> None:
-        self._client = RestClient(base_url)
-        self._prefix = urlsplit(base_url).path.rstrip("/")
-        self._credentials = credentials
-        self._now = now
 
     async def open_orders(self, symbols: Sequence[Symbol]) -> list[Order]:
         """Every open order of the account; `symbols` are those it is about at least.
@@ -73,10 +59,6 @@ class GateioOrders:
             raise
         return self._read(item)
 
-    async def close(self) -> None:
-        """Hang up on calls under way."""
-        await self._client.close()
-
     async def _page(self, number: int) -> list[list[dict[str, Any]]]:
         """Lists of open orders, each of which goes on with the next page where it is full; `number` is from 0 on."""
         pairs = await self._get(self.OPEN, {"page": str(number + 1), "limit": str(PAGE_ORDERS)}, list[OpenPair])
@@ -90,26 +72,8 @@ class GateioOrders:
         return spot_order(msgspec.convert({**item, "event": event}, SpotOrder))
 
     def _read(self, item: dict[str, Any]) -> Order:
-        try:
+        with reading("order"):
             return self._convert(item)
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, TypeError) as error:
-            raise ExchangeRestError(400, f"unreadable order: {error or type(error).__name__}") from error
-
-    async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
-        status, body = await self._client.send("GET", path, query, self._signed(path, query))
-        if status >= 300:
-            text = self._credentials.conceal(body.decode(errors="replace"))
-            raise ExchangeRestError(status, f"GET {path}: {text[:200]}")
-        try:
-            return msgspec.json.decode(body, type=kind)
-        except UNREADABLE as error:
-            raise ExchangeRestError(400, f"GET {path}: unreadable answer: {error}") from error
-
-    def _signed(self, path: str, query: Mapping[str, str]) -> dict[str, str]:
-        stamp = str(int(self._now()))
-        text = "\n".join(("GET", self._prefix + path, urlencode(query), EMPTY, stamp))
-        made = hmac.digest(self._credentials.secret_key.encode(), text.encode(), "sha512").hex()
-        return {"KEY": self._credentials.api_key, "Timestamp": stamp, "SIGN": made}
 
 
 class GateioFuturesOrders(GateioOrders):

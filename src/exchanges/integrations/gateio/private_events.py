@@ -33,7 +33,10 @@ from exchanges.structs.symbols import from_gateio
 from exchanges.structs.types import Balance, Fill, Order, Position
 
 __all__ = [
+    "futures_balance",
+    "futures_fill",
     "futures_order",
+    "futures_position",
     "read_futures_balances",
     "read_futures_fills",
     "read_futures_orders",
@@ -41,6 +44,8 @@ __all__ = [
     "read_spot_balances",
     "read_spot_fills",
     "read_spot_orders",
+    "spot_balance",
+    "spot_fill",
     "spot_order",
 ]
 
@@ -75,13 +80,13 @@ def read_spot_orders(payload: SpotOrdersFrame) -> list[Order]:
 @refusing
 def read_spot_fills(payload: SpotFillsFrame) -> list[Fill]:
     """The own trades."""
-    return [_spot_fill(item) for item in payload.result]
+    return [spot_fill(item) for item in payload.result]
 
 
 @refusing
 def read_spot_balances(payload: SpotBalancesFrame) -> list[Balance]:
     """What is available and frozen of each asset."""
-    return [_spot_balance(item) for item in payload.result]
+    return [spot_balance(item) for item in payload.result]
 
 
 @refusing
@@ -93,19 +98,19 @@ def read_futures_orders(payload: FuturesOrdersFrame) -> list[Order]:
 @refusing
 def read_futures_fills(payload: FuturesFillsFrame) -> list[Fill]:
     """The own trades; quantities are contracts."""
-    return [_futures_fill(item) for item in payload.result]
+    return [futures_fill(item) for item in payload.result]
 
 
 @refusing
 def read_futures_balances(payload: FuturesBalancesFrame) -> list[Balance]:
     """The balance, asset names in capitals as on spot; what of it is locked is not told."""
-    return [_futures_balance(item) for item in payload.result]
+    return [futures_balance(item) for item in payload.result]
 
 
 @refusing
 def read_futures_positions(payload: FuturesPositionsFrame) -> list[Position]:
     """The positions; their sizes are signed, leverage 0 is cross margin."""
-    return [_position(item) for item in payload.result]
+    return [futures_position(item) for item in payload.result]
 
 
 def spot_order(item: SpotOrder) -> Order:
@@ -144,7 +149,8 @@ def _filled(item: SpotOrder) -> float:
     return _finite(float(DERIVED.divide(_exact(item.filled_total or 0), price))) if price else 0.0
 
 
-def _spot_fill(item: SpotFill) -> Fill:
+def spot_fill(item: SpotFill) -> Fill:
+    """One own trade; errors as of `spot_order`."""
     return Fill(
         symbol=from_gateio(item.currency_pair),
         id=str(item.id),
@@ -159,7 +165,8 @@ def _spot_fill(item: SpotFill) -> Fill:
     )
 
 
-def _spot_balance(item: SpotBalance) -> Balance:
+def spot_balance(item: SpotBalance) -> Balance:
+    """What is available and frozen of one asset; errors as of `spot_order`."""
     return Balance(item.currency, _number(item.available), _optional(item.freeze), _millis(item.timestamp_ms))
 
 
@@ -182,7 +189,8 @@ def futures_order(item: FuturesOrder) -> Order:
     )
 
 
-def _futures_fill(item: FuturesFill) -> Fill:
+def futures_fill(item: FuturesFill) -> Fill:
+    """One own trade, its quantity in contracts; errors as of `spot_order`."""
     size = _number(item.size)
     return Fill(
         symbol=from_gateio(item.contract, True),
@@ -198,11 +206,13 @@ def _futures_fill(item: FuturesFill) -> Fill:
     )
 
 
-def _futures_balance(item: FuturesBalance) -> Balance:
+def futures_balance(item: FuturesBalance) -> Balance:
+    """One balance, its asset's name in capitals; errors as of `spot_order`."""
     return Balance(item.currency.upper(), _number(item.balance), None, _millis(item.time_ms))
 
 
-def _position(item: FuturesPosition) -> Position:
+def futures_position(item: FuturesPosition) -> Position:
+    """One position, its size signed; errors as of `spot_order`."""
     return Position(
         symbol=from_gateio(item.contract, True),
         size=_number(item.size),
