@@ -47,6 +47,9 @@ class Listener:
     def note_look(self, status: Message) -> None:
         """What the online judge sees, as in online.json."""
 
+    def sealing(self) -> None:
+        """All is measured, and the recorder compacts what it wrote: a second or more in which nobody else is busy."""
+
 
 class Subject:
     """One subject process and what is known of it."""

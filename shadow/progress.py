@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from shadow.leg_run import Listener
@@ -14,10 +15,16 @@ EVERY_S = 5.0
 
 
 class Progress(LiveScreen, Listener):
-    """Shows leg, phase, frames, rate and the time left; `note` keeps a line that matters."""
+    """Shows leg, phase, frames, rate and the time left; `note` keeps a line that matters.
 
-    def __init__(self, total_s: float, *, terminal: bool | None = None) -> None:
+    `meanwhile` is done while the raw data are sealed: what comes next can get ready.
+    """
+
+    def __init__(
+        self, total_s: float, meanwhile: Callable[[], None] = lambda: None, *, terminal: bool | None = None
+    ) -> None:
         super().__init__(terminal=terminal)
+        self._meanwhile = meanwhile
         self._total_s = total_s
         self._done_s = 0.0
         self._phase_s = 0.0
@@ -52,6 +59,11 @@ class Progress(LiveScreen, Listener):
     def note_look(self, status: dict[str, Any]) -> None:
         """What the online judge sees, as in online.json."""
         self._seen = _seen(status)
+
+    def sealing(self) -> None:
+        """All is measured."""
+        self.step("sealing the raw data")
+        self._meanwhile()
 
     def note(self, text: str) -> None:
         """A line that stays."""

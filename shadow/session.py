@@ -150,7 +150,10 @@ class Session:
             if reason is not None:
                 with contextlib.suppress(ChildDied):
                     await self._processes.mark("", "", name, {"reason": reason})
-        if not await self._processes.finish_recorder(self.plan.measured_s):
+        finishing = asyncio.ensure_future(self._processes.finish_recorder(self.plan.measured_s))
+        await asyncio.sleep(0)
+        self._listener.sealing()
+        if not await finishing:
             interrupted = interrupted or "the recorder could not finish"
         return await self._stretched(Stretches.finish, interrupted)
 

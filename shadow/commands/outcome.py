@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from shadow.errors import UsageError
 from shadow.pages import load_drawing
@@ -15,24 +15,49 @@ if TYPE_CHECKING:
     from shadow.capture.reader import RunData
     from shadow.verdict.legs import DiffLegs
 
-__all__ = ["EXIT_CODES", "existing_run", "judge_folder", "tell"]
+__all__ = ["EXIT_CODES", "Judging", "existing_run", "judge_folder", "tell"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 
 
+class Judging:
+    """Judges one run; what compares its events starts with `prepare`, or when it is needed."""
+
+    def __init__(self, folder: Path, differ: DiffLegs | None = None) -> None:
+        self._folder = folder
+        self._differ = differ
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def prepare(self) -> None:
+        """Load what a judge needs, here and in the workers that compare, for whoever has to wait for the run anyway."""
+        from shadow.capture.reader import RunData
+        from shadow.verdict.legs import side_by_side
+
+        if self._differ is None:
+            self._differ = self._open.enter_context(side_by_side(RunData(self._folder), load_drawing))
+        import shadow.verdict.judge  # noqa: F401
+
+    def judge(self) -> dict[str, Any]:
+        """Judge the run from its raw data and write what was found; what the report needs is loaded meanwhile."""
+        from shadow.capture.reader import RunData
+
+        if not (self._folder / "manifest.json").is_file():
+            _seal_interrupted(self._folder)
+        self.prepare()
+        assert self._differ is not None
+        return _judged(RunData(self._folder), self._differ)
+
+
 def judge_folder(folder: Path, differ: DiffLegs | None = None) -> dict[str, Any]:
-    """Judge a run from its raw data and write what was found; `differ` compares its legs, by default in Python.
-
-    What the report needs is loaded meanwhile.
-    """
-    from shadow.capture.reader import RunData
-    from shadow.verdict.legs import side_by_side
-
-    if not (folder / "manifest.json").is_file():
-        _seal_interrupted(folder)
-    run = RunData(folder)
-    with side_by_side(run, load_drawing) if differ is None else nullcontext(differ) as comparing:
-        return _judged(run, comparing)
+    """Judge a run; `differ` compares its legs, by default in Python."""
+    with Judging(folder, differ) as judging:
+        return judging.judge()
 
 
 def _judged(run: RunData, differ: DiffLegs) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from shadow.commands.outcome import judge_folder, tell
+from shadow.commands.outcome import Judging, tell
 from shadow.commands.words import add_feed, command_of, listed, rate_of
 from shadow.errors import UsageError
 from shadow.pages import render_report
@@ -139,7 +139,7 @@ def _measure_and_judge(config: Any, *, as_json: bool) -> int:
     from shadow.session import run_session
 
     folder = config.out_dir()
-    with Progress(config.plan().measured_s) as progress:
+    with Judging(folder) as judging, Progress(config.plan().measured_s, judging.prepare) as progress:
         config.max_disk = room_for(folder, config.max_disk)
         progress.note(f"run directory {folder}; its raw data may take {spelt(config.max_disk)} (--max-disk)")
         try:
@@ -148,7 +148,7 @@ def _measure_and_judge(config: Any, *, as_json: bool) -> int:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         progress.step("judging")
-        verdict = judge_folder(folder)
+        verdict = judging.judge()
         _profile(config, folder, verdict, progress)
         progress.step("writing the report")
         render_report(folder)

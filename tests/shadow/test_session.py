@@ -20,6 +20,7 @@ from shadow.session import Session
 
 CONNECTION = "gateio.spot.public"
 MS = 1_000_000
+PATIENCE_S = 20
 
 
 class Notes(Listener):
@@ -136,3 +137,37 @@ async def test_what_a_reducer_said_last_is_why_the_session_ended(
     assert reason is not None
     assert reason.startswith("what reduces the session in stretches ended: FileNotFoundError")
     assert session._listener.told == [reason]  # type: ignore[attr-defined]
+
+
+async def test_what_comes_next_gets_ready_while_the_recorder_compacts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_in(tmp_path, monkeypatch)
+    monkeypatch.setattr(session, "_stretches", None)
+    asked: list[str] = []
+
+    class Compacting(Recorder):
+        async def ask(self, message: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+            asked.append(message["cmd"])
+            async with asyncio.timeout(PATIENCE_S):
+                await is_told.wait()
+            asked.append("finished")
+            return {}
+
+    def sealing() -> None:
+        asked.append("told")
+        is_told.set()
+
+    async def recorder(*_: Any) -> None:
+        session._processes._recorder = Compacting()  # type: ignore[assignment]
+
+    is_told = asyncio.Event()
+    monkeypatch.setattr(session._processes, "start_recorder", recorder)
+    monkeypatch.setattr(session._listener, "sealing", sealing)
+
+    async def run_leg(*_: Any) -> None:
+        """Nothing is measured."""
+
+    monkeypatch.setattr(session, "_run_leg", run_leg)
+    assert await session.run() is None
+    assert asked == ["finish", "told", "finished"]
