@@ -71,6 +71,10 @@ class Account:
         """The last state of each order of late, whether its push has left yet or not."""
         return self._memory.orders()
 
+    def balances(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Asset, free and locked."""
+        return [(asset, free, self.locked[asset]) for asset, free in self.free.items()]
+
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
         """One action of one symbol and all that follows from it, in order.
 

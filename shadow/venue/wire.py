@@ -6,6 +6,7 @@ Personas and the market do no I/O; the server owns sockets, clocks and the ledge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ __all__ = [
     "Level",
     "MarketEvent",
     "MarketView",
+    "OwnAccount",
     "OwnOrders",
     "Persona",
     "PersonaBase",
@@ -124,6 +126,13 @@ class OwnOrders(Protocol):
 
     def orders(self) -> Sequence[OrderState]:
         """The last state of each order that is kept, as pushed or about to be."""
+
+
+class OwnAccount(OwnOrders, Protocol):
+    """The same of all that it has."""
+
+    def balances(self) -> Sequence[tuple[str, Decimal, Decimal]]:
+        """Asset, free and locked."""
 
 
 class PersonaSession(Protocol):

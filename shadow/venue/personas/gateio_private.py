@@ -12,11 +12,11 @@ import msgspec
 import orjson
 
 from shadow.venue.account_events import AccountEvent, BalanceState
-from shadow.venue.personas import gateio_orders_rest
+from shadow.venue.personas import gateio_account_rest, gateio_orders_rest
 from shadow.venue.personas.gateio_frames import envelope
 from shadow.venue.personas.gateio_private_frames import ALL, EVENT_TYPES, encode, parse_key
 from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, opaque_id, read_request
-from shadow.venue.wire import MarketView, OwnOrders, Push, Refused, Reply, RestAnswer
+from shadow.venue.wire import MarketView, OwnAccount, Push, Refused, Reply, RestAnswer
 
 __all__ = ["GateioFuturesPrivate", "GateioPrivate", "GateioSpotPrivate"]
 
@@ -58,8 +58,8 @@ class GateioPrivate:
         self.view = market
         self.time_scale = time_scale
         self.credentials = dict(credentials or {"key": "", "secret": "", "uid": "0"})
-        self.account: OwnOrders | None = None
-        """Whose orders are told over REST."""
+        self.account: OwnAccount | None = None
+        """Which is told over REST."""
         self._numbers = count(1)
 
     @property
@@ -98,10 +98,12 @@ class GateioPrivate:
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
-        """The calls about own orders; None for any other."""
+        """The calls about own orders and what the account has; None for any other."""
         if method != "GET":
             return None
-        return gateio_orders_rest.answer(self.market, self.account, self.credentials, path, query, headers, now_s)
+        asked = self.market, self.account, self.credentials, path, query, headers, now_s
+        about_orders = gateio_orders_rest.answer(*asked)
+        return gateio_account_rest.answer(*asked) if about_orders is None else about_orders
 
     def is_signed(self, text: str, signature: object) -> bool:
         """Whether the signature is this account's over the text."""

@@ -8,7 +8,7 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.personas.gateio_frames import Variant, update
 from shadow.venue.wire import Push
 
-__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_order"]
+__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_balance", "rest_order"]
 
 ALL = "!all"
 EVENT_TYPES = {
@@ -66,6 +66,13 @@ def rest_order(market: str, order: OrderState, uid: str) -> dict[str, object]:
     del item["event"]
     status = "open" if order.is_open else {"filled": "closed"}.get(order.status, "cancelled")
     return {**item, "status": status, "create_time_ms": order.created_ms, "update_time_ms": order.ts_ms}
+
+
+def rest_balance(market: str, asset: str, free: Decimal, locked: Decimal, uid: str) -> dict[str, object]:
+    """A balance as REST tells it, which does not say since when it is so."""
+    if market == "futures":
+        return {"user": int(uid), "currency": asset, "total": _text(free), "in_dual_mode": False}
+    return {"currency": asset, "available": _text(free), "locked": _text(locked), "update_id": 1}
 
 
 def _text(value: Decimal) -> str:

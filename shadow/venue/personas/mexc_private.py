@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from shadow.venue.account_events import AccountEvent
-from shadow.venue.personas import mexc_frames, mexc_orders_rest
+from shadow.venue.personas import mexc_account_rest, mexc_frames, mexc_orders_rest
 from shadow.venue.personas.listen_keys import ListenKeys
 from shadow.venue.personas.mexc_private_frames import CHANNELS, encode
 from shadow.venue.personas.session import ABNORMAL, Lifetime, TimedSession, read_request
-from shadow.venue.wire import MarketView, OwnOrders, Push, Refused, Reply, RestAnswer
+from shadow.venue.wire import MarketView, OwnAccount, Push, Refused, Reply, RestAnswer
 
 __all__ = ["MexcSpotPrivate"]
 
 _LIFETIME = Lifetime(unsubscribed_s=30.0, silent_s=60.0, life_s=86_400.0, idle_code=ABNORMAL)
 INVALID_KEY = b"Invalid listen key"
+_TELLING: dict[str, Callable[[OwnAccount, str, Mapping[str, str]], RestAnswer]] = {
+    **dict.fromkeys(mexc_orders_rest.PATHS, mexc_orders_rest.answer),
+    **dict.fromkeys(mexc_account_rest.PATHS, mexc_account_rest.answer),
+}
+"""What tells of the account, by path."""
 
 
 class _Request(msgspec.Struct):
@@ -44,8 +49,8 @@ class MexcSpotPrivate:
         self.view = market
         self.time_scale = time_scale
         self.keys = ListenKeys(dict(credentials or {"key": "", "secret": ""}), time_scale)
-        self.account: OwnOrders | None = None
-        """Whose orders are told over REST."""
+        self.account: OwnAccount | None = None
+        """Which is told over REST."""
 
     def spell(self, symbol: str) -> str:
         """`BTCUSDT` for `BTC_USDT`."""
@@ -76,10 +81,11 @@ class MexcSpotPrivate:
     def rest(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, now_s: float
     ) -> RestAnswer | None:
-        """Answer the calls about listen keys and own orders."""
-        if method == "GET" and path in mexc_orders_rest.PATHS and self.account is not None:
+        """Answer the calls about listen keys, own orders and what the account has."""
+        tell = _TELLING.get(path) if method == "GET" else None
+        if tell is not None and self.account is not None:
             refusal = self.keys.refusal(query, headers, body, now_s)
-            return mexc_orders_rest.answer(self.account, path, query) if refusal is None else refusal
+            return tell(self.account, path, query) if refusal is None else refusal
         return self.keys.answer(method, path, query, headers, body, now_s)
 
 

@@ -10,15 +10,15 @@ from shadow.venue.personas.gateio import GateioFuturesPublic, GateioSpotPublic
 from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
 from shadow.venue.personas.mexc import MexcSpotPublic
 from shadow.venue.personas.mexc_private import MexcSpotPrivate
-from shadow.venue.wire import MarketView, OwnOrders, Persona, PersonaBase, Push
+from shadow.venue.wire import MarketView, OwnAccount, Persona, PersonaBase, Push
 
 __all__ = ["PERSONAS", "PRIVATE", "PersonaFactory", "PrivateFactory", "PrivatePersona", "persona_of"]
 
 
 class PrivatePersona(PersonaBase, Protocol):
-    """A persona of an account, whose orders it tells over REST once it has one."""
+    """A persona of an account, which it tells of over REST once it has one."""
 
-    account: OwnOrders | None
+    account: OwnAccount | None
 
     def encode(self, event: AccountEvent, key: str) -> Push | None:
         """The frame for one subscription key; None when the key does not want this event."""

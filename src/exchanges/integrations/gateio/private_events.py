@@ -33,6 +33,7 @@ from exchanges.structs.symbols import from_gateio
 from exchanges.structs.types import Balance, Fill, Order, Position
 
 __all__ = [
+    "futures_balance",
     "futures_order",
     "read_futures_balances",
     "read_futures_fills",
@@ -41,6 +42,7 @@ __all__ = [
     "read_spot_balances",
     "read_spot_fills",
     "read_spot_orders",
+    "spot_balance",
     "spot_order",
 ]
 
@@ -81,7 +83,7 @@ def read_spot_fills(payload: SpotFillsFrame) -> list[Fill]:
 @refusing
 def read_spot_balances(payload: SpotBalancesFrame) -> list[Balance]:
     """What is available and frozen of each asset."""
-    return [_spot_balance(item) for item in payload.result]
+    return [spot_balance(item) for item in payload.result]
 
 
 @refusing
@@ -99,7 +101,7 @@ def read_futures_fills(payload: FuturesFillsFrame) -> list[Fill]:
 @refusing
 def read_futures_balances(payload: FuturesBalancesFrame) -> list[Balance]:
     """The balance, asset names in capitals as on spot; what of it is locked is not told."""
-    return [_futures_balance(item) for item in payload.result]
+    return [futures_balance(item) for item in payload.result]
 
 
 @refusing
@@ -159,7 +161,8 @@ def _spot_fill(item: SpotFill) -> Fill:
     )
 
 
-def _spot_balance(item: SpotBalance) -> Balance:
+def spot_balance(item: SpotBalance) -> Balance:
+    """What is available and frozen of one asset; errors as of `spot_order`."""
     return Balance(item.currency, _number(item.available), _optional(item.freeze), _millis(item.timestamp_ms))
 
 
@@ -198,7 +201,8 @@ def _futures_fill(item: FuturesFill) -> Fill:
     )
 
 
-def _futures_balance(item: FuturesBalance) -> Balance:
+def futures_balance(item: FuturesBalance) -> Balance:
+    """One balance, its asset's name in capitals; errors as of `spot_order`."""
     return Balance(item.currency.upper(), _number(item.balance), None, _millis(item.time_ms))
 
 

@@ -39,12 +39,22 @@ class GateioSigned:
 
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         """The answer as `kind`."""
-        status, body = await self._client.send("GET", path, query, self._signed(path, query))
-        if status >= 300:
-            text = self._credentials.conceal(body.decode(errors="replace"))
-            raise ExchangeRestError(status, f"GET {path}: {text[:200]}")
+        return (await self._ask(path, query, kind))[0]
+
+    async def _get_dated(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int]:
+        """The answer as `kind`, and the second in which it was given, in ms of the exchange's own clock."""
+        decoded, sent_ms = await self._ask(path, query, kind)
+        if sent_ms is None:
+            raise ExchangeRestError(400, f"GET {path}: an answer without a date")
+        return decoded, sent_ms
+
+    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int | None]:
+        answer = await self._client.ask("GET", path, query, self._signed(path, query))
+        if answer.status >= 300:
+            text = self._credentials.conceal(answer.body.decode(errors="replace"))
+            raise ExchangeRestError(answer.status, f"GET {path}: {text[:200]}")
         try:
-            return msgspec.json.decode(body, type=kind)
+            return msgspec.json.decode(answer.body, type=kind), answer.sent_ms
         except UNREADABLE as error:
             raise ExchangeRestError(400, f"GET {path}: unreadable answer: {error}") from error
 

@@ -49,14 +49,24 @@ class MexcSigned:
 
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         """The answer as `kind`; MexcRefusal where the exchange says why not."""
+        return (await self._ask(path, query, kind))[0]
+
+    async def _get_dated(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int]:
+        """The answer as `kind`, and the second in which it was given, in ms of the exchange's own clock."""
+        decoded, sent_ms = await self._ask(path, query, kind)
+        if sent_ms is None:
+            raise ExchangeRestError(400, f"GET {path}: an answer without a date")
+        return decoded, sent_ms
+
+    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int | None]:
         signed = {**query, "timestamp": str(int(self._now() * 1000))}
         signed["signature"] = sign(self._credentials.secret_key, urlencode(signed))
-        status, body = await self._client.send("GET", path, signed, {"X-MEXC-APIKEY": self._credentials.api_key})
-        if status < 300:
-            return _decode(path, body, kind)
-        refusal = _decode(path, body, Refusal)
+        answer = await self._client.ask("GET", path, signed, {"X-MEXC-APIKEY": self._credentials.api_key})
+        if answer.status < 300:
+            return _decode(path, answer.body, kind), answer.sent_ms
+        refusal = _decode(path, answer.body, Refusal)
         text = f"GET {path}: {refusal.code} {self._credentials.conceal(refusal.msg)[:200]}"
-        raise MexcRefusal(status, refusal.code, text)
+        raise MexcRefusal(answer.status, refusal.code, text)
 
 
 def _decode(path: str, body: bytes, kind: Any) -> Any:

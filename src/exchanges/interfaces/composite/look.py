@@ -21,6 +21,9 @@ class Step(Protocol):
     async def take_all(self, symbols: Sequence[Symbol], is_over: Callable[[], bool]) -> None:
         """Ask, and take each answer; take nothing more once `is_over`. Raises what the asking raises."""
 
+    def metrics(self) -> dict[str, int]:
+        """`looks`, and what else is counted."""
+
 
 class Look:
     """One look at a time; a newer one takes the place of one under way.

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from exchanges.interfaces.composite.answered import AnsweredTable, FetchBalances, StateStep
 from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
 from exchanges.interfaces.composite.held import Held, HeldTable
-from exchanges.interfaces.composite.look import Look
+from exchanges.interfaces.composite.look import Look, Step
 from exchanges.interfaces.composite.orders import Orders
 from exchanges.interfaces.composite.resync import FetchOrders, OrderStep
 from exchanges.structs import ConfigurationError
@@ -35,8 +36,9 @@ class PrivateExchange(ExchangeConnection):
 
     The exchanges tell changes, not what stands. So nothing is known of what happened before the connection, and
     when it is lost, all that is held becomes stale until it is told again. With `fetch_orders` the exchange is asked by
-    REST about orders whenever a subscription stands: those that are open, and each that was open before; a call that
-    fails is told as fault `orders` and leaves them stale. An application that asks by itself calls `forget_stale`.
+    REST about orders whenever a subscription stands: those that are open, and each that was open before. With
+    `fetch_balances` it is asked for all balances. A call that fails is told as fault `orders` or `balances` and leaves
+    them stale. An application that asks by itself calls `forget_stale`.
     """
 
     IS_PRIVATE = True
@@ -47,6 +49,7 @@ class PrivateExchange(ExchangeConnection):
         *,
         create_manager: CreateManager = create_websocket_manager,
         fetch_orders: FetchOrders | None = None,
+        fetch_balances: FetchBalances | None = None,
         finished_kept: int = 1000,
         fills_kept: int = 1000,
         logger: logging.Logger | None = None,
@@ -59,14 +62,10 @@ class PrivateExchange(ExchangeConnection):
         self.on_position = self._callbacks(Position)
         self._orders = Orders(finished_kept)
         self._symbols: list[Symbol] = []
-        self._order_step = None
-        if fetch_orders is not None:
-            self._order_step = OrderStep(fetch_orders, self._orders.stale, self._take_order_answer)
-        self._look = Look([step for step in (self._order_step,) if step is not None], self._report)
         self._fills_kept = fills_kept
         self._fills: dict[tuple[Symbol, str], Fill] = {}
         self._repeated_fills = 0
-        self._balances: HeldTable[str, Balance] = HeldTable()
+        self._balances: AnsweredTable[str, Balance] = AnsweredTable()
         self._positions: HeldTable[tuple[Symbol, str], Position] = HeldTable()
         self._readers: dict[MessageType, Callable[[Any], Awaitable[None]]] = {
             MessageType.ORDER: self._take_order,
@@ -74,6 +73,13 @@ class PrivateExchange(ExchangeConnection):
             MessageType.BALANCE: self._take_balance,
             MessageType.POSITION: self._take_position,
         }
+        self._steps: dict[str, Step] = {}
+        if fetch_orders is not None:
+            self._add(OrderStep(fetch_orders, self._orders.stale, self._take_order_answer))
+        if fetch_balances is not None:
+            fetch = fetch_balances.balances
+            self._add(StateStep("balances", fetch, self._balances, self._take_balance_answer))
+        self._look = Look(list(self._steps.values()), self._report)
 
     async def start(
         self, symbols: Iterable[Symbol], channels: Sequence[PrivateWebsocketChannelType] | None = None
@@ -159,8 +165,12 @@ class PrivateExchange(ExchangeConnection):
         await self.on_fill.fire(fill)
 
     async def _take_balance(self, balance: Balance) -> None:
-        self._balances.put(balance.asset, balance, is_stale=not self._is_current)
-        await self.on_balance.fire(balance)
+        if self._balances.put_push(balance.asset, balance, is_stale=not self._is_current):
+            await self.on_balance.fire(balance)
+
+    async def _take_balance_answer(self, balance: Balance) -> None:
+        if self._balances.put_answer(balance.asset, balance, is_stale=not self._is_current):
+            await self.on_balance.fire(balance)
 
     async def _take_position(self, position: Position) -> None:
         self._positions.put((position.symbol, position.mode), position, is_stale=not self._is_current)
@@ -172,7 +182,15 @@ class PrivateExchange(ExchangeConnection):
             table.mark_stale()
 
     def _held_metrics(self) -> dict[str, Any]:
-        fills = {"kept": len(self._fills), "repeated": self._repeated_fills}
-        step = self._order_step
-        asked = {} if step is None else {"looks": step.looks, "unknown": step.unknown}
-        return {"orders": {**self._orders.metrics(), **asked}, "fills": fills}
+        held = {
+            "orders": self._orders.metrics(),
+            "balances": self._balances.metrics(),
+            "fills": {"kept": len(self._fills), "repeated": self._repeated_fills},
+        }
+        return {kind: {**figures, **self._asked_metrics(kind)} for kind, figures in held.items()}
+
+    def _asked_metrics(self, kind: str) -> dict[str, int]:
+        return self._steps[kind].metrics() if kind in self._steps else {}
+
+    def _add(self, step: Step) -> None:
+        self._steps[step.kind] = step

@@ -50,3 +50,7 @@ class OrderStep:
             await self._take(order_now)
             if is_over():
                 return
+
+    def metrics(self) -> dict[str, int]:
+        """Looks, and orders that the exchange did not know any more."""
+        return {"looks": self.looks, "unknown": self.unknown}

@@ -10,14 +10,22 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 
-__all__ = ["RestClient"]
+__all__ = ["RestAnswer", "RestClient"]
 
-Answer = tuple[int, bytes]
+
+class RestAnswer(NamedTuple):
+    """Any answer; `sent_ms` is when, by the server's own clock and in whole seconds, None where it does not say."""
+
+    status: int
+    body: bytes
+    sent_ms: int | None
 
 
 class RestClient:
@@ -31,7 +39,7 @@ class RestClient:
         self._is_tls = parts.scheme == "https"
         self._prefix = parts.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._calls: dict[asyncio.Future[Answer], _Call] = {}
+        self._calls: dict[asyncio.Future[RestAnswer], _Call] = {}
 
     async def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """The body of a 2xx answer; ExchangeRestError with the HTTP status, or 503 when there was no answer."""
@@ -42,8 +50,15 @@ class RestClient:
 
     async def send(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """HTTP status and body of any answer; ExchangeRestError 503, which tells no query or header, without one."""
+    ) -> tuple[int, bytes]:
+        """HTTP status and body of any answer; errors as of `ask`."""
+        answer = await self.ask(method, path, query, headers)
+        return answer.status, answer.body
+
+    async def ask(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> RestAnswer:
+        """Any answer; ExchangeRestError 503, which tells no query or header, without one."""
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", **(headers or {})}
         call = _Call(self._connection())
@@ -66,7 +81,7 @@ class RestClient:
         if self._calls:
             await asyncio.wait(tuple(self._calls))
 
-    def _on_ended(self, running: asyncio.Future[Answer]) -> None:
+    def _on_ended(self, running: asyncio.Future[RestAnswer]) -> None:
         del self._calls[running]
         if not running.cancelled():
             # Nobody may be waiting any more; an error that nobody looked at would be logged by the loop.
@@ -86,15 +101,15 @@ class _Call:
         self._connection = connection
         self._is_given_up = False
 
-    def run(self, method: str, target: str, headers: Mapping[str, str]) -> Answer:
-        """HTTP status and body; ConnectionAbortedError where it was given up."""
+    def run(self, method: str, target: str, headers: Mapping[str, str]) -> RestAnswer:
+        """The answer; ConnectionAbortedError where it was given up."""
         try:
             self._go_on()
             self._connection.connect()
             self._go_on()
             self._connection.request(method, target, headers=dict(headers))
             answer = self._connection.getresponse()
-            return answer.status, answer.read()
+            return RestAnswer(answer.status, answer.read(), _millis(answer.getheader("Date")))
         finally:
             self._connection.close()
 
@@ -109,3 +124,11 @@ class _Call:
     def _go_on(self) -> None:
         if self._is_given_up:
             raise ConnectionAbortedError("given up")
+
+
+def _millis(date: str | None) -> int | None:
+    """A header's date; None for what is none."""
+    try:
+        return None if date is None else int(parsedate_to_datetime(date).timestamp()) * 1000
+    except ValueError:
+        return None

@@ -3,76 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from exchanges.integrations.gateio.orders_rest import GateioFuturesOrders, GateioOrders
-from exchanges.integrations.mexc.orders_rest import MexcOrders
-from exchanges.structs import ExchangeCredentials, ExchangeRestError, Symbol
-from shadow.venue.account import Account
+from exchanges.structs import ExchangeRestError, Symbol
 from shadow.venue.account_events import OrderState
-from shadow.venue.market import market_for
-from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
-from shadow.venue.personas.mexc_private import MexcSpotPrivate
-from shadow.venue.personas.mexc_private_frames import order_id as mexc_order_id
-
-GIVEN = {"key": "the-key", "secret": "the-secret", "uid": "10000001"}
-SIDES: dict[str, tuple[Any, Any, str, str]] = {
-    "gateio.spot": (GateioSpotPrivate, GateioOrders, "/api/v4", "spot"),
-    "gateio.futures": (GateioFuturesPrivate, GateioFuturesOrders, "/api/v4", "futures"),
-    "mexc.spot": (MexcSpotPrivate, MexcOrders, "", "spot"),
-}
-
-
-class Exchange:
-    """A persona with an account behind a loopback REST server; `answer` is given instead where it is set.
-
-    With `is_first_page_all` it gives its first page whatever page is asked for.
-    """
-
-    def __init__(self, name: str) -> None:
-        persona, self.client, self.prefix, kind = SIDES[name]
-        market = market_for(name.partition(".")[0], kind, ("BTC_USDT", "ETH_USDT"), 3, 1_790_000_000_000)
-        self.account = Account(market, kind, ("BTC_USDT", "ETH_USDT"), 3, 1_790_000_000_000)
-        self.persona = persona(market, 1.0, GIVEN)
-        self.persona.account = self.account
-        self.answer: web.Response | None = None
-        self.is_first_page_all = False
-        self.first_page: bytes | None = None
-        self.spell = mexc_order_id if name == "mexc.spot" else str
-        self.is_futures = kind == "futures"
-        for step in range(200):
-            self.account.step(("BTC_USDT", "ETH_USDT")[step % 2], 1_790_000_000_000 + step)
-        self.url = ""
-
-    def orders(self, secret: str = "the-secret") -> Any:
-        return self.client(self.url + self.prefix, ExchangeCredentials("the-key", secret))
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self.answer is not None:
-            return self.answer
-        if self.is_first_page_all and self.first_page is not None:
-            return web.Response(body=self.first_page)
-        found = self.persona.rest(request.method, request.path, request.query, request.headers, b"", time.time())
-        assert found is not None, request.path_qs
-        self.first_page = found.body
-        return web.Response(status=found.status, body=found.body)
-
-
-@pytest.fixture(params=SIDES)
-async def exchange(request: pytest.FixtureRequest) -> AsyncIterator[Exchange]:
-    made = Exchange(request.param)
-    runner = web.ServerRunner(web.Server(made.handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+from tests.src.exchanges.integrations.loopback_rest import Exchange
 
 
 def symbol_of(exchange: Exchange, state: OrderState) -> Symbol:

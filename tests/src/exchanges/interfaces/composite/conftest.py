@@ -12,8 +12,10 @@ from unittest.mock import patch
 
 import pytest
 
+from exchanges.integrations.gateio.account_rest import GateioAccount, GateioFuturesAccount
 from exchanges.integrations.gateio.orders_rest import GateioFuturesOrders, GateioOrders
 from exchanges.integrations.gateio.rest import GateioFuturesRest, GateioRest
+from exchanges.integrations.mexc.account_rest import MexcAccount
 from exchanges.integrations.mexc.orders_rest import MexcOrders
 from exchanges.integrations.mexc.rest import MexcRest
 from exchanges.structs import (
@@ -35,6 +37,7 @@ WAIT_S = 30.0
 ROLE = "client"
 UNITS = {"GATEIO_SPOT": "gateio.spot", "GATEIO_FUTURES": "gateio.futures", "MEXC_SPOT": "mexc.spot"}
 ORDERS = {"GATEIO_SPOT": GateioOrders, "GATEIO_FUTURES": GateioFuturesOrders, "MEXC_SPOT": MexcOrders}
+ACCOUNTS = {"GATEIO_SPOT": GateioAccount, "GATEIO_FUTURES": GateioFuturesAccount, "MEXC_SPOT": MexcAccount}
 REST = {"GATEIO_SPOT": GateioRest, "GATEIO_FUTURES": GateioFuturesRest, "MEXC_SPOT": MexcRest}
 
 
@@ -275,6 +278,43 @@ async def fetch_orders(exchange_name: str, private_street: Street) -> AsyncItera
     assert config.credentials is not None
     rest = ORDERS[exchange_name](config.base_url, config.credentials)
     yield rest
+    await rest.close()
+
+
+class Slow:
+    """The REST side of an account whose answers come when `let` is set; `asked` tells that one is on its way.
+
+    The signal is given when an answer was taken: nothing waits between the two but plain functions.
+    """
+
+    def __init__(self, real: Any, signal: Signal) -> None:
+        self.real, self._signal = real, signal
+        self.calls = self.waiting = 0
+        self.let, self.asked = asyncio.Event(), asyncio.Event()
+        self.let.set()
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any) -> Any:
+            self.calls, self.waiting = self.calls + 1, self.waiting + 1
+            try:
+                answer = await getattr(self.real, name)(*arguments)
+                self.asked.set()
+                await self.let.wait()
+            finally:
+                self.waiting -= 1
+                asyncio.get_running_loop().call_soon(self._signal.changed)
+            return answer
+
+        return call
+
+
+@pytest.fixture
+async def fetch_account(exchange_name: str, private_street: Street, signal: Signal) -> AsyncIterator[Slow]:
+    """What the account has, by REST."""
+    config = private_street.config(exchange_name)
+    assert config.credentials is not None
+    rest = ACCOUNTS[exchange_name](config.base_url, config.credentials)
+    yield Slow(rest, signal)
     await rest.close()
 
 

@@ -1,0 +1,159 @@
+"""Holes of whole private connections over loopback sockets: what REST mends, and what it must not harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exchanges.interfaces.composite import Fault, PrivateExchange
+from exchanges.structs import Balance, ConnectionState, ExchangeRestError, Symbol
+
+BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
+NAMES = ("BTC_USDT", "ETH_USDT")
+
+pytestmark = pytest.mark.parametrize("architecture", ["new"], indirect=True)
+
+
+class Account:
+    """An application that can be cut off from its account, what it is told, and how the account really stands."""
+
+    def __init__(self, exchange: PrivateExchange, street: Any, signal: Any) -> None:
+        self.exchange = exchange
+        self.told: list[Any] = []
+        self.faults: list[Fault] = []
+        self.real = street.venue.personas[0].account
+        self._street, self._signal = street, signal
+        self._losses = 0
+        self._steps = 0
+        for register in (exchange.on_order, exchange.on_fill, exchange.on_balance, exchange.on_position):
+            register(self._note)
+        exchange.on_fault(self._note_fault)
+        exchange.on_state(self._on_state)
+
+    def seen(self, kind: type) -> list[Any]:
+        return [one for one in self.told if isinstance(one, kind)]
+
+    async def cut(self, steps: int) -> None:
+        """Lose the connection; the account acts so often while nobody listens."""
+        losses, self._steps = self._losses, steps
+        self._street.drop()
+        await self._signal.until(lambda: self._losses > losses)
+
+    def _note(self, event: Any) -> None:
+        self.told.append(event)
+        self._signal.changed()
+
+    def _note_fault(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        self._signal.changed()
+
+    def _on_state(self, state: ConnectionState) -> None:
+        if state is ConnectionState.DISCONNECTED:
+            for step in range(self._steps):
+                self.real.step(NAMES[step % 2], 0)
+            self._losses += 1
+        self._signal.changed()
+
+
+def holds_the_real_balances(account: Account) -> bool:
+    held = account.exchange.balances()
+    real = {asset: float(free) for asset, free, _ in account.real.balances()}
+    return {asset: one.value.free for asset, one in held.items() if not one.is_stale} == real
+
+
+async def begun(account: Account, kind: type, fetch: Any, signal: Any) -> None:
+    """Connected, all is asked, and the account moves."""
+    await account.exchange.start([BTC, ETH])
+    await signal.until(lambda: len(account.seen(kind)) > 8 and fetch.calls and not fetch.waiting)
+
+
+async def test_balances_of_a_hole_are_asked_for(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await begun(account, Balance, fetch_account, signal)
+        await private_street.hush()
+        before = exchange.balances()
+        await account.cut(60)
+        assert all(one.is_stale for one in exchange.balances().values())
+        await signal.until(lambda: holds_the_real_balances(account))
+        assert exchange.balances() != before
+        assert account.faults == []
+
+
+async def test_a_slow_answer_delays_no_push_and_sets_no_balance_back(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await begun(account, Balance, fetch_account, signal)
+        fetch_account.let.clear()
+        fetch_account.asked.clear()
+        await account.cut(0)
+        await fetch_account.asked.wait()
+        assets = {asset for asset, _, _ in account.real.balances()}
+        asked_at: dict[int, int] = {}
+
+        def pushed() -> list[Balance]:
+            """Since the newest question: each channel that is confirmed asks anew."""
+            begin = asked_at.setdefault(fetch_account.calls, len(account.told))
+            return [one for one in account.told[begin:] if isinstance(one, Balance)]
+
+        await signal.until(lambda: assets <= {one.asset for one in pushed()})
+        last = {one.asset: one for one in pushed()}
+        assert {asset: held.value for asset, held in exchange.balances().items()} == last
+        looks = exchange.metrics()["balances"]["looks"]
+        fetch_account.let.set()
+        await signal.until(lambda: exchange.metrics()["balances"]["looks"] > looks)
+        await private_street.hush()
+        for asset in assets:
+            times = [one.timestamp for one in pushed() if one.asset == asset]
+            assert times == sorted(times)
+        await account.cut(0)
+        await signal.until(lambda: holds_the_real_balances(account))
+
+
+async def test_a_second_loss_while_asking_is_asked_about_anew(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await begun(account, Balance, fetch_account, signal)
+        await private_street.hush()
+        fetch_account.let.clear()
+        fetch_account.asked.clear()
+        await account.cut(20)
+        await fetch_account.asked.wait()
+        begin = len(account.told)
+        await account.cut(20)
+        assert account.told[begin:] == []
+        fetch_account.let.set()
+        await signal.until(lambda: holds_the_real_balances(account))
+        assert account.faults == []
+
+
+async def test_a_rest_side_that_nobody_reaches_is_a_fault_and_what_it_should_tell_stays_stale(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    fetch_account.real = type(fetch_account.real)("http://127.0.0.1:9", config.credentials)
+    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await begun(account, Balance, fetch_account, signal)
+        sent = await private_street.hush()
+        await signal.until(lambda: len(account.told) >= sent)
+        before, faults = exchange.balances(), len(account.faults)
+        await account.cut(60)
+        await signal.until(lambda: len(account.faults) > faults)
+        fault = account.faults[-1]
+        assert fault.kind == "balances"
+        assert isinstance(fault.error, ExchangeRestError)
+        assert fault.error.code == 503
+        held = exchange.balances()
+        assert {asset: one.value for asset, one in held.items()} == {a: one.value for a, one in before.items()}
+        assert all(one.is_stale for one in held.values())
