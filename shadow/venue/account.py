@@ -75,6 +75,10 @@ class Account:
         """Asset, free and locked."""
         return [(asset, free, self.locked[asset]) for asset, free in self.free.items()]
 
+    def told_positions(self) -> list[PositionState]:
+        """The last state of each position that there ever was, whether its push has left yet or not."""
+        return self._memory.positions()
+
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
         """One action of one symbol and all that follows from it, in order.
 

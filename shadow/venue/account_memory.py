@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shadow.venue.account_events import AccountEvent, OrderState
+from shadow.venue.account_events import AccountEvent, OrderState, PositionState
 
 __all__ = ["AccountMemory"]
 
@@ -13,14 +13,19 @@ KEPT = 2000
 
 
 class AccountMemory:
-    """The last state of each order of late, whether its push has left yet or not."""
+    """The last state of each order of late and of each position, whether its push has left yet or not."""
 
     def __init__(self) -> None:
         self._orders: dict[int, OrderState] = {}
+        self._positions: dict[str, PositionState] = {}
 
     def orders(self) -> list[OrderState]:
         """The orders, the one that acted last at the end."""
         return list(self._orders.values())
+
+    def positions(self) -> list[PositionState]:
+        """The positions, also those that are closed."""
+        return list(self._positions.values())
 
     def note(self, events: Iterable[AccountEvent]) -> None:
         """The account acted."""
@@ -28,5 +33,7 @@ class AccountMemory:
             if isinstance(event, OrderState):
                 self._orders.pop(event.id, None)
                 self._orders[event.id] = event
+            elif isinstance(event, PositionState):
+                self._positions[event.symbol] = event
         while len(self._orders) > KEPT:
             del self._orders[next(iter(self._orders))]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.venue.account_events import OrderState
+from shadow.venue.account_events import OrderState, PositionState
 
 __all__ = [
     "Level",
@@ -133,6 +133,9 @@ class OwnAccount(OwnOrders, Protocol):
 
     def balances(self) -> Sequence[tuple[str, Decimal, Decimal]]:
         """Asset, free and locked."""
+
+    def told_positions(self) -> Sequence[PositionState]:
+        """The last state of each position that there ever was; none on spot."""
 
 
 class PersonaSession(Protocol):

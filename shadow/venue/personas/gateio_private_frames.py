@@ -8,7 +8,7 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.personas.gateio_frames import Variant, update
 from shadow.venue.wire import Push
 
-__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_balance", "rest_order"]
+__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_balance", "rest_order", "rest_position"]
 
 ALL = "!all"
 EVENT_TYPES = {
@@ -73,6 +73,14 @@ def rest_balance(market: str, asset: str, free: Decimal, locked: Decimal, uid: s
     if market == "futures":
         return {"user": int(uid), "currency": asset, "total": _text(free), "in_dual_mode": False}
     return {"currency": asset, "available": _text(free), "locked": _text(locked), "update_id": 1}
+
+
+def rest_position(position: PositionState, uid: str) -> dict[str, object]:
+    """A position as REST tells it: numbers as text but for the size, the user a number, times in whole seconds."""
+    item = {name: value for name, value in _position(position, uid).items() if not name.startswith("time")}
+    texts = item.keys() - {"contract", "mode", "size", "update_id", "user"}
+    numbers = {name: _text(Decimal(str(item[name]))) for name in texts}
+    return {**item, **numbers, "user": int(uid), "update_time": position.ts_ms // 1000}
 
 
 def _text(value: Decimal) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from exchanges.integrations.gateio.private_events import futures_balance, spot_balance
-from exchanges.integrations.gateio.private_frames import FuturesBalance, Number, SpotBalance
-from exchanges.integrations.gateio.signed_rest import GateioSigned, reading
-from exchanges.structs.types import Balance
+from exchanges.integrations.gateio.private_events import futures_balance, futures_position, spot_balance
+from exchanges.integrations.gateio.private_frames import FuturesBalance, FuturesPosition, Number, SpotBalance
+from exchanges.integrations.gateio.signed_rest import GateioSigned, every_page, reading
+from exchanges.structs.types import Balance, Position
 
 __all__ = ["GateioAccount", "GateioFuturesAccount"]
+
+PAGE_ITEMS = 100
+"""The most that is asked for at once; every list gives so many."""
 
 
 class SpotAsset(msgspec.Struct, gc=False):
@@ -27,6 +32,19 @@ class FuturesWallet(msgspec.Struct, gc=False):
     total: Number
 
 
+class RestPosition(msgspec.Struct, gc=False):
+    """A position; it tells the second of its last change, where a push tells the millisecond."""
+
+    contract: str
+    size: Number
+    mode: Literal["single", "dual_long", "dual_short"]
+    update_time: int
+    entry_price: Number | None = None
+    leverage: Number | None = None
+    margin: Number | None = None
+    realised_pnl: Number | None = None
+
+
 class GateioAccount(GateioSigned):
     """Signed calls about the account of spot."""
 
@@ -40,8 +58,34 @@ class GateioAccount(GateioSigned):
 class GateioFuturesAccount(GateioSigned):
     """Signed calls about the account of the futures settled in USDT."""
 
+    POSITIONS = "/futures/usdt/positions"
+
     async def balances(self) -> list[Balance]:
         """The balance without what open positions have won or lost, timed as on spot; what is locked is not told."""
         wallet, sent_ms = await self._get_dated("/futures/usdt/accounts", {}, FuturesWallet)
         with reading("balance"):
             return [futures_balance(FuturesBalance(wallet.currency, wallet.total, sent_ms))]
+
+    async def positions(self) -> list[Position]:
+        """Each position that the account ever had, timed by the second of its last change."""
+        return await every_page(self.POSITIONS, PAGE_ITEMS, self._positions, lambda one: (one.symbol, one.mode))
+
+    async def _positions(self, page: int) -> list[Position]:
+        query = {"limit": str(PAGE_ITEMS), "offset": str(page * PAGE_ITEMS)}
+        items = await self._get(self.POSITIONS, query, list[RestPosition])
+        with reading("position"):
+            return [futures_position(_pushed(item)) for item in items]
+
+
+def _pushed(item: RestPosition) -> FuturesPosition:
+    """As a push would tell it."""
+    return FuturesPosition(
+        contract=item.contract,
+        size=item.size,
+        mode=item.mode,
+        time_ms=item.update_time * 1000,
+        entry_price=item.entry_price,
+        leverage=item.leverage,
+        margin=item.margin,
+        realised_pnl=item.realised_pnl,
+    )

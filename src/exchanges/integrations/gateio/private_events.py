@@ -35,6 +35,7 @@ from exchanges.structs.types import Balance, Fill, Order, Position
 __all__ = [
     "futures_balance",
     "futures_order",
+    "futures_position",
     "read_futures_balances",
     "read_futures_fills",
     "read_futures_orders",
@@ -107,7 +108,7 @@ def read_futures_balances(payload: FuturesBalancesFrame) -> list[Balance]:
 @refusing
 def read_futures_positions(payload: FuturesPositionsFrame) -> list[Position]:
     """The positions; their sizes are signed, leverage 0 is cross margin."""
-    return [_position(item) for item in payload.result]
+    return [futures_position(item) for item in payload.result]
 
 
 def spot_order(item: SpotOrder) -> Order:
@@ -206,7 +207,8 @@ def futures_balance(item: FuturesBalance) -> Balance:
     return Balance(item.currency.upper(), _number(item.balance), None, _millis(item.time_ms))
 
 
-def _position(item: FuturesPosition) -> Position:
+def futures_position(item: FuturesPosition) -> Position:
+    """One position, its size signed; errors as of `spot_order`."""
     return Position(
         symbol=from_gateio(item.contract, True),
         size=_number(item.size),

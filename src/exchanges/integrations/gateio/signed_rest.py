@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -16,8 +17,9 @@ from exchanges.structs.errors import UNREADABLE, ExchangeRestError
 from exchanges.structs.types import ExchangeCredentials
 from infrastructure.networking.websocket.rest_client import RestClient
 
-__all__ = ["GateioSigned", "reading"]
+__all__ = ["GateioSigned", "every_page", "reading"]
 
+T = TypeVar("T")
 EMPTY = hashlib.sha512(b"").hexdigest()
 
 
@@ -63,6 +65,25 @@ class GateioSigned:
         text = "\n".join(("GET", self._prefix + path, urlencode(query), EMPTY, stamp))
         made = hmac.digest(self._credentials.secret_key.encode(), text.encode(), "sha512").hex()
         return {"KEY": self._credentials.api_key, "Timestamp": stamp, "SIGN": made}
+
+
+async def every_page(
+    path: str, most: int, fetch: Callable[[int], Awaitable[list[T]]], key: Callable[[T], Hashable]
+) -> list[T]:
+    """A list that is given in pages of `most` items, each item once by its key; `fetch` is given numbers from 0 on.
+
+    A page that is full and tells nothing new is an error: the rest cannot be had. What comes to the list meanwhile
+    moves items to the next page, where they are met again; none is passed over.
+    """
+    found: dict[Hashable, T] = {}
+    for number in count():
+        page, known = await fetch(number), len(found)
+        found |= {key(item): item for item in page}
+        if len(page) < most:
+            break
+        if len(found) == known:
+            raise ExchangeRestError(400, f"GET {path}: page {number + 1} tells no more, and is not the last")
+    return list(found.values())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from exchanges.interfaces.composite.held import HeldTable, K
 from exchanges.structs.types import Balance, Position, Symbol
 
-__all__ = ["AnsweredTable", "FetchBalances", "StateStep"]
+__all__ = ["AnsweredTable", "FetchBalances", "FetchPositions", "StateStep"]
 
 StateT = TypeVar("StateT", bound=Balance | Position)
 
@@ -21,6 +21,13 @@ class FetchBalances(Protocol):
 
     async def balances(self) -> list[Balance]:
         """The balances as they are now, `timestamp` the second in which the exchange answered; ExchangeRestError."""
+
+
+class FetchPositions(Protocol):
+    """The REST side of a futures account."""
+
+    async def positions(self) -> list[Position]:
+        """The positions as they are now, `timestamp` the second of the last change; ExchangeRestError."""
 
 
 class AnsweredTable(HeldTable[K, StateT], Generic[K, StateT]):
@@ -61,13 +68,16 @@ class AnsweredTable(HeldTable[K, StateT], Generic[K, StateT]):
     def put_answer(self, key: K, value: StateT, *, is_stale: bool) -> bool:
         """Take what REST said; False for what is older than a push, or repeats what is held and makes that certain."""
         held = self.get(key)
-        if held is not None and (key in self._pushed or value.timestamp // 1000 < held.value.timestamp // 1000):
+        is_known = held is not None and replace(value, timestamp=held.value.timestamp) == held.value
+        if held is not None and not is_known and self._is_overtaken(key, value, held.value):
             self.late += 1
             return False
         self._answered_ms[key] = value.timestamp - self._call_ms
-        is_known = held is not None and replace(value, timestamp=held.value.timestamp) == held.value
         self.put(key, held.value if held is not None and is_known else value, is_stale=is_stale)
         return not is_known
+
+    def _is_overtaken(self, key: K, answer: StateT, held: StateT) -> bool:
+        return key in self._pushed or answer.timestamp // 1000 < held.timestamp // 1000
 
     def metrics(self) -> dict[str, int]:
         """States held, those of them that are not certain, and what came too late."""

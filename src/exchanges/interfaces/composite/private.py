@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from exchanges.interfaces.composite.answered import AnsweredTable, FetchBalances, StateStep
+from exchanges.interfaces.composite.answered import AnsweredTable, FetchBalances, FetchPositions, StateStep
 from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
-from exchanges.interfaces.composite.held import Held, HeldTable
+from exchanges.interfaces.composite.held import Held
 from exchanges.interfaces.composite.look import Look, Step
 from exchanges.interfaces.composite.orders import Orders
 from exchanges.interfaces.composite.resync import FetchOrders, OrderStep
@@ -37,8 +37,8 @@ class PrivateExchange(ExchangeConnection):
     The exchanges tell changes, not what stands. So nothing is known of what happened before the connection, and
     when it is lost, all that is held becomes stale until it is told again. With `fetch_orders` the exchange is asked by
     REST about orders whenever a subscription stands: those that are open, and each that was open before. With
-    `fetch_balances` it is asked for all balances. A call that fails is told as fault `orders` or `balances` and leaves
-    them stale. An application that asks by itself calls `forget_stale`.
+    `fetch_balances` and `fetch_positions` it is asked for all of these. A call that fails is told as fault `orders`,
+    `balances` or `positions` and leaves them stale. An application that asks by itself calls `forget_stale`.
     """
 
     IS_PRIVATE = True
@@ -50,6 +50,7 @@ class PrivateExchange(ExchangeConnection):
         create_manager: CreateManager = create_websocket_manager,
         fetch_orders: FetchOrders | None = None,
         fetch_balances: FetchBalances | None = None,
+        fetch_positions: FetchPositions | None = None,
         finished_kept: int = 1000,
         fills_kept: int = 1000,
         logger: logging.Logger | None = None,
@@ -66,7 +67,7 @@ class PrivateExchange(ExchangeConnection):
         self._fills: dict[tuple[Symbol, str], Fill] = {}
         self._repeated_fills = 0
         self._balances: AnsweredTable[str, Balance] = AnsweredTable()
-        self._positions: HeldTable[tuple[Symbol, str], Position] = HeldTable()
+        self._positions: AnsweredTable[tuple[Symbol, str], Position] = AnsweredTable()
         self._readers: dict[MessageType, Callable[[Any], Awaitable[None]]] = {
             MessageType.ORDER: self._take_order,
             MessageType.TRADE: self._take_fill,
@@ -77,8 +78,9 @@ class PrivateExchange(ExchangeConnection):
         if fetch_orders is not None:
             self._add(OrderStep(fetch_orders, self._orders.stale, self._take_order_answer))
         if fetch_balances is not None:
-            fetch = fetch_balances.balances
-            self._add(StateStep("balances", fetch, self._balances, self._take_balance_answer))
+            self._add(StateStep("balances", fetch_balances.balances, self._balances, self._take_balance_answer))
+        if fetch_positions is not None:
+            self._add(StateStep("positions", fetch_positions.positions, self._positions, self._take_position_answer))
         self._look = Look(list(self._steps.values()), self._report)
 
     async def start(
@@ -173,8 +175,14 @@ class PrivateExchange(ExchangeConnection):
             await self.on_balance.fire(balance)
 
     async def _take_position(self, position: Position) -> None:
-        self._positions.put((position.symbol, position.mode), position, is_stale=not self._is_current)
-        await self.on_position.fire(position)
+        key = position.symbol, position.mode
+        if self._positions.put_push(key, position, is_stale=not self._is_current):
+            await self.on_position.fire(position)
+
+    async def _take_position_answer(self, position: Position) -> None:
+        key = position.symbol, position.mode
+        if self._positions.put_answer(key, position, is_stale=not self._is_current):
+            await self.on_position.fire(position)
 
     def _on_lost(self) -> None:
         self._look.cancel()
@@ -185,6 +193,7 @@ class PrivateExchange(ExchangeConnection):
         held = {
             "orders": self._orders.metrics(),
             "balances": self._balances.metrics(),
+            "positions": self._positions.metrics(),
             "fills": {"kept": len(self._fills), "repeated": self._repeated_fills},
         }
         return {kind: {**figures, **self._asked_metrics(kind)} for kind, figures in held.items()}

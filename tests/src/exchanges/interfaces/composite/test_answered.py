@@ -10,10 +10,12 @@ import pytest
 
 from exchanges.interfaces.composite import Held, PrivateExchange
 from exchanges.interfaces.composite.answered import AnsweredTable
-from exchanges.structs import Balance, ExchangeConfig, ExchangeRestError, MessageType, Symbol
+from exchanges.structs import Balance, ExchangeConfig, ExchangeRestError, MessageType, Position, Symbol
 
 BTC = Symbol("BTC", "USDT")
+CONTRACT = Symbol("BTC", "USDT", True)
 SPOT = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
+FUTURES = ExchangeConfig("GATEIO_FUTURES", websocket_url="ws://127.0.0.1:1/")
 BEFORE = Balance("USDT", 90.0, 10.0, 5_400)
 ANSWER = Balance("USDT", 70.0, 0.0, 9_000)
 PUSHED = Balance("USDT", 60.0, 5.0, 9_700)
@@ -207,3 +209,61 @@ def test_the_time_that_a_call_took_is_in_favour_of_the_push(monkeypatch: pytest.
     assert not table.put_push("USDT", replace(PUSHED, timestamp=7_499), is_stale=False)
     assert table.put_push("USDT", replace(PUSHED, timestamp=7_500), is_stale=False)
     assert table.put_push("USDT", replace(PUSHED, timestamp=7_400), is_stale=False)
+
+
+class Positions:
+    """Answers with what it is given."""
+
+    def __init__(self) -> None:
+        self.answer: list[Position] = []
+        self.error: Exception | None = None
+
+    async def positions(self) -> list[Position]:
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+async def test_positions_are_told_by_contract_and_mode_and_do_not_go_back(factory: Any) -> None:
+    rest = Positions()
+    long = Position(CONTRACT, 3.0, 10.0, "long", 0.0, 1.0, 0.0, 5_400)
+    short, changed = replace(long, mode="short", size=-1.0), replace(long, size=2.0, timestamp=8_000)
+    exchange = PrivateExchange(FUTURES, create_manager=factory, fetch_positions=rest)
+    told: list[Position] = []
+    exchange.on_position(told.append)
+    await exchange.start([BTC])
+    await factory.manager.connect()
+    await settled()
+    await factory.manager.tell(MessageType.POSITION, [long, short])
+    told.clear()
+    await factory.manager.lose()
+    rest.answer = [changed, replace(short, timestamp=5_000)]
+    await factory.manager.connect()
+    await settled()
+    assert told == [changed]
+    assert exchange.positions() == [Held(changed, False), Held(short, False)]
+    await factory.manager.tell(MessageType.POSITION, [replace(long, size=2.5, timestamp=7_000)])
+    assert told == [changed]
+    assert exchange.position(BTC, "long") == Held(changed, False)
+    await factory.manager.tell(MessageType.POSITION, [replace(long, size=0.0, timestamp=8_400)])
+    assert exchange.position(BTC, "long") == Held(told[-1], False)
+    assert told[-1].size == 0.0
+    assert exchange.metrics()["positions"] == {"held": 2, "stale": 0, "late": 1, "looks": 2}
+
+
+async def test_a_failure_about_positions_is_a_fault_and_leaves_them_stale(factory: Any) -> None:
+    rest = Positions()
+    long = Position(CONTRACT, 3.0, 10.0, "long", 0.0, 1.0, 0.0, 5_400)
+    exchange = PrivateExchange(FUTURES, create_manager=factory, fetch_positions=rest)
+    faults: list[Any] = []
+    exchange.on_fault(faults.append)
+    await exchange.start([BTC])
+    await factory.manager.connect()
+    await settled()
+    await factory.manager.tell(MessageType.POSITION, [long])
+    await factory.manager.lose()
+    rest.error = ExchangeRestError(503, "no answer")
+    await factory.manager.connect()
+    await settled()
+    assert [(fault.kind, fault.error) for fault in faults] == [("positions", rest.error)]
+    assert exchange.positions() == [Held(long, True)]

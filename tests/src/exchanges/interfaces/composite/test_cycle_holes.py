@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exchanges.interfaces.composite import Fault, PrivateExchange
-from exchanges.structs import Balance, ConnectionState, ExchangeRestError, Symbol
+from exchanges.structs import Balance, ConnectionState, ExchangeRestError, Position, Symbol
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 NAMES = ("BTC_USDT", "ETH_USDT")
@@ -62,6 +62,14 @@ def holds_the_real_balances(account: Account) -> bool:
     return {asset: one.value.free for asset, one in held.items() if not one.is_stale} == real
 
 
+def holds_the_real_positions(account: Account) -> bool:
+    held = {one.value.symbol: one.value for one in account.exchange.positions() if not one.is_stale}
+    real = {Symbol(*one.symbol.split("_"), True): one for one in account.real.told_positions()}
+    return {symbol: (one.size, one.entry_price) for symbol, one in held.items()} == {
+        symbol: (float(one.size), float(one.entry_price)) for symbol, one in real.items()
+    }
+
+
 async def begun(account: Account, kind: type, fetch: Any, signal: Any) -> None:
     """Connected, all is asked, and the account moves."""
     await account.exchange.start([BTC, ETH])
@@ -81,6 +89,24 @@ async def test_balances_of_a_hole_are_asked_for(
         assert all(one.is_stale for one in exchange.balances().values())
         await signal.until(lambda: holds_the_real_balances(account))
         assert exchange.balances() != before
+        assert account.faults == []
+
+
+@pytest.mark.parametrize("exchange_name", ["GATEIO_FUTURES"], indirect=True)
+async def test_positions_of_a_hole_are_asked_for(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_positions=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await begun(account, Position, fetch_account, signal)
+        await private_street.hush()
+        before = exchange.positions()
+        await account.cut(60)
+        assert all(one.is_stale for one in exchange.positions())
+        await signal.until(lambda: holds_the_real_positions(account))
+        assert exchange.positions() != before
+        assert exchange.metrics()["positions"]["looks"] > 0
         assert account.faults == []
 
 
