@@ -79,6 +79,10 @@ class Account:
         """The last state of each position that there ever was, whether its push has left yet or not."""
         return self._memory.positions()
 
+    def fills(self) -> list[FillState]:
+        """The fills of late, oldest first, whether their pushes have left yet or not."""
+        return self._memory.fills()
+
     def step(self, symbol: str, ts_ms: int) -> list[AccountEvent]:
         """One action of one symbol and all that follows from it, in order.
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.venue.account_events import OrderState, PositionState
+from shadow.venue.account_events import FillState, OrderState, PositionState
 
 __all__ = [
     "Level",
@@ -136,6 +136,9 @@ class OwnAccount(OwnOrders, Protocol):
 
     def told_positions(self) -> Sequence[PositionState]:
         """The last state of each position that there ever was; none on spot."""
+
+    def fills(self) -> Sequence[FillState]:
+        """The fills that are kept, oldest first."""
 
 
 class PersonaSession(Protocol):

@@ -8,7 +8,17 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.personas.gateio_frames import Variant, update
 from shadow.venue.wire import Push
 
-__all__ = ["ALL", "EVENT_TYPES", "encode", "first_order_id", "parse_key", "rest_balance", "rest_order", "rest_position"]
+__all__ = [
+    "ALL",
+    "EVENT_TYPES",
+    "encode",
+    "first_order_id",
+    "parse_key",
+    "rest_balance",
+    "rest_fill",
+    "rest_order",
+    "rest_position",
+]
 
 ALL = "!all"
 EVENT_TYPES = {
@@ -73,6 +83,14 @@ def rest_balance(market: str, asset: str, free: Decimal, locked: Decimal, uid: s
     if market == "futures":
         return {"user": int(uid), "currency": asset, "total": _text(free), "in_dual_mode": False}
     return {"currency": asset, "available": _text(free), "locked": _text(locked), "update_id": 1}
+
+
+def rest_fill(market: str, fill: FillState, uid: str) -> dict[str, object]:
+    """A fill as REST tells it: futures have the id under another name and the time in seconds."""
+    if market == "spot":
+        return {**_spot_fill(fill, uid), "id": str(fill.id), "create_time": str(fill.time_us // 1_000_000)}
+    item = {name: value for name, value in _futures_fill(fill).items() if name not in ("id", "create_time_ms")}
+    return {**item, "trade_id": str(fill.id), "create_time": fill.time_us / 1_000_000, "fee": _text(fill.fee)}
 
 
 def rest_position(position: PositionState, uid: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from shadow.venue.account_events import AccountEvent, BalanceState, FillState, O
 from shadow.venue.protobuf import integer, text
 from shadow.venue.wire import Push
 
-__all__ = ["CHANNELS", "encode", "order_id"]
+__all__ = ["CHANNELS", "encode", "fill_id", "order_id"]
 
 CHANNELS = {
     "spot@private.orders.v3.api.pb": "order",
@@ -26,6 +26,11 @@ _REASONS = {"order": "ENTRUST_PLACE", "cancel": "ENTRUST_CANCEL", "fill": "ENTRU
 def order_id(number: int) -> str:
     """`C02__` and 21 digits."""
     return f"C02__{number:021d}"
+
+
+def fill_id(number: int) -> str:
+    """Digits and `X1`."""
+    return f"{number}X1"
 
 
 def encode(channel: str, event: AccountEvent) -> Push:
@@ -84,7 +89,7 @@ def _deal(fill: FillState) -> bytes:
             text(3, _plain(fill.price * fill.quantity)),
             integer(4, _SIDES[fill.side]),
             integer(5, int(fill.role == "maker")),
-            text(7, f"{fill.id}X1"),
+            text(7, fill_id(fill.id)),
             text(8, fill.client_id or ""),
             text(9, order_id(fill.order_id)),
             text(10, _plain(fill.fee)),

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from exchanges.integrations.gateio.private_events import futures_balance, futures_position, spot_balance
-from exchanges.integrations.gateio.private_frames import FuturesBalance, FuturesPosition, Number, SpotBalance
+from exchanges.integrations.gateio.private_events import (
+    futures_balance,
+    futures_fill,
+    futures_position,
+    spot_balance,
+    spot_fill,
+)
+from exchanges.integrations.gateio.private_frames import (
+    FuturesBalance,
+    FuturesFill,
+    FuturesPosition,
+    Number,
+    SpotBalance,
+    SpotFill,
+)
 from exchanges.integrations.gateio.signed_rest import GateioSigned, every_page, reading
-from exchanges.structs.types import Balance, Position
+from exchanges.structs.types import Balance, Fill, Position, Symbol
 
 __all__ = ["GateioAccount", "GateioFuturesAccount"]
 
@@ -45,8 +61,47 @@ class RestPosition(msgspec.Struct, gc=False):
     realised_pnl: Number | None = None
 
 
-class GateioAccount(GateioSigned):
+class RestFuturesFill(msgspec.Struct, gc=False):
+    """An own trade; other than on the socket its time is in seconds with a fraction."""
+
+    trade_id: str | int
+    order_id: str | int
+    contract: str
+    size: Number
+    price: Number
+    role: Literal["maker", "taker"]
+    create_time: Number
+    fee: Number | None = None
+
+
+class FillPages(GateioSigned, ABC):
+    """Own trades, of every symbol and in pages."""
+
+    FILLS: str
+
+    async def fills(self, symbols: Sequence[Symbol], since_ms: int) -> list[Fill]:
+        """The fills of the whole account from the second of `since_ms` on; `symbols` are those it is about at least."""
+        since = {"from": str(since_ms // 1000), "limit": str(PAGE_ITEMS)}
+        return await every_page(
+            self.FILLS,
+            PAGE_ITEMS,
+            lambda page: self._fills({**since, **self._place(page)}),
+            lambda one: (one.symbol, one.id),
+        )
+
+    @abstractmethod
+    async def _fills(self, query: Mapping[str, str]) -> list[Fill]:
+        """A page."""
+
+    @abstractmethod
+    def _place(self, page: int) -> dict[str, str]:
+        """How a page is asked for; they are counted from 0 on."""
+
+
+class GateioAccount(FillPages):
     """Signed calls about the account of spot."""
+
+    FILLS = "/spot/my_trades"
 
     async def balances(self) -> list[Balance]:
         """Each asset of the account, timed by the second in which the exchange answered: it tells no other time."""
@@ -54,10 +109,19 @@ class GateioAccount(GateioSigned):
         with reading("balance"):
             return [spot_balance(SpotBalance(one.currency, one.available, sent_ms, one.locked)) for one in assets]
 
+    async def _fills(self, query: Mapping[str, str]) -> list[Fill]:
+        items = await self._get(self.FILLS, query, list[SpotFill])
+        with reading("fill"):
+            return [spot_fill(item) for item in items]
 
-class GateioFuturesAccount(GateioSigned):
+    def _place(self, page: int) -> dict[str, str]:
+        return {"page": str(page + 1)}
+
+
+class GateioFuturesAccount(FillPages):
     """Signed calls about the account of the futures settled in USDT."""
 
+    FILLS = "/futures/usdt/my_trades_timerange"
     POSITIONS = "/futures/usdt/positions"
 
     async def balances(self) -> list[Balance]:
@@ -71,10 +135,18 @@ class GateioFuturesAccount(GateioSigned):
         return await every_page(self.POSITIONS, PAGE_ITEMS, self._positions, lambda one: (one.symbol, one.mode))
 
     async def _positions(self, page: int) -> list[Position]:
-        query = {"limit": str(PAGE_ITEMS), "offset": str(page * PAGE_ITEMS)}
+        query = {"limit": str(PAGE_ITEMS), **self._place(page)}
         items = await self._get(self.POSITIONS, query, list[RestPosition])
         with reading("position"):
             return [futures_position(_pushed(item)) for item in items]
+
+    async def _fills(self, query: Mapping[str, str]) -> list[Fill]:
+        items = await self._get(self.FILLS, query, list[RestFuturesFill])
+        with reading("fill"):
+            return [futures_fill(_pushed_fill(item)) for item in items]
+
+    def _place(self, page: int) -> dict[str, str]:
+        return {"offset": str(page * PAGE_ITEMS)}
 
 
 def _pushed(item: RestPosition) -> FuturesPosition:
@@ -88,4 +160,18 @@ def _pushed(item: RestPosition) -> FuturesPosition:
         leverage=item.leverage,
         margin=item.margin,
         realised_pnl=item.realised_pnl,
+    )
+
+
+def _pushed_fill(item: RestFuturesFill) -> FuturesFill:
+    """As a push would tell it."""
+    return FuturesFill(
+        id=item.trade_id,
+        order_id=item.order_id,
+        contract=item.contract,
+        size=item.size,
+        price=item.price,
+        role=item.role,
+        create_time_ms=int(Decimal(str(item.create_time)) * 1000),
+        fee=item.fee,
     )

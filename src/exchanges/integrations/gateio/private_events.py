@@ -34,6 +34,7 @@ from exchanges.structs.types import Balance, Fill, Order, Position
 
 __all__ = [
     "futures_balance",
+    "futures_fill",
     "futures_order",
     "futures_position",
     "read_futures_balances",
@@ -44,6 +45,7 @@ __all__ = [
     "read_spot_fills",
     "read_spot_orders",
     "spot_balance",
+    "spot_fill",
     "spot_order",
 ]
 
@@ -78,7 +80,7 @@ def read_spot_orders(payload: SpotOrdersFrame) -> list[Order]:
 @refusing
 def read_spot_fills(payload: SpotFillsFrame) -> list[Fill]:
     """The own trades."""
-    return [_spot_fill(item) for item in payload.result]
+    return [spot_fill(item) for item in payload.result]
 
 
 @refusing
@@ -96,7 +98,7 @@ def read_futures_orders(payload: FuturesOrdersFrame) -> list[Order]:
 @refusing
 def read_futures_fills(payload: FuturesFillsFrame) -> list[Fill]:
     """The own trades; quantities are contracts."""
-    return [_futures_fill(item) for item in payload.result]
+    return [futures_fill(item) for item in payload.result]
 
 
 @refusing
@@ -147,7 +149,8 @@ def _filled(item: SpotOrder) -> float:
     return _finite(float(DERIVED.divide(_exact(item.filled_total or 0), price))) if price else 0.0
 
 
-def _spot_fill(item: SpotFill) -> Fill:
+def spot_fill(item: SpotFill) -> Fill:
+    """One own trade; errors as of `spot_order`."""
     return Fill(
         symbol=from_gateio(item.currency_pair),
         id=str(item.id),
@@ -186,7 +189,8 @@ def futures_order(item: FuturesOrder) -> Order:
     )
 
 
-def _futures_fill(item: FuturesFill) -> Fill:
+def futures_fill(item: FuturesFill) -> Fill:
+    """One own trade, its quantity in contracts; errors as of `spot_order`."""
     size = _number(item.size)
     return Fill(
         symbol=from_gateio(item.contract, True),

@@ -65,8 +65,8 @@ class Fault:
     """Something went wrong and the stream goes on.
 
     `kind` is subscribe (the exchange refused one), decode (a frame that could not be read, or an error that the
-    exchange sent), book (a snapshot could not be fetched), orders, balances or positions (nor could what became of
-    them while nobody listened) or callback (one of the application's raised).
+    exchange sent), book (a snapshot could not be fetched), orders, balances, positions or fills (nor could what
+    became of them while nobody listened) or callback (one of the application's raised).
     """
 
     kind: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from exchanges.interfaces.composite.answered import AnsweredTable, FetchBalances, FetchPositions, StateStep
 from exchanges.interfaces.composite.connection import CreateManager, ExchangeConnection
+from exchanges.interfaces.composite.fills import FetchFills, Fills, FillStep
 from exchanges.interfaces.composite.held import Held
 from exchanges.interfaces.composite.look import Look, Step
 from exchanges.interfaces.composite.orders import Orders
@@ -37,8 +38,9 @@ class PrivateExchange(ExchangeConnection):
     The exchanges tell changes, not what stands. So nothing is known of what happened before the connection, and
     when it is lost, all that is held becomes stale until it is told again. With `fetch_orders` the exchange is asked by
     REST about orders whenever a subscription stands: those that are open, and each that was open before. With
-    `fetch_balances` and `fetch_positions` it is asked for all of these. A call that fails is told as fault `orders`,
-    `balances` or `positions` and leaves them stale. An application that asks by itself calls `forget_stale`.
+    `fetch_balances` and `fetch_positions` it is asked for all of these, with `fetch_fills` for the fills since the
+    last that is sure. A call that fails is told as fault `orders`, `balances`, `positions` or `fills` and leaves them
+    stale; `fills_missing_since` stays. An application that asks by itself calls `forget_stale`.
     """
 
     IS_PRIVATE = True
@@ -51,6 +53,7 @@ class PrivateExchange(ExchangeConnection):
         fetch_orders: FetchOrders | None = None,
         fetch_balances: FetchBalances | None = None,
         fetch_positions: FetchPositions | None = None,
+        fetch_fills: FetchFills | None = None,
         finished_kept: int = 1000,
         fills_kept: int = 1000,
         logger: logging.Logger | None = None,
@@ -63,9 +66,7 @@ class PrivateExchange(ExchangeConnection):
         self.on_position = self._callbacks(Position)
         self._orders = Orders(finished_kept)
         self._symbols: list[Symbol] = []
-        self._fills_kept = fills_kept
-        self._fills: dict[tuple[Symbol, str], Fill] = {}
-        self._repeated_fills = 0
+        self._fills = Fills(fills_kept, is_asked_for=fetch_fills is not None)
         self._balances: AnsweredTable[str, Balance] = AnsweredTable()
         self._positions: AnsweredTable[tuple[Symbol, str], Position] = AnsweredTable()
         self._readers: dict[MessageType, Callable[[Any], Awaitable[None]]] = {
@@ -81,6 +82,8 @@ class PrivateExchange(ExchangeConnection):
             self._add(StateStep("balances", fetch_balances.balances, self._balances, self._take_balance_answer))
         if fetch_positions is not None:
             self._add(StateStep("positions", fetch_positions.positions, self._positions, self._take_position_answer))
+        if fetch_fills is not None:
+            self._add(FillStep(fetch_fills, self._fills, self._take_fill_answer))
         self._look = Look(list(self._steps.values()), self._report)
 
     async def start(
@@ -116,7 +119,11 @@ class PrivateExchange(ExchangeConnection):
 
     def fills(self, order_id: str | None = None) -> list[Fill]:
         """The last fills, of one order or of all, each once and oldest first."""
-        return [fill for fill in self._fills.values() if order_id in (None, fill.order_id)]
+        return self._fills.all(order_id)
+
+    def fills_missing_since(self) -> int | None:
+        """Since when fills may be missing, in ms of exchange time: after a loss until `fetch_fills` told all."""
+        return self._fills.gap_since_ms
 
     def balance(self, asset: str) -> Held[Balance] | None:
         """One asset's balance; None when nothing was told of it."""
@@ -146,6 +153,7 @@ class PrivateExchange(ExchangeConnection):
 
     def _on_confirmed(self) -> None:
         if self._is_current:
+            self._fills.begin()
             self._look.start(self._symbols)
 
     async def _take_order_answer(self, order: Order) -> None:
@@ -157,14 +165,12 @@ class PrivateExchange(ExchangeConnection):
             await self.on_order.fire(order)
 
     async def _take_fill(self, fill: Fill) -> None:
-        key = fill.symbol, fill.id
-        if key in self._fills:
-            self._repeated_fills += 1
-            return
-        self._fills[key] = fill
-        if len(self._fills) > self._fills_kept:
-            del self._fills[next(iter(self._fills))]
-        await self.on_fill.fire(fill)
+        if self._fills.take(fill):
+            await self.on_fill.fire(fill)
+
+    async def _take_fill_answer(self, fill: Fill) -> None:
+        if self._fills.take_answer(fill):
+            await self.on_fill.fire(fill)
 
     async def _take_balance(self, balance: Balance) -> None:
         if self._balances.put_push(balance.asset, balance, is_stale=not self._is_current):
@@ -186,6 +192,7 @@ class PrivateExchange(ExchangeConnection):
 
     def _on_lost(self) -> None:
         self._look.cancel()
+        self._fills.lose()
         for table in (self._orders, self._balances, self._positions):
             table.mark_stale()
 
@@ -194,7 +201,7 @@ class PrivateExchange(ExchangeConnection):
             "orders": self._orders.metrics(),
             "balances": self._balances.metrics(),
             "positions": self._positions.metrics(),
-            "fills": {"kept": len(self._fills), "repeated": self._repeated_fills},
+            "fills": self._fills.metrics(),
         }
         return {kind: {**figures, **self._asked_metrics(kind)} for kind, figures in held.items()}
 

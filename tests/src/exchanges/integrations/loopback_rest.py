@@ -9,13 +9,22 @@ from aiohttp import web
 
 from exchanges.integrations.gateio.account_rest import GateioAccount, GateioFuturesAccount
 from exchanges.integrations.gateio.orders_rest import GateioFuturesOrders, GateioOrders
+from exchanges.integrations.gateio.private_events import read_futures_fills, read_spot_fills
+from exchanges.integrations.gateio.private_frames import (
+    FuturesFillsFrame,
+    SpotFillsFrame,
+    decode_futures_private,
+    decode_spot_private,
+)
 from exchanges.integrations.mexc.account_rest import MexcAccount
 from exchanges.integrations.mexc.orders_rest import MexcOrders
-from exchanges.structs import ExchangeCredentials, Symbol
+from exchanges.integrations.mexc.private_frames import read_fills as read_mexc_fills
+from exchanges.structs import ExchangeCredentials, Fill, Symbol
 from shadow.venue.account import Account
 from shadow.venue.market import market_for
 from shadow.venue.personas.gateio_private import GateioFuturesPrivate, GateioSpotPrivate
 from shadow.venue.personas.mexc_private import MexcSpotPrivate
+from shadow.venue.personas.mexc_private_frames import fill_id as mexc_fill_id
 from shadow.venue.personas.mexc_private_frames import order_id as mexc_order_id
 
 GIVEN = {"key": "the-key", "secret": "the-secret", "uid": "10000001"}
@@ -26,6 +35,28 @@ SIDES: dict[str, tuple[Any, Any, Any, str, str]] = {
     "gateio.futures": (GateioFuturesPrivate, GateioFuturesOrders, GateioFuturesAccount, "/api/v4", "futures"),
     "mexc.spot": (MexcSpotPrivate, MexcOrders, MexcAccount, "", "spot"),
 }
+
+
+def read_gateio_fills(payload: bytes) -> list[Fill]:
+    """A frame of `spot.usertrades`."""
+    frame = decode_spot_private(payload)
+    assert isinstance(frame, SpotFillsFrame)
+    return read_spot_fills(frame)
+
+
+def read_gateio_futures_fills(payload: bytes) -> list[Fill]:
+    """A frame of `futures.usertrades`."""
+    frame = decode_futures_private(payload)
+    assert isinstance(frame, FuturesFillsFrame)
+    return read_futures_fills(frame)
+
+
+READ_FILLS = {
+    "gateio.spot": read_gateio_fills,
+    "gateio.futures": read_gateio_futures_fills,
+    "mexc.spot": read_mexc_fills,
+}
+"""How the stack reads what is pushed."""
 
 
 class Exchange:
@@ -45,6 +76,8 @@ class Exchange:
         self.first_page: bytes | None = None
         self.asked: list[str] = []
         self.spell = mexc_order_id if name == "mexc.spot" else str
+        self.spell_fill = mexc_fill_id if name == "mexc.spot" else str
+        self.read_fills: Any = READ_FILLS[name]
         self.is_futures = kind == "futures"
         self.symbols = [Symbol(*name.split("_"), self.is_futures) for name in SYMBOLS]
         for step in range(200):

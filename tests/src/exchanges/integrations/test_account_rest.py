@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from exchanges.structs import ExchangeRestError, Symbol
-from shadow.venue.account_events import PositionState
-from tests.src.exchanges.integrations.loopback_rest import SIDES, Exchange
+from exchanges.structs import ExchangeRestError, Fill, Symbol
+from shadow.venue.account_events import FillState, PositionState
+from tests.src.exchanges.integrations.loopback_rest import SIDES, START_MS, Exchange
 
 Ask = Callable[[Exchange, Any], Awaitable[Any]]
 
@@ -26,7 +26,11 @@ async def positions(_: Exchange, calls: Any) -> Any:
     return await calls.positions()
 
 
-KINDS: dict[str, Ask] = {"balances": balances, "positions": positions}
+async def fills(exchange: Exchange, calls: Any) -> Any:
+    return await calls.fills(exchange.symbols, START_MS)
+
+
+KINDS: dict[str, Ask] = {"balances": balances, "positions": positions, "fills": fills}
 
 
 @pytest.fixture
@@ -115,6 +119,96 @@ async def test_the_persona_refuses_a_part_that_there_is_not(exchange: Exchange, 
     await calls.close()
 
 
+def told(fill: Fill) -> tuple[Any, ...]:
+    return (
+        fill.id,
+        fill.order_id,
+        fill.symbol,
+        fill.side,
+        fill.role,
+        fill.price,
+        fill.quantity,
+        fill.fee,
+        fill.timestamp,
+    )
+
+
+def known(exchange: Exchange, state: FillState) -> tuple[Any, ...]:
+    symbol = Symbol(*state.symbol.split("_"), exchange.is_futures)
+    head = exchange.spell_fill(state.id), exchange.spell(state.order_id), symbol, state.side, state.role
+    return *head, float(state.price), float(state.quantity), float(state.fee), state.time_us // 1000
+
+
+async def test_fills_are_as_the_account_has_them_from_a_moment_on(exchange: Exchange) -> None:
+    calls, real = exchange.calls(), exchange.account.fills()
+    found = await calls.fills(exchange.symbols, START_MS)
+    assert sorted(map(told, found)) == sorted(known(exchange, state) for state in real)
+    assert {one.fee_asset for one in found} == ({None} if exchange.is_futures else {"USDT"})
+    middle_ms = real[len(real) // 2].time_us // 1000
+    later = {one.id for one in await calls.fills(exchange.symbols, middle_ms) if one.timestamp >= middle_ms}
+    assert later == {exchange.spell_fill(one.id) for one in real if one.time_us // 1000 >= middle_ms}
+    assert await calls.fills(exchange.symbols, START_MS + 3_600_000) == []
+    await calls.close()
+
+
+async def test_a_fill_is_the_same_whether_it_is_pushed_or_asked_for(exchange: Exchange) -> None:
+    """By the readers of the stack: whoever has it twice must be able to tell."""
+    pushed: list[Any] = []
+    for state in exchange.account.fills():
+        push = exchange.persona.encode(state, exchange.persona.default_variant("fill", ""))
+        pushed += exchange.read_fills(push.payload)
+    calls = exchange.calls()
+    found = await calls.fills(exchange.symbols, START_MS)
+    assert sorted(found, key=lambda one: one.id) == sorted(pushed, key=lambda one: one.id)
+    await calls.close()
+
+
+class Fills:
+    """An account with so many fills, of two symbols by turns, `apart_us` from each other."""
+
+    def __init__(self, exchange: Exchange, number: int, apart_us: int = 700) -> None:
+        one, begin_us = exchange.account.fills()[0], START_MS * 1000
+        symbols = ("BTC_USDT", "ETH_USDT")
+        self._fills = [
+            msgspec.structs.replace(one, id=n + 1, symbol=symbols[n % 2], time_us=begin_us + n * apart_us)
+            for n in range(number)
+        ]
+
+    def fills(self) -> list[FillState]:
+        return self._fills
+
+
+@pytest.mark.parametrize("number", [0, 100, 101, 905])
+async def test_fills_are_all_read_however_many_there_are(exchange: Exchange, number: int) -> None:
+    exchange.persona.account = Fills(exchange, number)
+    calls = exchange.calls()
+    found = await calls.fills(exchange.symbols, START_MS)
+    assert sorted(one.id for one in found) == sorted(exchange.spell_fill(n + 1) for n in range(number))
+    await calls.close()
+
+
+async def test_fills_that_cannot_be_read_to_their_end_are_an_error_of_the_call(exchange: Exchange) -> None:
+    """A page that comes again, or at MEXC a millisecond that holds more than an answer."""
+    is_paged = exchange.prefix != ""
+    exchange.persona.account = Fills(exchange, 402, 700 if is_paged else 1)
+    exchange.is_first_page_all = is_paged
+    calls = exchange.calls()
+    with pytest.raises(ExchangeRestError, match="page 2 tells no more" if is_paged else "in one millisecond") as caught:
+        await calls.fills(exchange.symbols, START_MS)
+    assert caught.value.code == 400
+    await calls.close()
+
+
+@pytest.mark.parametrize("asked", [{"limit": "0"}, {"limit": "1001"}, {"limit": "x"}])
+async def test_the_persona_refuses_a_page_of_fills_that_there_is_not(exchange: Exchange, asked: dict[str, str]) -> None:
+    calls = exchange.calls()
+    path = calls.FILLS if exchange.prefix else "/api/v3/myTrades"
+    with pytest.raises(ExchangeRestError) as caught:
+        await calls._get(path, {"symbol": "BTCUSDT", **asked}, list[Any])
+    assert caught.value.code == 400
+    await calls.close()
+
+
 async def test_the_exchanges_own_second_counts_and_without_one_nobody_knows_how_old_an_answer_is(
     exchange: Exchange,
 ) -> None:
@@ -151,6 +245,7 @@ BODIES = (
     *("", "{", "7", '{"id":1}', "[7]", '[{"currency":7}]', '[{"currency":"USDT","available":"x"}]'),
     *('[{"contract":"BTC_USDT","size":"x","mode":"single","update_time":1}]', '[{"contract":"BTC_USDT"}]'),
     *('[{"contract":"BTC","size":1,"mode":"single","update_time":1}]', '[{"contract":"A_B","update_time":null}]'),
+    *('[{"id":"7","trade_id":"7","order_id":"8","orderId":"8","currency_pair":"A","contract":"A"}]', "[{}]"),
     *('{"currency":"USDT","total":"NaN"}', '{"balances":[{"asset":"USDT","free":"1e999","locked":"0"}]}'),
 )
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from exchanges.interfaces.composite import Fault, PrivateExchange
-from exchanges.structs import Balance, ConnectionState, ExchangeRestError, Position, Symbol
+from exchanges.structs import Balance, ConnectionState, ExchangeRestError, Fill, Position, Symbol
+from shadow.venue.personas.mexc_private_frames import fill_id as mexc_fill_id
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 NAMES = ("BTC_USDT", "ETH_USDT")
@@ -183,3 +184,126 @@ async def test_a_rest_side_that_nobody_reaches_is_a_fault_and_what_it_should_tel
         held = exchange.balances()
         assert {asset: one.value for asset, one in held.items()} == {a: one.value for a, one in before.items()}
         assert all(one.is_stale for one in held.values())
+
+
+class Told:
+    """Which fills an application was told, beside those that the account had since the first of them."""
+
+    def __init__(self, account: Account, exchange_name: str) -> None:
+        self._account = account
+        self._spell = mexc_fill_id if exchange_name == "MEXC_SPOT" else str
+        self._first = account.seen(Fill)[0].id
+
+    def ids(self) -> list[str]:
+        return [one.id for one in self._account.seen(Fill)]
+
+    def missing(self) -> set[str]:
+        real = [self._spell(one.id) for one in self._account.real.fills()]
+        return {*real[real.index(self._first) :]} - {*self.ids()}
+
+    def is_once(self) -> bool:
+        return len(self.ids()) == len({*self.ids()})
+
+
+async def test_fills_of_a_hole_are_told_once_however_many(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    """More than fit into one answer, more than the application keeps, and the account goes on."""
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_fills=fetch_account, fills_kept=5) as exchange:
+        account = Account(exchange, private_street, signal)
+        await exchange.start([BTC, ETH])
+        await signal.until(lambda: len(account.seen(Fill)) > 8)
+        told = Told(account, exchange_name)
+        await private_street.hush()
+        begin = len(account.real.fills())
+        await account.cut(600)
+        assert exchange.fills_missing_since() is not None
+        assert len(account.real.fills()) - begin > 250
+        private_street.move()
+        await signal.until(lambda: exchange.fills_missing_since() is None)
+        mended = len(account.told)
+        await signal.until(lambda: len(account.told) > mended + 20)
+        await private_street.hush()
+        await account.cut(0)
+        await signal.until(lambda: not told.missing() and exchange.fills_missing_since() is None)
+        assert told.is_once()
+        assert exchange.metrics()["fills"]["repeated"] > 0
+        assert account.faults == []
+
+
+async def test_fills_that_are_pushed_while_rest_is_slow_wait_for_nothing_and_come_once(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await exchange.start([BTC, ETH])
+        await signal.until(lambda: len(account.seen(Fill)) > 8)
+        told = Told(account, exchange_name)
+        fetch_account.let.clear()
+        await account.cut(30)
+        await fetch_account.asked.wait()
+        begin = len(told.ids())
+        await signal.until(lambda: len(told.ids()) > begin + 8)
+        assert exchange.fills_missing_since() is not None
+        pushed = account.seen(Fill)[begin:]
+        assert [one.timestamp for one in pushed] == sorted(one.timestamp for one in pushed)
+        fetch_account.let.set()
+        await signal.until(lambda: exchange.fills_missing_since() is None)
+        await private_street.hush()
+        await account.cut(0)
+        await signal.until(lambda: not told.missing() and exchange.fills_missing_since() is None)
+        assert told.is_once()
+        assert account.faults == []
+
+
+async def test_a_second_loss_while_asking_for_fills_loses_none(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config = private_street.config(exchange_name)
+    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await exchange.start([BTC, ETH])
+        await signal.until(lambda: len(account.seen(Fill)) > 8)
+        told = Told(account, exchange_name)
+        await private_street.hush()
+        fetch_account.let.clear()
+        await account.cut(30)
+        await fetch_account.asked.wait()
+        since = exchange.fills_missing_since()
+        await account.cut(30)
+        assert exchange.fills_missing_since() == since
+        assert told.missing()
+        fetch_account.let.set()
+        await signal.until(lambda: not told.missing() and exchange.fills_missing_since() is None)
+        assert told.is_once()
+        assert account.faults == []
+
+
+async def test_fills_of_a_hole_that_rest_does_not_tell_stay_missing_until_it_does(
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+) -> None:
+    config, real = private_street.config(exchange_name), fetch_account.real
+    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
+        account = Account(exchange, private_street, signal)
+        await exchange.start([BTC, ETH])
+        await signal.until(lambda: len(account.seen(Fill)) > 8)
+        told = Told(account, exchange_name)
+        fetch_account.real = type(real)("http://127.0.0.1:9", config.credentials)
+        await account.cut(30)
+        since = exchange.fills_missing_since()
+        await signal.until(lambda: account.faults)
+        fault = account.faults[0]
+        assert fault.kind == "fills"
+        assert isinstance(fault.error, ExchangeRestError)
+        assert fault.error.code == 503
+        begin = len(told.ids())
+        await signal.until(lambda: len(told.ids()) > begin + 4)
+        assert exchange.fills_missing_since() == since
+        assert told.missing()
+        fetch_account.real = real
+        await private_street.hush()
+        await account.cut(30)
+        await signal.until(lambda: not told.missing() and exchange.fills_missing_since() is None)
+        assert told.is_once()
