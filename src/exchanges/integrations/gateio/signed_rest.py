@@ -41,19 +41,22 @@ class GateioSigned:
 
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         """The answer as `kind`."""
-        return (await self._get_dated(path, query, kind))[0]
+        return (await self._ask(path, query, kind))[0]
 
     async def _get_dated(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int]:
-        """The answer as `kind`, and the second in which it was given, in ms: by our clock where the server tells none,
-        since the exchange takes no call whose timestamp is far from its own."""
-        stamp_ms = int(self._now()) * 1000
+        """The answer as `kind`, and the second in which it was given, in ms of the exchange's own clock."""
+        decoded, sent_ms = await self._ask(path, query, kind)
+        if sent_ms is None:
+            raise ExchangeRestError(400, f"GET {path}: an answer without a date")
+        return decoded, sent_ms
+
+    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int | None]:
         answer = await self._client.ask("GET", path, query, self._signed(path, query))
         if answer.status >= 300:
             text = self._credentials.conceal(answer.body.decode(errors="replace"))
             raise ExchangeRestError(answer.status, f"GET {path}: {text[:200]}")
         try:
-            decoded = msgspec.json.decode(answer.body, type=kind)
-            return decoded, stamp_ms if answer.sent_ms is None else answer.sent_ms
+            return msgspec.json.decode(answer.body, type=kind), answer.sent_ms
         except UNREADABLE as error:
             raise ExchangeRestError(400, f"GET {path}: unreadable answer: {error}") from error
 

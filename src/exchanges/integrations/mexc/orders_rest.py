@@ -51,16 +51,16 @@ class MexcOrders(MexcSigned):
         """The open orders of these symbols; the exchange is asked for each."""
         orders: list[Order] = []
         for symbol in symbols:
-            items = await self._ask(OPEN, {"symbol": to_mexc(symbol)}, list[RestOrder])
+            items = await self._known(OPEN, {"symbol": to_mexc(symbol)}, list[RestOrder])
             orders += map(_order, items or [])
         return orders
 
     async def order(self, symbol: Symbol, order_id: str) -> Order | None:
         """An order as it is now, open or over; None when the exchange does not know it any more."""
-        item = await self._ask(ONE, {"symbol": to_mexc(symbol), "orderId": order_id}, RestOrder)
+        item = await self._known(ONE, {"symbol": to_mexc(symbol), "orderId": order_id}, RestOrder)
         return None if item is None else _order(item)
 
-    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
+    async def _known(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         """The answer as `kind`; None where the exchange knows no such order."""
         try:
             return await self._get(path, query, kind)

@@ -49,18 +49,21 @@ class MexcSigned:
 
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
         """The answer as `kind`; MexcRefusal where the exchange says why not."""
-        return (await self._get_dated(path, query, kind))[0]
+        return (await self._ask(path, query, kind))[0]
 
     async def _get_dated(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int]:
-        """The answer as `kind`, and the second in which it was given, in ms: by our clock where the server tells none,
-        since the exchange takes no call whose timestamp is far from its own."""
-        stamp_ms = int(self._now() * 1000)
-        signed = {**query, "timestamp": str(stamp_ms)}
+        """The answer as `kind`, and the second in which it was given, in ms of the exchange's own clock."""
+        decoded, sent_ms = await self._ask(path, query, kind)
+        if sent_ms is None:
+            raise ExchangeRestError(400, f"GET {path}: an answer without a date")
+        return decoded, sent_ms
+
+    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int | None]:
+        signed = {**query, "timestamp": str(int(self._now() * 1000))}
         signed["signature"] = sign(self._credentials.secret_key, urlencode(signed))
         answer = await self._client.ask("GET", path, signed, {"X-MEXC-APIKEY": self._credentials.api_key})
         if answer.status < 300:
-            sent_ms = stamp_ms // 1000 * 1000 if answer.sent_ms is None else answer.sent_ms
-            return _decode(path, answer.body, kind), sent_ms
+            return _decode(path, answer.body, kind), answer.sent_ms
         refusal = _decode(path, answer.body, Refusal)
         text = f"GET {path}: {refusal.code} {self._credentials.conceal(refusal.msg)[:200]}"
         raise MexcRefusal(answer.status, refusal.code, text)

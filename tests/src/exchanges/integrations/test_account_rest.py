@@ -209,13 +209,18 @@ async def test_the_persona_refuses_a_page_of_fills_that_there_is_not(exchange: E
     await calls.close()
 
 
-@pytest.mark.parametrize("date", ["Fri, 27 Nov 2026 08:09:10 GMT", "some day"])
-async def test_the_exchanges_own_second_counts_and_ours_where_it_tells_none(exchange: Exchange, date: str) -> None:
+async def test_the_exchanges_own_second_counts_and_without_one_nobody_knows_how_old_an_answer_is(
+    exchange: Exchange,
+) -> None:
     calls = exchange.calls()
-    calls._now = lambda: 1_790_000_000.75
-    exchange.answer = web.Response(body=b"{}", headers={"Date": date})
-    _, sent_ms = await calls._get_dated("/any", {}, dict[str, Any])
-    assert sent_ms == (1_795_766_950_000 if "Nov" in date else 1_790_000_000_000)
+    exchange.answer = web.Response(body=b"{}", headers={"Date": "Fri, 27 Nov 2026 08:09:10 GMT"})
+    assert await calls._get_dated("/any", {}, dict[str, Any]) == ({}, 1_795_766_950_000)
+    exchange.answer = web.Response(body=b"{}", headers={"Date": "some day"})
+    assert await calls._get("/any", {}, dict[str, Any]) == {}
+    exchange.answer = web.Response(body=b"{}", headers={"Date": "some day"})
+    with pytest.raises(ExchangeRestError, match="without a date") as caught:
+        await calls._get_dated("/any", {}, dict[str, Any])
+    assert caught.value.code == 400
     await calls.close()
 
 

@@ -75,6 +75,16 @@ async def test_any_method_with_headers_of_its_own_and_any_answer() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("date", "sent_ms"),
+    [("Fri, 27 Nov 2026 08:09:10 GMT", 1_795_766_950_000), ("some day", None), ("", None)],
+)
+async def test_an_answer_is_dated_by_the_servers_clock_where_it_tells_it(date: str, sent_ms: int | None) -> None:
+    head = f"\r\nDate: {date}" if date else ""
+    async with serving(answering(f"200 OK{head}", b"{}", [])) as base:
+        assert await RestClient(base).ask("GET", "/x", {}) == (200, b"{}", sent_ms)
+
+
 async def test_nobody_there_is_503() -> None:
     async with serving(answering("200 OK", b"", [])) as base:
         pass
