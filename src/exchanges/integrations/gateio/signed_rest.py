@@ -8,14 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from exchanges.structs.errors import UNREADABLE, ExchangeRestError
+from exchanges.integrations.signed_rest import SignedRest
+from exchanges.structs.errors import ExchangeRestError
 from exchanges.structs.types import ExchangeCredentials
-from infrastructure.networking.websocket.rest_client import RestClient
+from infrastructure.networking.websocket.rest_client import RestAnswer
 
 __all__ = ["GateioSigned", "every_page", "reading"]
 
@@ -23,42 +24,19 @@ T = TypeVar("T")
 EMPTY = hashlib.sha512(b"").hexdigest()
 
 
-class GateioSigned:
-    """GET calls below `base_url`, which ends in `/api/v4`; `now` gives seconds since the epoch.
-
-    Each raises ExchangeRestError: the HTTP status of a refusal, 503 without an answer, 400 for one of another kind.
-    """
+class GateioSigned(SignedRest):
+    """Gate.io's; `base_url` ends in `/api/v4`."""
 
     def __init__(self, base_url: str, credentials: ExchangeCredentials, now: Callable[[], float] = time.time) -> None:
-        self._client = RestClient(base_url)
+        super().__init__(base_url, credentials, now)
         self._prefix = urlsplit(base_url).path.rstrip("/")
-        self._credentials = credentials
-        self._now = now
 
-    async def close(self) -> None:
-        """Hang up on calls under way."""
-        await self._client.close()
-
-    async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
-        """The answer as `kind`."""
-        return (await self._ask(path, query, kind))[0]
-
-    async def _get_dated(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int]:
-        """The answer as `kind`, and the second in which it was given, in ms of the exchange's own clock."""
-        decoded, sent_ms = await self._ask(path, query, kind)
-        if sent_ms is None:
-            raise ExchangeRestError(400, f"GET {path}: an answer without a date")
-        return decoded, sent_ms
-
-    async def _ask(self, path: str, query: Mapping[str, str], kind: Any) -> tuple[Any, int | None]:
+    async def _ask(self, path: str, query: Mapping[str, str]) -> RestAnswer:
         answer = await self._client.ask("GET", path, query, self._signed(path, query))
         if answer.status >= 300:
             text = self._credentials.conceal(answer.body.decode(errors="replace"))
             raise ExchangeRestError(answer.status, f"GET {path}: {text[:200]}")
-        try:
-            return msgspec.json.decode(answer.body, type=kind), answer.sent_ms
-        except UNREADABLE as error:
-            raise ExchangeRestError(400, f"GET {path}: unreadable answer: {error}") from error
+        return answer
 
     def _signed(self, path: str, query: Mapping[str, str]) -> dict[str, str]:
         stamp = str(int(self._now()))
