@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -71,19 +73,58 @@ def holds_the_real_positions(account: Account) -> bool:
     }
 
 
-async def begun(account: Account, kind: type, fetch: Any, signal: Any) -> None:
-    """Connected, all is asked, and the account moves."""
-    await account.exchange.start([BTC, ETH])
-    await signal.until(lambda: len(account.seen(kind)) > 8 and fetch.calls and not fetch.waiting)
+class Told:
+    """Which fills an application was told, beside those that the account had since the first of them."""
+
+    def __init__(self, account: Account, exchange_name: str) -> None:
+        self._account = account
+        self._spell = mexc_fill_id if exchange_name == "MEXC_SPOT" else str
+        self._first = account.seen(Fill)[0].id
+
+    def ids(self) -> list[str]:
+        return [one.id for one in self._account.seen(Fill)]
+
+    def missing(self) -> set[str]:
+        real = [self._spell(one.id) for one in self._account.real.fills()]
+        return {*real[real.index(self._first) :]} - {*self.ids()}
+
+    def is_once(self) -> bool:
+        return len(self.ids()) == len({*self.ids()})
+
+
+Enter = Callable[..., AbstractAsyncContextManager[Account]]
+
+
+@pytest.fixture
+def enter(exchange_name: str, private_street: Any, fetch_account: Any, signal: Any) -> Enter:
+    """Connects an application that is told events of this kind, and asks by REST for what `options` name."""
+
+    def has_answered(kind: type) -> bool:
+        # Fills are asked for after a hole only.
+        return kind is Fill or bool(fetch_account.calls and not fetch_account.waiting)
+
+    @asynccontextmanager
+    async def entered(kind: type, **options: Any) -> AsyncIterator[Account]:
+        async with PrivateExchange(private_street.config(exchange_name), **options) as exchange:
+            account = Account(exchange, private_street, signal)
+            await exchange.start([BTC, ETH])
+            is_asked = kind is not Fill
+            await signal.until(
+                lambda: (
+                    len(account.seen(kind)) > 8
+                    and (not is_asked or (fetch_account.calls and not fetch_account.waiting))
+                )
+            )
+            yield account
+
+    return entered
 
 
 async def test_balances_of_a_hole_are_asked_for(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await begun(account, Balance, fetch_account, signal)
+    async with enter(Balance, fetch_balances=fetch_account) as account:
+        exchange = account.exchange
         await private_street.hush()
         before = exchange.balances()
         await account.cut(60)
@@ -95,12 +136,10 @@ async def test_balances_of_a_hole_are_asked_for(
 
 @pytest.mark.parametrize("exchange_name", ["GATEIO_FUTURES"], indirect=True)
 async def test_positions_of_a_hole_are_asked_for(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_positions=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await begun(account, Position, fetch_account, signal)
+    async with enter(Position, fetch_positions=fetch_account) as account:
+        exchange = account.exchange
         await private_street.hush()
         before = exchange.positions()
         await account.cut(60)
@@ -112,12 +151,10 @@ async def test_positions_of_a_hole_are_asked_for(
 
 
 async def test_a_slow_answer_delays_no_push_and_sets_no_balance_back(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await begun(account, Balance, fetch_account, signal)
+    async with enter(Balance, fetch_balances=fetch_account) as account:
+        exchange = account.exchange
         fetch_account.let.clear()
         fetch_account.asked.clear()
         await account.cut(0)
@@ -145,12 +182,9 @@ async def test_a_slow_answer_delays_no_push_and_sets_no_balance_back(
 
 
 async def test_a_second_loss_while_asking_is_asked_about_anew(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await begun(account, Balance, fetch_account, signal)
+    async with enter(Balance, fetch_balances=fetch_account) as account:
         await private_street.hush()
         fetch_account.let.clear()
         fetch_account.asked.clear()
@@ -165,13 +199,12 @@ async def test_a_second_loss_while_asking_is_asked_about_anew(
 
 
 async def test_a_rest_side_that_nobody_reaches_is_a_fault_and_what_it_should_tell_stays_stale(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    fetch_account.real = type(fetch_account.real)("http://127.0.0.1:9", config.credentials)
-    async with PrivateExchange(config, fetch_balances=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await begun(account, Balance, fetch_account, signal)
+    credentials = private_street.config(exchange_name).credentials
+    fetch_account.real = type(fetch_account.real)("http://127.0.0.1:9", credentials)
+    async with enter(Balance, fetch_balances=fetch_account) as account:
+        exchange = account.exchange
         sent = await private_street.hush()
         await signal.until(lambda: len(account.told) >= sent)
         before, faults = exchange.balances(), len(account.faults)
@@ -186,35 +219,12 @@ async def test_a_rest_side_that_nobody_reaches_is_a_fault_and_what_it_should_tel
         assert all(one.is_stale for one in held.values())
 
 
-class Told:
-    """Which fills an application was told, beside those that the account had since the first of them."""
-
-    def __init__(self, account: Account, exchange_name: str) -> None:
-        self._account = account
-        self._spell = mexc_fill_id if exchange_name == "MEXC_SPOT" else str
-        self._first = account.seen(Fill)[0].id
-
-    def ids(self) -> list[str]:
-        return [one.id for one in self._account.seen(Fill)]
-
-    def missing(self) -> set[str]:
-        real = [self._spell(one.id) for one in self._account.real.fills()]
-        return {*real[real.index(self._first) :]} - {*self.ids()}
-
-    def is_once(self) -> bool:
-        return len(self.ids()) == len({*self.ids()})
-
-
 async def test_fills_of_a_hole_are_told_once_however_many(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
     """More than fit into one answer, more than the application keeps, and the account goes on."""
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_fills=fetch_account, fills_kept=5) as exchange:
-        account = Account(exchange, private_street, signal)
-        await exchange.start([BTC, ETH])
-        await signal.until(lambda: len(account.seen(Fill)) > 8)
-        told = Told(account, exchange_name)
+    async with enter(Fill, fetch_fills=fetch_account, fills_kept=5) as account:
+        exchange, told = account.exchange, Told(account, exchange_name)
         await private_street.hush()
         begin = len(account.real.fills())
         await account.cut(600)
@@ -233,14 +243,10 @@ async def test_fills_of_a_hole_are_told_once_however_many(
 
 
 async def test_fills_that_are_pushed_while_rest_is_slow_wait_for_nothing_and_come_once(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await exchange.start([BTC, ETH])
-        await signal.until(lambda: len(account.seen(Fill)) > 8)
-        told = Told(account, exchange_name)
+    async with enter(Fill, fetch_fills=fetch_account) as account:
+        exchange, told = account.exchange, Told(account, exchange_name)
         fetch_account.let.clear()
         await account.cut(30)
         await fetch_account.asked.wait()
@@ -259,14 +265,10 @@ async def test_fills_that_are_pushed_while_rest_is_slow_wait_for_nothing_and_com
 
 
 async def test_a_second_loss_while_asking_for_fills_loses_none(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config = private_street.config(exchange_name)
-    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await exchange.start([BTC, ETH])
-        await signal.until(lambda: len(account.seen(Fill)) > 8)
-        told = Told(account, exchange_name)
+    async with enter(Fill, fetch_fills=fetch_account) as account:
+        exchange, told = account.exchange, Told(account, exchange_name)
         await private_street.hush()
         fetch_account.let.clear()
         await account.cut(30)
@@ -282,15 +284,12 @@ async def test_a_second_loss_while_asking_for_fills_loses_none(
 
 
 async def test_fills_of_a_hole_that_rest_does_not_tell_stay_missing_until_it_does(
-    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any
+    architecture: str, exchange_name: str, private_street: Any, fetch_account: Any, signal: Any, enter: Enter
 ) -> None:
-    config, real = private_street.config(exchange_name), fetch_account.real
-    async with PrivateExchange(config, fetch_fills=fetch_account) as exchange:
-        account = Account(exchange, private_street, signal)
-        await exchange.start([BTC, ETH])
-        await signal.until(lambda: len(account.seen(Fill)) > 8)
-        told = Told(account, exchange_name)
-        fetch_account.real = type(real)("http://127.0.0.1:9", config.credentials)
+    credentials, real = private_street.config(exchange_name).credentials, fetch_account.real
+    async with enter(Fill, fetch_fills=fetch_account) as account:
+        exchange, told = account.exchange, Told(account, exchange_name)
+        fetch_account.real = type(real)("http://127.0.0.1:9", credentials)
         await account.cut(30)
         since = exchange.fills_missing_since()
         await signal.until(lambda: account.faults)
