@@ -111,7 +111,7 @@ class Lanes:
     # How a stream begins
 
     def _make_lane(self, stream: Stream) -> Lane:
-        if self.passage.is_open:
+        if self.passage.is_straight:
             self.passage.catch_up()
             return self.by_stream.get(stream) or self._begin_led_lane(stream)
         wanted = self.side_of(self._unit_of(stream))

@@ -71,10 +71,56 @@ async def test_it_does_not_shut_before_the_consumer_has_returned(scene: Scene) -
     await asyncio.sleep(0)
     assert scene.got == [FIRST]
     assert not scene.passage.shut()
-    assert scene.passage.is_open
+    assert scene.passage.is_straight
     scene.gate.set()
     await delivery
     assert scene.passage.shut()
+
+
+async def test_a_backlog_does_not_keep_it_open(scene: Scene) -> None:
+    messages = [ParsedMessage(MessageType.OTHER, data=number) for number in range(100)]
+
+    async def consume(message: ParsedMessage) -> None:
+        scene.got.append(message)
+        await asyncio.sleep(0)
+
+    async def deliver() -> None:
+        for message in messages:
+            await passage.hand_on(message)
+
+    passage = Passage(consume, scene.take_in, scene.told.append, lambda: True)
+    passage.is_open = True
+    backlog = asyncio.create_task(deliver())
+    await asyncio.sleep(0)
+    refused = 0
+    while not passage.shut():
+        # At each look the consumer has one, and the next is ready.
+        refused += 1
+        await asyncio.sleep(0)
+    await backlog
+    assert refused == 1
+    assert scene.got == scene.told == messages[: len(scene.got)]
+    assert scene.got + scene.arbitrated == messages
+    assert len(scene.got) == 1
+
+
+async def test_while_it_waits_to_shut_nothing_opens_it_and_what_went_by_is_still_to_be_told(scene: Scene) -> None:
+    scene.passage.is_open = True
+    scene.gate.clear()
+    delivery = asyncio.ensure_future(scene.passage.hand_on(FIRST))
+    await asyncio.sleep(0)
+    assert not scene.passage.shut()
+    assert scene.passage.is_straight
+    opener = asyncio.create_task(scene.passage.keep_up())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(delivery), 5 * PERIOD_S)
+    assert not scene.passage.is_open
+    scene.gate.set()
+    await delivery
+    await scene.passage.hand_on(SECOND)
+    assert not scene.passage.is_straight
+    assert (scene.got, scene.told, scene.arbitrated) == ([FIRST], [FIRST], [SECOND])
+    opener.cancel()
 
 
 async def test_a_consumer_that_raises_has_returned() -> None:
