@@ -210,14 +210,14 @@ class Lane:
 
     def _on_timer(self) -> None:
         self._timer = None
-        epoch = self.arbiter.epoch
-        self.arbiter.tick(time.monotonic())
+        epoch, wait_until, now = self.arbiter.epoch, self.arbiter.wait_until, time.monotonic()
+        self.arbiter.tick(now)
         if self.arbiter.epoch != epoch:
             self._note_cut()
+        if not self._needs_flip or (wait_until is not None and now >= wait_until):
+            self._kick()
         if self._needs_flip:
             self._try_move()
-        else:
-            self._kick()
 
 
 def by_unit(lanes: Iterable[Lane], count: Callable[[Lane], int]) -> dict[str, int]:
