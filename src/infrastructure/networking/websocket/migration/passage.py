@@ -20,6 +20,8 @@ __all__ = ["Passage"]
 
 PERIOD_S = 0.01
 SLICE = 32
+SHARE = 8
+"""A turn tells so many messages, or one in so many of those that wait: under any load that lasts they stay bounded."""
 
 
 class Passage:
@@ -92,7 +94,7 @@ class Passage:
         while True:
             await asyncio.sleep(PERIOD_S)
             while self._behind:
-                self.catch_up(SLICE)
+                self.catch_up(max(SLICE, len(self._behind) // SHARE))
                 await asyncio.sleep(0)
             if not self.is_straight and self._is_coroutine:
                 self.is_open = self._may_open()

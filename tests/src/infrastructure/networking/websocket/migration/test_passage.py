@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exchanges.structs import MessageType, ParsedMessage
+from infrastructure.networking.websocket.migration import passage as passage_module
 from infrastructure.networking.websocket.migration.passage import PERIOD_S, Passage
 
 FIRST, SECOND = (ParsedMessage(MessageType.OTHER, data=number) for number in (1, 2))
@@ -132,6 +133,23 @@ async def test_a_consumer_that_raises_has_returned() -> None:
     with pytest.raises(RuntimeError, match="the consumer is broken"):
         await passage.hand_on(FIRST)
     assert passage.shut()
+
+
+@pytest.mark.parametrize("each_turn", [20, 60, 200])
+async def test_under_a_load_that_never_ends_what_is_still_to_be_told_stays_bounded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, each_turn: int
+) -> None:
+    monkeypatch.setattr(passage_module, "PERIOD_S", 0)
+    scene.passage.is_open = True
+    keeper = asyncio.create_task(scene.passage.keep_up())
+    for turn in range(1, 501):
+        for _ in range(each_turn):
+            await scene.passage.hand_on(FIRST)
+        await asyncio.sleep(0)
+        assert turn * each_turn - len(scene.told) <= 10 * each_turn
+    scene.passage.catch_up()
+    assert len(scene.told) == len(scene.got)
+    keeper.cancel()
 
 
 @pytest.mark.parametrize("is_coroutine", [True, False])
