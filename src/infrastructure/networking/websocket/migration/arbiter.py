@@ -148,6 +148,11 @@ class Arbiter(Mover):
         )
 
     @property
+    def backlog(self) -> int:
+        """How many events of the serving side wait for the consumer."""
+        return len(self._rings[self.serving])
+
+    @property
     def is_settled(self) -> bool:
         """Whether the serving side's next event would go out at once and alone."""
         if self.is_in_flight or self._move or self._is_filling or self._rings[self.serving]:
