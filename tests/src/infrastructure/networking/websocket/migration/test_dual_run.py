@@ -12,6 +12,7 @@ import pytest
 from openfeature import api
 
 from exchanges.structs.types import MessageType, ParsedMessage, Symbol, Trade
+from infrastructure.networking.websocket.migration import lanes as lanes_module
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import Stage
@@ -61,10 +62,16 @@ class Served:
 
     def __init__(self) -> None:
         async def handler(message: ParsedMessage) -> None:
-            self.got.append(int(message.data[0].trade_id))
+            if message.message_type is MessageType.TRADES:
+                self.got.append(int(message.data[0].trade_id))
+            else:
+                self.answers.append(message.data)
 
-        stack = SimpleNamespace(is_connected=lambda: True)
+        async def send_message(message: dict[str, Any]) -> None: ...
+
+        stack = SimpleNamespace(is_connected=lambda: True, send_message=send_message)
         self.got: list[int] = []
+        self.answers: list[Any] = []
         self.manager = DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, lambda *_: stack), handler)
         for leg in self.manager._legs.values():
             leg.build()
@@ -114,6 +121,49 @@ async def test_a_stage_is_applied_behind_all_that_went_straight(served: Served) 
         await served.new(number)
     assert served.got == [1, 2, 3]
     assert served.manager.serving() == {UNIT: Side.NEW}
+
+
+def answer(number: int, kind: MessageType = MessageType.OTHER) -> ParsedMessage:
+    return ParsedMessage(kind, data=number)
+
+
+async def to_canary(served: Served) -> None:
+    """New speaks for both."""
+    served.read_canary()
+    assert served.manager._lanes.follow()
+    assert served.manager._lanes.control_side is Side.NEW
+
+
+async def test_an_answer_comes_by_the_side_that_was_asked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    await served.manager.send_message({"id": 7})
+    await to_canary(served)
+    hand_on = served.manager._lanes.passage.hand_on
+    await hand_on(answer(7))
+    await hand_on(answer(8, MessageType.SUBSCRIPTION_ERROR))
+    await served.manager._lanes.take_in(Side.NEW, answer(9))
+    assert served.answers == [7, 9]
+    assert not served.manager._lanes.is_idle(Side.LEGACY)
+    monkeypatch.setattr(lanes_module, "ANSWER_S", 0.0)
+    await hand_on(answer(7))
+    assert served.answers == [7, 9]
+    assert served.manager._lanes.is_idle(Side.LEGACY)
+
+
+async def test_what_the_standby_says_unasked_comes_to_nobody(served: Served) -> None:
+    await to_canary(served)
+    await served.manager._lanes.passage.hand_on(answer(7))
+    assert served.answers == []
+    assert served.manager._lanes.is_idle(Side.LEGACY)
+
+
+async def test_a_way_back_closes_new_without_waiting_for_its_answer(served: Served) -> None:
+    await to_canary(served)
+    await served.manager.send_message({"id": 7})
+    served.manager._reader.is_killed = True
+    assert served.manager._lanes.follow()
+    assert served.manager._lanes.is_idle(Side.NEW)
+    await served.manager._lanes.take_in(Side.NEW, answer(7))
+    assert served.answers == [7]
 
 
 def test_every_unit_has_a_stage_from_the_beginning_and_all_are_off_while_the_kill_file_exists(served: Served) -> None:
