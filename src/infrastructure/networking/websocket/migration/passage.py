@@ -27,8 +27,8 @@ SHARE = 8
 class Passage:
     """`take_in` is the way by the arbiters, `note` tells them what has passed, `may_open` that nothing is in the way.
 
-    A handler that is no coroutine function never gets the straight way: nothing would tell when it has returned. Where
-    `shut` has to wait for the consumer, the next message shuts: behind a backlog there is no moment between two.
+    A handler that is no coroutine function is called in one, which tells when it has returned. Where `shut` has to wait
+    for the consumer, the next message shuts: behind a backlog there is no moment between two.
     """
 
     def __init__(
@@ -39,12 +39,11 @@ class Passage:
         may_open: Callable[[], bool],
     ) -> None:
         self.is_open = False
-        self._consume = consume
+        self._consume = consume if inspect.iscoroutinefunction(consume) else _in_a_coroutine(consume)
         self._take_in = self._by_arbiters = take_in
         self._is_closing = False
         self._note = note
         self._may_open = may_open
-        self._is_coroutine = inspect.iscoroutinefunction(consume)
         self._behind: deque[ParsedMessage] = deque()
         self._delivery: Any = None
 
@@ -96,5 +95,12 @@ class Passage:
             while self._behind:
                 self.catch_up(max(SLICE, len(self._behind) // SHARE))
                 await asyncio.sleep(0)
-            if not self.is_straight and self._is_coroutine:
+            if not self.is_straight:
                 self.is_open = self._may_open()
+
+
+def _in_a_coroutine(consume: OnMessage) -> OnMessage:
+    async def consume_one(message: ParsedMessage) -> None:
+        await consume(message)
+
+    return consume_one

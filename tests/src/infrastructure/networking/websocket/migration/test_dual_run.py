@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from exchanges.structs.types import MessageType, ParsedMessage, Symbol, Trade
 from infrastructure.networking.websocket.migration import lanes as lanes_module
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.leg import OnMessage
 from infrastructure.networking.websocket.migration.stage import Stage
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
@@ -60,7 +62,7 @@ def trade(number: int) -> ParsedMessage:
 class Served:
     """A manager in stage shadow whose two stacks are connected, and what its consumer got; legacy goes straight."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Callable[[OnMessage], OnMessage] = lambda handler: handler) -> None:
         async def handler(message: ParsedMessage) -> None:
             if message.message_type is MessageType.TRADES:
                 self.got.append(int(message.data[0].trade_id))
@@ -70,9 +72,10 @@ class Served:
         async def send_message(message: dict[str, Any]) -> None: ...
 
         stack = SimpleNamespace(is_connected=lambda: True, send_message=send_message)
+        stacks = dict.fromkeys(Side, lambda *_: stack)
         self.got: list[int] = []
         self.answers: list[Any] = []
-        self.manager = DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, lambda *_: stack), handler)
+        self.manager = DualRunManager(Unit("gateio", "spot"), stacks, kind(handler))
         for leg in self.manager._legs.values():
             leg.build()
         self.manager._add_units([BTC])
@@ -90,11 +93,41 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
     monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
-    yield Served()
+    yield
     api.clear_providers()
+
+
+@pytest.fixture
+def served(files: None) -> Served:
+    return Served()
+
+
+@pytest.mark.parametrize("kind", [lambda handler: handler, lambda handler: lambda message: handler(message)])
+async def test_in_stage_shadow_versions_that_begin_anew_reach_every_kind_of_handler(
+    files: None, kind: Callable[[OnMessage], OnMessage]
+) -> None:
+    served = Served(kind)
+    passage, looked = served.manager._lanes.passage, asyncio.Event()
+    passage.is_open, may_open = False, passage._may_open
+
+    def look() -> bool:
+        looked.set()
+        return may_open()
+
+    passage._may_open = look
+    keeper = asyncio.create_task(passage.keep_up())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(looked.wait(), 5.0)
+    await asyncio.sleep(0)
+    numbers = [*range(1000, 1020), *range(1, 301)]
+    for number in numbers:
+        await served.legacy(number)
+        await served.new(number)
+    assert served.got == numbers
+    keeper.cancel()
 
 
 async def test_a_stream_whose_first_event_came_as_the_stage_changed_is_not_doubled(served: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -152,10 +153,26 @@ async def test_under_a_load_that_never_ends_what_is_still_to_be_told_stays_bound
     keeper.cancel()
 
 
-@pytest.mark.parametrize("is_coroutine", [True, False])
-async def test_it_opens_for_a_coroutine_function_when_nothing_stands_in_the_way(
-    scene: Scene, is_coroutine: bool
-) -> None:
+class Handler:
+    """A consumer that is an object."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    async def __call__(self, message: ParsedMessage) -> None:
+        await self._scene.consume(message)
+
+
+def kinds(scene: Scene) -> dict[str, Callable[[ParsedMessage], Awaitable[None]]]:
+    return {
+        "coroutine function": scene.consume,
+        "object": Handler(scene),
+        "function": lambda message: asyncio.ensure_future(scene.consume(message)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["coroutine function", "object", "function"])
+async def test_it_opens_for_every_kind_of_handler_when_nothing_stands_in_the_way(scene: Scene, kind: str) -> None:
     looked = asyncio.Event()
     answers = iter([False, True])
 
@@ -163,28 +180,37 @@ async def test_it_opens_for_a_coroutine_function_when_nothing_stands_in_the_way(
         looked.set()
         return next(answers)
 
-    consume = scene.consume if is_coroutine else lambda message: scene.consume(message)
     told = asyncio.Event()
 
     def note(message: ParsedMessage) -> None:
         scene.told.append(message)
         told.set()
 
-    passage = Passage(consume, scene.take_in, note, may_open)
+    passage = Passage(kinds(scene)[kind], scene.take_in, note, may_open)
     task = asyncio.create_task(passage.keep_up())
-    if is_coroutine:
-        for expected in (False, True):
-            await looked.wait()
-            looked.clear()
-            await asyncio.sleep(0)
-            assert passage.is_open is expected
-        await passage.hand_on(FIRST)
-        await told.wait()
-        assert scene.told == [FIRST]
-    else:
-        await passage.hand_on(FIRST)
-        assert scene.arbitrated == [FIRST]
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(looked.wait(), 5 * PERIOD_S)
-        assert not passage.is_open
+    for expected in (False, True):
+        await asyncio.wait_for(looked.wait(), 5.0)
+        looked.clear()
+        await asyncio.sleep(0)
+        assert passage.is_open is expected
+    await passage.hand_on(FIRST)
+    await told.wait()
+    assert scene.told == [FIRST]
     task.cancel()
+
+
+@pytest.mark.parametrize("kind", ["coroutine function", "object", "function"])
+async def test_of_every_kind_of_handler_it_knows_when_it_has_returned(scene: Scene, kind: str) -> None:
+    passage = Passage(kinds(scene)[kind], scene.take_in, scene.told.append, lambda: True)
+    passage.is_open = True
+    scene.gate.clear()
+    delivery = asyncio.ensure_future(passage.hand_on(FIRST))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert scene.got == [FIRST]
+    assert passage.is_in_flight
+    assert not passage.shut()
+    scene.gate.set()
+    await delivery
+    assert not passage.is_in_flight
+    assert passage.shut()
