@@ -231,7 +231,8 @@ class Lane:
     def _set_timer(self) -> None:
         """Come back when the first wait is over; a refused flip is tried again."""
         arbiter = self.arbiter
-        waits = [arbiter.deadline, arbiter.wait_until]
+        # While the consumer has not returned, whoever waits for that goes on by itself.
+        waits = [arbiter.deadline, None if arbiter.is_in_flight else arbiter.wait_until]
         if waits == [None, None] and self.wanted is arbiter.serving:
             return
         if self._needs_flip:

@@ -150,3 +150,34 @@ async def test_a_task_that_ends_as_it_is_let_go_leaves_nothing_behind(scene: Sce
     await asyncio.wait({news})
     await turns()
     assert scene.got == list(range(1, 3 + waiting))
+
+
+async def test_a_wait_that_is_over_turns_no_circles_while_the_consumer_has_not_returned(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = 0, scene.lane._on_timer
+    looked = asyncio.Event()
+
+    def counted() -> None:
+        nonlocal looks
+        looks += 1
+        looked.set()
+        look()
+
+    monkeypatch.setattr(scene.lane, "_on_timer", counted)
+    for side in (NEW, LEGACY):
+        await scene.offer(side, 1, 5)
+    assert scene.got == [1, 5]
+    # Both have lost 2 to 4; legacy's next hole waits, and the rebuilt book that comes meanwhile does not return.
+    await scene.offer(LEGACY, 9)
+    scene.gate.clear()
+    healed = asyncio.create_task(scene.lane.take_in(NEW, Event(5, 5, "rebuilt", is_snapshot=True)))
+    await scene.next_one()
+    assert scene.got == [1, 5, "rebuilt"]
+    await asyncio.wait_for(looked.wait(), BOUND_S)
+    await turns()
+    assert looks == 1
+    scene.gate.set()
+    await healed
+    while scene.got[-1] != 9:
+        await scene.next_one()
