@@ -7,14 +7,18 @@ and bumps the epoch: whoever still holds the old one can neither take nor finish
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from infrastructure.networking.websocket.migration.audit import SPAN, Audit, AuditResult
 from infrastructure.networking.websocket.migration.event import Event, Limits, Side
 from infrastructure.networking.websocket.migration.move import Mover
+from infrastructure.networking.websocket.migration.version_ring import Ring
 
 __all__ = ["Arbiter", "Counts"]
+
+FAR_VERSIONS = 100_000
+FAR_TIMES = 10
+"""Versions of new are wrong that legacy would not reach in ten times what a count that began anew is waited for."""
 
 
 @dataclass(slots=True)
@@ -29,50 +33,6 @@ class Counts:
     ring_dropped: int = 0
     snapshots_skipped: int = 0
     healed: int = 0
-
-
-class Ring:
-    """One side's events above the last version handed out, oldest first, with their size."""
-
-    __slots__ = ("_events", "size")
-
-    def __init__(self) -> None:
-        self._events: deque[Event] = deque()
-        self.size = 0
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    @property
-    def head(self) -> Event | None:
-        """The oldest event."""
-        return self._events[0] if self._events else None
-
-    def append(self, event: Event) -> None:
-        """The newest event."""
-        self._events.append(event)
-        self.size += event.size
-
-    def pop(self) -> Event:
-        """Take the oldest event out."""
-        event = self._events.popleft()
-        self.size -= event.size
-        return event
-
-    def prune(self, version: int) -> None:
-        """Forget what ends at or below this version; a rebuilt book at it is still worth something."""
-        events = self._events
-        while events and (events[0].last < version or (events[0].last == version and not events[0].is_snapshot)):
-            self.pop()
-
-    def ends(self) -> set[int]:
-        """Where events end."""
-        return {event.last for event in self._events}
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._events.clear()
-        self.size = 0
 
 
 class Arbiter(Mover):
@@ -93,6 +53,8 @@ class Arbiter(Mover):
         self._highest: dict[Side, int | None] = dict.fromkeys(Side)
         self._has_break = dict.fromkeys(Side, False)
         self._stale_since: float | None = None
+        # When and at which version each side began to deliver nothing but old ones.
+        self._old: dict[Side, tuple[float, int]] = {}
         self._fills_to: int | None = None
         self._is_torn = False
         self._rebuilt: Event | None = None
@@ -103,6 +65,7 @@ class Arbiter(Mover):
         """A side's connection came or went; behind a new one there may be a hole."""
         if is_connected and not self.is_connected[side]:
             self._has_break[side] = True
+        self._old.pop(side, None)
         super().set_connected(side, is_connected)
 
     def offer(self, side: Side, event: Event, now: float) -> None:
@@ -118,11 +81,11 @@ class Arbiter(Mover):
             self.counts.snapshots_skipped += 1
             return
         if self._is_stale(event):
-            self._on_stale(side, now)
+            self._on_stale(side, event.last, now)
             if self._is_stale(event):
                 return
-        else:
-            self._stale_since = None
+        elif self._old:
+            self._on_fresh(side)
         ring = self._rings[side]
         ring.append(event)
         if side is not self.serving:
@@ -133,22 +96,41 @@ class Arbiter(Mover):
             return False
         return event.last < self.delivered or (event.last == self.delivered and not event.is_snapshot)
 
-    def _on_stale(self, side: Side, now: float) -> None:
+    def _on_fresh(self, side: Side) -> None:
+        self._old.pop(side, None)
+        if side is self.serving:
+            self._stale_since = None
+
+    def _on_stale(self, side: Side, version: int, now: float) -> None:
         """Old versions alone, from the serving side and for long: the exchange began to count anew."""
         self.counts.stale += 1
+        self._old.setdefault(side, (now, version))
         if side is not self.serving:
             return
         if self._stale_since is None:
             self._stale_since = now
-        elif now - self._stale_since >= self.limits.reset_after_s:
+        if now - self._stale_since >= self.limits.reset_after_s or self._is_out_of_reach(version, now):
             self._start_over()
+
+    def _is_out_of_reach(self, version: int, now: float) -> bool:
+        """Whether new's versions alone put the consumer where legacy, at the pace it has, will not come for long."""
+        old, highest = self._old.get(Side.LEGACY), self._highest[Side.LEGACY]
+        if old is None or highest is None or self.delivered is None:
+            return False
+        since, first = old
+        lead, way = self.delivered - max(version, highest), highest - first
+        is_far = lead * (now - since) > FAR_TIMES * way * self.limits.reset_after_s
+        return way > 0 and lead >= FAR_VERSIONS and is_far
 
     def _start_over(self) -> None:
         self.counts.resets += 1
+        highest = self._highest[Side.LEGACY]
+        is_news_alone = highest is not None and self.delivered is not None and highest < self.delivered
+        self._audit.start_over(is_reordered=is_news_alone)
         self.delivered = self._stale_since = self.wait_until = self._fills_to = None
         self._is_torn, self._rebuilt = False, None
         self._highest = dict.fromkeys(Side)
-        self._audit.start_over()
+        self._old.clear()
         for ring in self._rings.values():
             ring.clear()
 
@@ -164,6 +146,11 @@ class Arbiter(Mover):
         return self.fills or (
             self._fills_to is not None and self.delivered is not None and self.delivered < self._fills_to
         )
+
+    @property
+    def backlog(self) -> int:
+        """How many events of the serving side wait for the consumer."""
+        return len(self._rings[self.serving])
 
     @property
     def is_settled(self) -> bool:
@@ -286,7 +273,7 @@ class Arbiter(Mover):
         return None
 
     def _on_cut(self) -> None:
-        self.wait_until = None
+        self.wait_until = self._stale_since = None
         self._fills_to = None if self.delivered is None else self.delivered + SPAN
         self._audit.note_cut(self.delivered)
 

@@ -55,6 +55,7 @@ class Audit:
         self._cut: int | None = None
         self._since: int | None = None
         self._last: int | None = None
+        self._known: AuditResult | None = None
 
     def note_offer(self, side: Side, event: Event) -> None:
         """A stack delivered it to the arbiter, in time or not."""
@@ -76,10 +77,15 @@ class Audit:
 
     def note_cut(self, cut: int | None) -> None:
         """A flip happened behind this version."""
-        self._cut = cut
+        self._cut, self._known = cut, None
 
-    def start_over(self) -> None:
-        """Versions before this moment say nothing about those behind it."""
+    def start_over(self, *, is_reordered: bool) -> None:
+        """Versions before this moment say nothing about those behind it.
+
+        `is_reordered`: the exchange did not begin anew; what the consumer has by one side is above what comes now.
+        """
+        if is_reordered and self._cut is not None and not self.result().is_complete:
+            self._known = AuditResult(self._cut, self._last, True, (), (), 1, ())
         for log in self._offered.values():
             log.clear()
         self._delivered.clear()
@@ -88,6 +94,8 @@ class Audit:
 
     def result(self) -> AuditResult:
         """The verdict so far; complete when the consumer is 100 versions behind the cut."""
+        if self._known is not None:
+            return self._known
         if self._cut is None or self._last is None or self._since is None:
             return AuditResult(self._cut, self._last, False, (), (), 0, ())
         low, high = max(self._cut - SPAN, self._since), min(self._cut + SPAN, self._last)

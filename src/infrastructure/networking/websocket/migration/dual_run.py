@@ -164,6 +164,7 @@ class DualRunManager:
 
     async def send_message(self, message: dict[str, Any]) -> None:
         """Send a JSON text frame by the serving side alone; ExchangeRestError 503 offline, 400 when it failed."""
+        self._lanes.note_sent()
         await self._control.send_message(message)
 
     def is_connected(self) -> bool:

@@ -19,6 +19,8 @@ from infrastructure.networking.websocket.migration.unit import Unit
 __all__ = ["FlipRecord", "Lane", "by_unit"]
 
 RETRY_S = 0.02
+ROOM = 64
+"""So many events of the serving side may wait while the consumer is in the hands of another task."""
 KEPT_RECORDS = 1000
 STRAIGHT_AFTER_S = 5.0
 """How long behind a change of sides late copies of legacy are still looked for one by one."""
@@ -51,16 +53,44 @@ class Lane:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiters = 0
+        self._returned = asyncio.Event()
         self._open_record: FlipRecord | None = None
         self._seal_at: int | None = None
         self._cut_at = -math.inf
 
     async def take_in(self, side: Side, event: Event) -> None:
-        """A side delivered an event; returns when nothing more can be handed on now."""
+        """A side delivered an event; returns when nothing more can be handed on now.
+
+        The serving side is held back by a consumer that is slow, also where the other side's task waits for that.
+        """
         self.arbiter.offer(side, event, time.monotonic())
         if side is self.wanted and self._needs_flip:
             self._try_move()
         await self.pump()
+        if self.arbiter.is_in_flight and self._is_crowded(side):
+            await self._wait_for_room(side)
+            await self.pump()
+
+    def _is_crowded(self, side: Side) -> bool:
+        return side is self.arbiter.serving and self.arbiter.backlog > ROOM
+
+    async def _wait_for_room(self, side: Side) -> None:
+        self._waiters += 1
+        try:
+            while self.arbiter.is_in_flight and self._is_crowded(side):
+                await self._returned.wait()
+        except asyncio.CancelledError:
+            # Whoever had the consumer may have left it to this task.
+            self._kick()
+            raise
+        finally:
+            self._waiters -= 1
+
+    def _let_go(self) -> None:
+        """Wake whoever waits for room."""
+        self._returned.set()
+        self._returned.clear()
 
     def note_passed(self, side: Side, event: Event) -> None:
         """A side's event has reached the consumer on another way; nothing else may be waiting."""
@@ -73,7 +103,10 @@ class Lane:
         self._seal_in_time()
 
     async def pump(self) -> None:
-        """Hand on what there is. The consumer's first error is raised behind the last event, as a stack expects it."""
+        """Hand on what there is, or until a task of the serving side waits to do so itself.
+
+        The consumer's first error is raised behind the last event, as a stack expects it.
+        """
         arbiter, failure = self.arbiter, None
         while True:
             epoch = arbiter.epoch
@@ -90,6 +123,9 @@ class Lane:
                 arbiter.done(epoch)
             if arbiter.epoch != epoch:
                 self._note_cut()
+            if self._waiters:
+                self._let_go()
+                break
         self._seal_in_time()
         self._set_timer()
         if failure is not None:
@@ -153,6 +189,7 @@ class Lane:
     def _note_cut(self) -> None:
         record = self._open_record
         self._cut_at = time.monotonic()
+        self._let_go()
         if record is None or record in self.records:
             return
         record.cut = self._seal_at = self.arbiter.delivered
@@ -194,7 +231,8 @@ class Lane:
     def _set_timer(self) -> None:
         """Come back when the first wait is over; a refused flip is tried again."""
         arbiter = self.arbiter
-        waits = [arbiter.deadline, arbiter.wait_until]
+        # While the consumer has not returned, whoever waits for that goes on by itself.
+        waits = [arbiter.deadline, None if arbiter.is_in_flight else arbiter.wait_until]
         if waits == [None, None] and self.wanted is arbiter.serving:
             return
         if self._needs_flip:
@@ -210,14 +248,14 @@ class Lane:
 
     def _on_timer(self) -> None:
         self._timer = None
-        epoch = self.arbiter.epoch
-        self.arbiter.tick(time.monotonic())
+        epoch, wait_until, now = self.arbiter.epoch, self.arbiter.wait_until, time.monotonic()
+        self.arbiter.tick(now)
         if self.arbiter.epoch != epoch:
             self._note_cut()
+        if not self._needs_flip or (wait_until is not None and now >= wait_until):
+            self._kick()
         if self._needs_flip:
             self._try_move()
-        else:
-            self._kick()
 
 
 def by_unit(lanes: Iterable[Lane], count: Callable[[Lane], int]) -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -19,6 +21,9 @@ from infrastructure.networking.websocket.migration.streams import Stream, make_a
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
 __all__ = ["Lanes"]
+
+ANSWER_S = 5.0
+"""How long behind the last thing sent by a side its answers are handed on, whoever speaks by then."""
 
 
 class Lanes:
@@ -49,15 +54,19 @@ class Lanes:
         self._limits = limits
         self._logger = logger
         self._last_control: Side | None = None
+        self._sent_at = dict.fromkeys(Side, -math.inf)
 
     # What the stacks say
 
     async def take_in(self, side: Side, message: ParsedMessage) -> None:
-        """A side delivered a message; what belongs to no stream goes to the consumer from the side that speaks."""
+        """A side delivered a message; what belongs to no stream goes to the consumer from the side that speaks.
+
+        An answer comes from the side that was asked.
+        """
         self._legs[side].messages += 1
         placed = self._place(side, message)
         if placed is None:
-            if side is self.control_side:
+            if side is self.control_side or self._may_answer(side, message):
                 await self._consume(message)
             return
         stream, event = placed
@@ -111,7 +120,7 @@ class Lanes:
     # How a stream begins
 
     def _make_lane(self, stream: Stream) -> Lane:
-        if self.passage.is_open:
+        if self.passage.is_straight:
             self.passage.catch_up()
             return self.by_stream.get(stream) or self._begin_led_lane(stream)
         wanted = self.side_of(self._unit_of(stream))
@@ -209,9 +218,24 @@ class Lanes:
         """The side that speaks now does so to the end: the stacks are about to be closed."""
         self._last_control = self.control_side
 
+    def note_sent(self) -> None:
+        """The side that speaks is about to send what may be answered."""
+        self._sent_at[self.control_side] = time.monotonic()
+
+    def _may_answer(self, side: Side, message: ParsedMessage) -> bool:
+        # A subscription of the standby that failed is no answer to the caller.
+        return message.message_type is not MessageType.SUBSCRIPTION_ERROR and self._is_asked(side)
+
+    def _is_asked(self, side: Side) -> bool:
+        return time.monotonic() - self._sent_at[side] < ANSWER_S
+
     def is_idle(self, side: Side) -> bool:
-        """Whether a side serves no stream and does not speak for both."""
-        return self._is_left_by(side) and self.control_side is not side
+        """Whether a side serves no stream, does not speak for both, and, of legacy, owes no answer.
+
+        New is not waited for: it may be doing harm.
+        """
+        is_asked = side is Side.LEGACY and self._is_asked(side)
+        return self._is_left_by(side) and self.control_side is not side and not is_asked
 
     def _is_left_by(self, side: Side) -> bool:
         return all(lane.arbiter.serving is not side for lane in self.by_stream.values())

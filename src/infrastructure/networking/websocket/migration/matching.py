@@ -145,6 +145,11 @@ class MatchingArbiter(Mover):
         return is_paid
 
     @property
+    def backlog(self) -> int:
+        """How many events of the serving side wait for the consumer."""
+        return len(self._books[self.serving].ring)
+
+    @property
     def is_settled(self) -> bool:
         """Whether the serving side's next event would go out at once and alone."""
         mine = self._books[self.serving]

@@ -61,6 +61,11 @@ class Mover(ABC):
 
     @property
     @abstractmethod
+    def backlog(self) -> int:
+        """How many events of the serving side wait for the consumer."""
+
+    @property
+    @abstractmethod
     def is_starved(self) -> bool:
         """Whether the consumer lacks something that the other side has, and the serving one has nothing to give."""
 

@@ -20,12 +20,15 @@ __all__ = ["Passage"]
 
 PERIOD_S = 0.01
 SLICE = 32
+SHARE = 8
+"""A turn tells so many messages, or one in so many of those that wait: under any load that lasts they stay bounded."""
 
 
 class Passage:
     """`take_in` is the way by the arbiters, `note` tells them what has passed, `may_open` that nothing is in the way.
 
-    A handler that is no coroutine function never gets the straight way: nothing would tell when it has returned.
+    A handler that is no coroutine function is called in one, which tells when it has returned. Where `shut` has to wait
+    for the consumer, the next message shuts: behind a backlog there is no moment between two.
     """
 
     def __init__(
@@ -36,11 +39,11 @@ class Passage:
         may_open: Callable[[], bool],
     ) -> None:
         self.is_open = False
-        self._consume = consume
-        self._take_in = take_in
+        self._consume = consume if inspect.iscoroutinefunction(consume) else _in_a_coroutine(consume)
+        self._take_in = self._by_arbiters = take_in
+        self._is_closing = False
         self._note = note
         self._may_open = may_open
-        self._is_coroutine = inspect.iscoroutinefunction(consume)
         self._behind: deque[ParsedMessage] = deque()
         self._delivery: Any = None
 
@@ -57,15 +60,27 @@ class Passage:
         """Whether the consumer has not returned from the last message that went straight."""
         return isinstance(self._delivery, CoroutineType) and self._delivery.cr_frame is not None
 
+    @property
+    def is_straight(self) -> bool:
+        """Whether legacy's messages go, or went until now, straight to the consumer, and are told later."""
+        return self.is_open or self._is_closing
+
     def shut(self, *, waits: bool = True) -> bool:
         """Lead everything by the arbiters from now on; False while the consumer has not returned and that matters."""
-        if not self.is_open:
+        if not self.is_straight:
             return True
-        if waits and self.is_in_flight:
-            return False
         self.is_open = False
+        if waits and self.is_in_flight:
+            self._is_closing, self._take_in = True, self._shut_and_take_in
+            return False
+        self._is_closing, self._take_in = False, self._by_arbiters
         self.catch_up()
         return True
+
+    def _shut_and_take_in(self, message: ParsedMessage) -> Awaitable[None]:
+        """The next message while `shut` waits: legacy brings it when the consumer has returned from the one before."""
+        self.shut(waits=False)
+        return self._by_arbiters(message)
 
     def catch_up(self, limit: int | None = None) -> None:
         """Tell what went by, the oldest first."""
@@ -78,7 +93,14 @@ class Passage:
         while True:
             await asyncio.sleep(PERIOD_S)
             while self._behind:
-                self.catch_up(SLICE)
+                self.catch_up(max(SLICE, len(self._behind) // SHARE))
                 await asyncio.sleep(0)
-            if not self.is_open and self._is_coroutine:
+            if not self.is_straight:
                 self.is_open = self._may_open()
+
+
+def _in_a_coroutine(consume: OnMessage) -> OnMessage:
+    async def consume_one(message: ParsedMessage) -> None:
+        await consume(message)
+
+    return consume_one

@@ -22,6 +22,7 @@ from exchanges.structs.types import ConnectionState, ExchangeConfig, Symbol
 from infrastructure.networking.websocket.migration import stacks
 from infrastructure.networking.websocket.migration.leg import OnMessage, OnState
 from infrastructure.networking.websocket.migration.ring import Ring
+from infrastructure.networking.websocket.migration.turn import Turn
 from infrastructure.networking.websocket.migration.vitals import SidecarLimits, Vitals
 
 __all__ = ["Sidecar", "StackSpec"]
@@ -81,6 +82,7 @@ class Sidecar:
         self._process: asyncio.subprocess.Process | None = None
         self._ring: Ring | None = None
         self._woken = asyncio.Event()
+        self._turn = Turn()
         self._wake_fd = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
@@ -201,7 +203,7 @@ class Sidecar:
 
     async def _hand_on(self, ring: Ring) -> None:
         for number, (payload, recv_ns, t_ns) in enumerate(ring.read(), 1):
-            if not number % TURN:
+            if self._turn.is_over(number, TURN):
                 # A process that floods does not keep the serving stack from its turn.
                 await asyncio.sleep(0)
             kind, content = pickle.loads(payload)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from openfeature import api
 
 from exchanges.structs.types import MessageType, ParsedMessage, Symbol, Trade
+from infrastructure.networking.websocket.migration import lanes as lanes_module
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.leg import OnMessage
 from infrastructure.networking.websocket.migration.stage import Stage
 from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
@@ -59,13 +62,20 @@ def trade(number: int) -> ParsedMessage:
 class Served:
     """A manager in stage shadow whose two stacks are connected, and what its consumer got; legacy goes straight."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Callable[[OnMessage], OnMessage] = lambda handler: handler) -> None:
         async def handler(message: ParsedMessage) -> None:
-            self.got.append(int(message.data[0].trade_id))
+            if message.message_type is MessageType.TRADES:
+                self.got.append(int(message.data[0].trade_id))
+            else:
+                self.answers.append(message.data)
 
-        stack = SimpleNamespace(is_connected=lambda: True)
+        async def send_message(message: dict[str, Any]) -> None: ...
+
+        stack = SimpleNamespace(is_connected=lambda: True, send_message=send_message)
+        stacks = dict.fromkeys(Side, lambda *_: stack)
         self.got: list[int] = []
-        self.manager = DualRunManager(Unit("gateio", "spot"), dict.fromkeys(Side, lambda *_: stack), handler)
+        self.answers: list[Any] = []
+        self.manager = DualRunManager(Unit("gateio", "spot"), stacks, kind(handler))
         for leg in self.manager._legs.values():
             leg.build()
         self.manager._add_units([BTC])
@@ -83,11 +93,41 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
     monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
-    yield Served()
+    yield
     api.clear_providers()
+
+
+@pytest.fixture
+def served(files: None) -> Served:
+    return Served()
+
+
+@pytest.mark.parametrize("kind", [lambda handler: handler, lambda handler: lambda message: handler(message)])
+async def test_in_stage_shadow_versions_that_begin_anew_reach_every_kind_of_handler(
+    files: None, kind: Callable[[OnMessage], OnMessage]
+) -> None:
+    served = Served(kind)
+    passage, looked = served.manager._lanes.passage, asyncio.Event()
+    passage.is_open, may_open = False, passage._may_open
+
+    def look() -> bool:
+        looked.set()
+        return may_open()
+
+    passage._may_open = look
+    keeper = asyncio.create_task(passage.keep_up())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(looked.wait(), 5.0)
+    await asyncio.sleep(0)
+    numbers = [*range(1000, 1020), *range(1, 301)]
+    for number in numbers:
+        await served.legacy(number)
+        await served.new(number)
+    assert served.got == numbers
+    keeper.cancel()
 
 
 async def test_a_stream_whose_first_event_came_as_the_stage_changed_is_not_doubled(served: Served) -> None:
@@ -114,6 +154,49 @@ async def test_a_stage_is_applied_behind_all_that_went_straight(served: Served) 
         await served.new(number)
     assert served.got == [1, 2, 3]
     assert served.manager.serving() == {UNIT: Side.NEW}
+
+
+def answer(number: int, kind: MessageType = MessageType.OTHER) -> ParsedMessage:
+    return ParsedMessage(kind, data=number)
+
+
+async def to_canary(served: Served) -> None:
+    """New speaks for both."""
+    served.read_canary()
+    assert served.manager._lanes.follow()
+    assert served.manager._lanes.control_side is Side.NEW
+
+
+async def test_an_answer_comes_by_the_side_that_was_asked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    await served.manager.send_message({"id": 7})
+    await to_canary(served)
+    hand_on = served.manager._lanes.passage.hand_on
+    await hand_on(answer(7))
+    await hand_on(answer(8, MessageType.SUBSCRIPTION_ERROR))
+    await served.manager._lanes.take_in(Side.NEW, answer(9))
+    assert served.answers == [7, 9]
+    assert not served.manager._lanes.is_idle(Side.LEGACY)
+    monkeypatch.setattr(lanes_module, "ANSWER_S", 0.0)
+    await hand_on(answer(7))
+    assert served.answers == [7, 9]
+    assert served.manager._lanes.is_idle(Side.LEGACY)
+
+
+async def test_what_the_standby_says_unasked_comes_to_nobody(served: Served) -> None:
+    await to_canary(served)
+    await served.manager._lanes.passage.hand_on(answer(7))
+    assert served.answers == []
+    assert served.manager._lanes.is_idle(Side.LEGACY)
+
+
+async def test_a_way_back_closes_new_without_waiting_for_its_answer(served: Served) -> None:
+    await to_canary(served)
+    await served.manager.send_message({"id": 7})
+    served.manager._reader.is_killed = True
+    assert served.manager._lanes.follow()
+    assert served.manager._lanes.is_idle(Side.NEW)
+    await served.manager._lanes.take_in(Side.NEW, answer(7))
+    assert served.answers == [7]
 
 
 def test_every_unit_has_a_stage_from_the_beginning_and_all_are_off_while_the_kill_file_exists(served: Served) -> None:
