@@ -143,7 +143,13 @@ class Leg:
 
     async def _note_state(self, state: ConnectionState) -> None:
         self.state = state
-        await self._on_state(state)
+        try:
+            await self._on_state(state)
+        finally:
+            # The caller's error is the stack's to count, and changes nothing here.
+            await self._follow(state)
+
+    async def _follow(self, state: ConnectionState) -> None:
         if state is ConnectionState.CONNECTED:
             await self._ask()
         problem = getattr(self.stack, "problem", None)

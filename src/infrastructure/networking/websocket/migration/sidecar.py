@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import pickle
 import sys
@@ -61,7 +62,8 @@ def _first_line(spec: StackSpec) -> bytes:
 class Sidecar:
     """The parent's end: a stack that happens to run elsewhere.
 
-    `recv_ns` and `t_ns` are of the message that is being handed on, as the process took them.
+    `recv_ns` and `t_ns` are of the message that is being handed on, as the process took them. What the caller's own
+    handlers raise is logged and counted in `error_count`, as by a stack that runs here.
     """
 
     recv_ns: int | None = None
@@ -73,10 +75,12 @@ class Sidecar:
         self.problem: str | None = None
         self.limits = limits or SidecarLimits()
         self._first_line = _first_line(spec)
+        self._logger: logging.Logger = spec.options.get("logger") or logging.getLogger("websocket.migration")
         self._on_message = on_message
         self._on_state = on_state
         self._state = ConnectionState.DISCONNECTED
         self._metrics: dict[str, Any] = {}
+        self._errors = 0
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._ring: Ring | None = None
@@ -125,8 +129,10 @@ class Sidecar:
         return self.problem is None and self._state is ConnectionState.CONNECTED
 
     def get_performance_metrics(self) -> dict[str, Any]:
-        """The counters as the process last told them, at most a second old."""
-        return dict(self._metrics)
+        """The counters as the process last told them, at most a second old; `error_count` with our own ones."""
+        if not self._errors:
+            return dict(self._metrics)
+        return self._metrics | {"error_count": self._metrics.get("error_count", 0) + self._errors}
 
     async def close(self) -> None:
         """Let the stack close and deliver its backlog; a process that does not end is killed."""
@@ -189,34 +195,53 @@ class Sidecar:
         """Hand on what comes; asleep, be woken by the process, or look again after a moment."""
         ring = self._ring
         assert ring is not None
-        while True:
-            await self._hand_on(ring)
-            self._woken.clear()
-            ring.note_sleep(True)
-            if not ring.has_records():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(DRAIN_S):
-                        await self._woken.wait()
-            ring.note_sleep(False)
+        try:
+            while True:
+                await self._hand_on(ring)
+                self._woken.clear()
+                ring.note_sleep(True)
+                if not ring.has_records():
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(DRAIN_S):
+                            await self._woken.wait()
+                ring.note_sleep(False)
+        finally:
+            if not self._is_closing:
+                self.problem = self.problem or "what the sidecar delivers is not read any more"
 
     async def _hand_on(self, ring: Ring) -> None:
         for number, (payload, recv_ns, t_ns) in enumerate(ring.read(), 1):
             if not number % TURN:
                 # A process that floods does not keep the serving stack from its turn.
                 await asyncio.sleep(0)
-            kind, content = pickle.loads(payload)
             self.recv_ns, self.t_ns = recv_ns or None, t_ns
-            if kind == "message":
-                await self._on_message(content)
-            elif kind == "state":
-                self._state = content
-                await self._on_state(content)
-            elif kind == "metrics":
-                self._metrics = content
-            elif kind == "failed":
-                self.problem = content
-            elif kind == "answer":
-                self._settle(*content)
+            try:
+                await self._take(*pickle.loads(payload))
+            except Exception as error:  # noqa: BLE001 - one record never ends the drain
+                self._note_error("Message processing failed", error)
+
+    async def _take(self, kind: str, content: Any) -> None:
+        if kind == "message":
+            await self._on_message(content)
+        elif kind == "state":
+            await self._tell_state(content)
+        elif kind == "metrics":
+            self._metrics = content
+        elif kind == "failed":
+            self.problem = content
+        elif kind == "answer":
+            self._settle(*content)
+
+    async def _tell_state(self, state: ConnectionState) -> None:
+        self._state = state
+        try:
+            await self._on_state(state)
+        except Exception as error:  # noqa: BLE001 - the caller's error never ends drain or watch
+            self._note_error("Connection handler failed", error)
+
+    def _note_error(self, what: str, error: Exception) -> None:
+        self._errors += 1
+        self._logger.error("%s: %s", what, error)
 
     def _settle(self, number: int, failure: tuple[int, str] | None) -> None:
         answer = self._answers.get(number)
@@ -244,8 +269,7 @@ class Sidecar:
                     return
                 self.problem = self.problem or trouble
         _kill(process)
-        self._state = ConnectionState.ERROR
-        await self._on_state(ConnectionState.ERROR)
+        await self._tell_state(ConnectionState.ERROR)
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -20,6 +22,8 @@ from exchanges.structs import (
     ParsedMessage,
     Symbol,
 )
+from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.leg import Leg, OnMessage, OnState
 from infrastructure.networking.websocket.migration.sidecar import Sidecar, StackSpec
 from infrastructure.networking.websocket.migration.vitals import SidecarLimits
 from infrastructure.networking.websocket.utils import create_websocket_manager
@@ -92,6 +96,7 @@ class Parent:
         self.messages: list[ParsedMessage] = []
         self.states: list[ConnectionState] = []
         self.stamps: list[tuple[int | None, int]] = []
+        self.raises: dict[Any, BaseException] = {}
         self._changed = asyncio.Event()
         self.sidecar: Sidecar | None = None
 
@@ -100,10 +105,16 @@ class Parent:
         assert self.sidecar is not None
         self.stamps.append((self.sidecar.recv_ns, self.sidecar.t_ns))
         self._changed.set()
+        self._raise_at(getattr(message.data, "last_update_id", None))
 
     async def on_state(self, state: ConnectionState) -> None:
         self.states.append(state)
         self._changed.set()
+        self._raise_at(state)
+
+    def _raise_at(self, what: Any) -> None:
+        if what in self.raises:
+            raise self.raises[what]
 
     async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(WAIT_S):
@@ -111,13 +122,25 @@ class Parent:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def start(self, mode: str) -> Sidecar:
+    def build(
+        self, mode: str, on_message: OnMessage, on_state: OnState, limits: SidecarLimits | None = None
+    ) -> Sidecar:
         config = ExchangeConfig("GATEIO_SPOT", websocket_url="ws://127.0.0.1:1/")
         builders = {("legacy", "gateio"): "odd_stack:build"}
         spec = StackSpec("legacy", config, False, {"mode": mode}, builders)
-        self.sidecar = Sidecar(spec, self.on_message, self.on_state, LIMITS.get(mode, WELL))
-        await self.sidecar.initialize([BTC], None)
+        self.sidecar = Sidecar(spec, on_message, on_state, limits or LIMITS.get(mode, WELL))
         return self.sidecar
+
+    async def start(self, mode: str, limits: SidecarLimits | None = None) -> Sidecar:
+        sidecar = self.build(mode, self.on_message, self.on_state, limits)
+        await sidecar.initialize([BTC], None)
+        return sidecar
+
+    def leg(self, mode: str) -> Leg:
+        """One side of a manager, not yet started."""
+        return Leg(
+            Side.NEW, partial(self.build, mode), self.on_message, self.on_state, lambda: None, logging.getLogger("leg")
+        )
 
 
 @pytest.fixture
@@ -129,6 +152,9 @@ async def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     yield one
     if one.sidecar is not None:
         await one.sidecar.close()
+        # A close that its own watch began is not waited for by another one.
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.wait(one.sidecar._tasks)
 
 
 async def test_what_the_stack_delivers_comes_whole_and_in_order(parent: Parent) -> None:
@@ -179,6 +205,35 @@ async def test_a_stack_that_does_harm_is_ended_and_named(parent: Parent, mode: s
     if mode not in ("builds nothing", "starts badly"):
         await asyncio.wait({task})
         assert task.cancelled() or isinstance(task.exception(), (ExchangeRestError, type(None)))
+
+
+async def test_an_error_of_the_callers_own_handlers_costs_one_record(
+    parent: Parent, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent.raises = {ConnectionState.CONNECTED: ValueError("no such state"), 3: ValueError("no such book")}
+    sidecar = await parent.start("well")
+    await parent.until(lambda: len(parent.messages) == 500)
+    assert sidecar.is_connected()
+    assert sidecar.get_performance_metrics()["error_count"] == 2
+    errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == ["Connection handler failed: no such state", "Message processing failed: no such book"]
+
+
+async def test_a_sidecar_that_is_not_read_any_more_is_a_problem_and_not_a_silence(parent: Parent) -> None:
+    parent.raises = {3: asyncio.CancelledError()}
+    sidecar = await parent.start("well")
+    await parent.until(lambda: parent.states[-1:] == [ConnectionState.ERROR])
+    assert "not read any more" in (sidecar.problem or "")
+    assert not sidecar.is_connected()
+
+
+async def test_a_connection_handler_that_raises_keeps_no_dead_stack_from_being_shed(parent: Parent) -> None:
+    parent.raises = {ConnectionState.ERROR: ValueError("no such state")}
+    leg = parent.leg("builds nothing")
+    await leg.start([BTC], None)
+    await parent.until(lambda: ConnectionState.ERROR in parent.states)
+    assert not leg.is_running
+    assert "no such stack today" in (leg.problem or "")
 
 
 def test_an_unknown_placement_is_refused() -> None:
