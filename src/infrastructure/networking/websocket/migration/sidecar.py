@@ -21,6 +21,7 @@ from typing import Any
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, ExchangeConfig, Symbol
 from infrastructure.networking.websocket.migration import stacks
+from infrastructure.networking.websocket.migration.answers import Answers
 from infrastructure.networking.websocket.migration.leg import OnMessage, OnState
 from infrastructure.networking.websocket.migration.ring import Ring
 from infrastructure.networking.websocket.migration.vitals import SidecarLimits, Vitals
@@ -31,6 +32,8 @@ PROCESS = "infrastructure.networking.websocket.migration.sidecar_process"
 WATCH_S = 0.1
 DRAIN_S = 0.02
 TURN = 64
+START = 0
+"""The number of what nobody waits for; a failed answer to it is one of the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Sidecar:
         self._state = ConnectionState.DISCONNECTED
         self._metrics: dict[str, Any] = {}
         self._errors = 0
-        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._answers = Answers()
         self._process: asyncio.subprocess.Process | None = None
         self._ring: Ring | None = None
         self._woken = asyncio.Event()
@@ -109,7 +112,7 @@ class Sidecar:
         os.close(its_end)
         asyncio.get_running_loop().add_reader(self._wake_fd, self._on_wake)
         self._write(self._first_line)
-        self._write(encode_line((0, "initialize", (list(symbols or ()), default_channels))))
+        self._write(encode_line((START, "initialize", (list(symbols or ()), default_channels))))
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch(self._process))]
 
     async def subscribe(self, symbols: Sequence[Symbol]) -> None:
@@ -121,7 +124,10 @@ class Sidecar:
         await self._call("unsubscribe", list(symbols))
 
     async def send_message(self, message: dict[str, Any]) -> None:
-        """As a manager's; ExchangeRestError 503 when the process does not answer in time."""
+        """As a manager's; ExchangeRestError 503 also when the process does not answer in time.
+
+        Its text then says that it is unknown whether the message was sent: sent again, it may be there twice.
+        """
         await self._call("send_message", message)
 
     def is_connected(self) -> bool:
@@ -140,7 +146,7 @@ class Sidecar:
             return
         self._is_closing = True
         process = self._process
-        self._write(encode_line((0, "close", ())))
+        self._write(encode_line((START, "close", ())))
         try:
             await asyncio.wait_for(process.wait(), 0 if self.problem else self.limits.close_s)
         except TimeoutError:
@@ -159,8 +165,7 @@ class Sidecar:
         asyncio.get_running_loop().remove_reader(self._wake_fd)
         os.close(self._wake_fd)
         self._ring.close()
-        for answer in self._answers.values():
-            answer.cancel()
+        self._answers.cancel()
 
     # To the process
 
@@ -173,15 +178,9 @@ class Sidecar:
     async def _call(self, name: str, argument: Any) -> None:
         if self._process is None or self.problem is not None or self._is_closing:
             raise ExchangeRestError(503, "WebSocket not connected")
-        number = max(self._answers, default=0) + 1
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        try:
-            self._write(encode_line((number, name, (argument,))))
-            await asyncio.wait_for(answer, self.limits.answer_s)
-        except TimeoutError:
-            raise ExchangeRestError(503, f"{name}: the sidecar does not answer") from None
-        finally:
-            del self._answers[number]
+        await self._answers.ask(
+            name, lambda number: self._write(encode_line((number, name, (argument,)))), self.limits.answer_s
+        )
 
     # From the process
 
@@ -230,7 +229,10 @@ class Sidecar:
         elif kind == "failed":
             self.problem = content
         elif kind == "answer":
-            self._settle(*content)
+            number, failure = content
+            self._answers.settle(number, failure)
+            if number == START and failure is not None:
+                self.problem = failure[1]
 
     async def _tell_state(self, state: ConnectionState) -> None:
         self._state = state
@@ -242,16 +244,6 @@ class Sidecar:
     def _note_error(self, what: str, error: Exception) -> None:
         self._errors += 1
         self._logger.error("%s: %s", what, error)
-
-    def _settle(self, number: int, failure: tuple[int, str] | None) -> None:
-        answer = self._answers.get(number)
-        if answer is None or answer.done():
-            if number == 0 and failure is not None:
-                self.problem = failure[1]
-        elif failure is None:
-            answer.set_result(None)
-        else:
-            answer.set_exception(ExchangeRestError(*failure))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """End the process when it does harm or is of no use any more, and say why; in silence while closing."""

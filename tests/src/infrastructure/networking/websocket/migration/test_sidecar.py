@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
@@ -79,6 +80,10 @@ class Stack:
         raise ExchangeRestError(503, "WebSocket not connected")
 
     async def send_message(self, message):
+        while "until" in message and not os.path.exists(message["until"]):
+            await asyncio.sleep(0.01)
+        if "refused" in message:
+            raise ExchangeRestError(400, message["refused"])
         await self.on_message(ParsedMessage(MessageType.OTHER, data=message))
 
     def get_performance_metrics(self):
@@ -234,6 +239,33 @@ async def test_a_connection_handler_that_raises_keeps_no_dead_stack_from_being_s
     await parent.until(lambda: ConnectionState.ERROR in parent.states)
     assert not leg.is_running
     assert "no such stack today" in (leg.problem or "")
+
+
+async def test_a_late_answer_does_not_settle_the_next_call(parent: Parent, tmp_path: Path) -> None:
+    sidecar = await parent.start("well")
+    await parent.until(lambda: len(parent.messages) == 500)
+    released = tmp_path / "released"
+    given_up = asyncio.create_task(sidecar.send_message({"until": str(released)}))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait({given_up})
+    second = asyncio.create_task(sidecar.send_message({"refused": "no such order"}))
+    await asyncio.sleep(0)
+    released.touch()
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(ExchangeRestError, match=r"\[400\] no such order"):
+            await second
+
+
+async def test_no_answer_in_time_is_not_told_as_offline(parent: Parent, tmp_path: Path) -> None:
+    sidecar = await parent.start("well", replace(WELL, answer_s=0.1))
+    with pytest.raises(ExchangeRestError, match=r"503.* unknown whether it was sent") as told:
+        await sidecar.send_message({"until": str(tmp_path / "released")})
+    assert "not connected" not in str(told.value)
+    (tmp_path / "released").touch()
+    await sidecar.close()
+    with pytest.raises(ExchangeRestError, match=r"503.* not connected$"):
+        await sidecar.send_message({})
 
 
 def test_an_unknown_placement_is_refused() -> None:
