@@ -16,16 +16,17 @@ class Answers:
 
     def __init__(self) -> None:
         self._numbers = count(1)
-        self._open: dict[int, asyncio.Future[None]] = {}
+        self._open: dict[int, tuple[str, asyncio.Future[None]]] = {}
 
     async def ask(self, name: str, write: Callable[[int], None], timeout_s: float) -> None:
         """Let a call be written with its number, and wait for its answer.
 
-        Raises the ExchangeRestError that is the answer, or one with code 503 after `timeout_s`: what was asked for may
-        have been sent, or may yet be.
+        Raises the ExchangeRestError that is the answer, or one with code 503 after `timeout_s` or at the end: what was
+        asked for may have been sent, or may yet be.
         """
         number = next(self._numbers)
-        answer = self._open[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open[number] = name, answer
         try:
             write(number)
             await asyncio.wait_for(answer, timeout_s)
@@ -36,7 +37,7 @@ class Answers:
 
     def settle(self, number: int, failure: tuple[int, str] | None) -> None:
         """The answer to a call, with code and text where it failed; one that nobody waits for any more is dropped."""
-        answer = self._open.get(number)
+        _, answer = self._open.get(number, ("", None))
         if answer is None or answer.done():
             return
         if failure is None:
@@ -44,10 +45,11 @@ class Answers:
         else:
             answer.set_exception(ExchangeRestError(*failure))
 
-    def cancel(self) -> None:
-        """No answer comes any more."""
-        for answer in self._open.values():
-            answer.cancel()
+    def end(self, why: str) -> None:
+        """No answer comes any more: every open call raises an ExchangeRestError with code 503 that says why."""
+        for name, answer in self._open.values():
+            if not answer.done():
+                answer.set_exception(_unknown(name, why))
 
 
 def _unknown(name: str, why: str) -> ExchangeRestError:

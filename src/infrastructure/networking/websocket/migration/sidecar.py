@@ -124,7 +124,7 @@ class Sidecar:
         await self._call("unsubscribe", list(symbols))
 
     async def send_message(self, message: dict[str, Any]) -> None:
-        """As a manager's; ExchangeRestError 503 also when the process does not answer in time.
+        """As a manager's; ExchangeRestError 503 also when the process ends, or does not answer in time.
 
         Its text then says that it is unknown whether the message was sent: sent again, it may be there twice.
         """
@@ -165,7 +165,7 @@ class Sidecar:
         asyncio.get_running_loop().remove_reader(self._wake_fd)
         os.close(self._wake_fd)
         self._ring.close()
-        self._answers.cancel()
+        self._answers.end(self.problem or "the sidecar is closed")
 
     # To the process
 
@@ -261,6 +261,7 @@ class Sidecar:
                     return
                 self.problem = self.problem or trouble
         _kill(process)
+        self._answers.end(self.problem)
         await self._tell_state(ConnectionState.ERROR)
 
 
