@@ -73,6 +73,8 @@ class Leg:
         self._logger = logger
         self._clock = clock
         self._unasked: dict[Symbol, None] = {}
+        self._turn = asyncio.Lock()
+        self._asking: set[asyncio.Task[None]] = set()
 
     @property
     def is_running(self) -> bool:
@@ -118,6 +120,8 @@ class Leg:
         stack, self.stack = self.stack, None
         if reason is not None:
             self._on_shed()
+        for task in self._asking:
+            task.cancel()
         if stack is not None:
             await self._quietly(stack.close())
         self.state = ConnectionState.DISCONNECTED
@@ -135,11 +139,18 @@ class Leg:
             await self._quietly(self.stack.unsubscribe(symbols))
 
     async def _ask(self) -> None:
-        symbols = list(self._unasked)
-        if symbols and self.is_connected() and self.stack is not None:
-            self._unasked.clear()
-            if not await self._quietly(self.stack.subscribe(symbols)):
-                self._unasked.update(dict.fromkeys(symbols))
+        async with self._turn:
+            symbols = list(self._unasked)
+            if symbols and self.is_connected() and self.stack is not None:
+                self._unasked.clear()
+                if not await self._quietly(self.stack.subscribe(symbols)):
+                    self._unasked.update(dict.fromkeys(symbols))
+
+    def _ask_beside(self) -> None:
+        """Whoever tells the state of a sidecar is also the one who would bring its answer."""
+        task = asyncio.get_running_loop().create_task(self._ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _note_state(self, state: ConnectionState) -> None:
         self.state = state
@@ -151,7 +162,7 @@ class Leg:
 
     async def _follow(self, state: ConnectionState) -> None:
         if state is ConnectionState.CONNECTED:
-            await self._ask()
+            self._ask_beside()
         problem = getattr(self.stack, "problem", None)
         if state is ConnectionState.ERROR and problem is not None:
             await self.shed(problem)

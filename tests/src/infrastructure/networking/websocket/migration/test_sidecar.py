@@ -31,7 +31,7 @@ from infrastructure.networking.websocket.migration.sidecar import Sidecar, Stack
 from infrastructure.networking.websocket.migration.vitals import SidecarLimits
 from infrastructure.networking.websocket.utils import create_websocket_manager
 
-BTC = Symbol("BTC", "USDT")
+BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 WAIT_S = 30.0
 WELL = SidecarLimits(beat_s=20.0, cpu_share=9.0)
 LIMITS = {
@@ -77,6 +77,10 @@ class Stack:
             self.kept.append(bytes(range(256)) * (250 << 12))
         if self.mode == "dies":
             os._exit(3)
+        if self.mode == "confirms":
+            await self.on_message(ParsedMessage(MessageType.OTHER, data={"asked": [one.base for one in symbols]}))
+        if self.mode == "never confirms":
+            await asyncio.Event().wait()
 
     async def unsubscribe(self, symbols):
         raise ExchangeRestError(503, "WebSocket not connected")
@@ -84,6 +88,9 @@ class Stack:
     async def send_message(self, message):
         while "until" in message and not os.path.exists(message["until"]):
             await asyncio.sleep(0.01)
+        if "reconnect" in message:
+            await self.on_state(ConnectionState.RECONNECTING)
+            await self.on_state(ConnectionState.CONNECTED)
         if "refused" in message:
             raise ExchangeRestError(400, message["refused"])
         await self.on_message(ParsedMessage(MessageType.OTHER, data=message))
@@ -143,11 +150,10 @@ class Parent:
         await sidecar.initialize([BTC], None)
         return sidecar
 
-    def leg(self, mode: str) -> Leg:
+    def leg(self, mode: str, limits: SidecarLimits | None = None) -> Leg:
         """One side of a manager, not yet started."""
-        return Leg(
-            Side.NEW, partial(self.build, mode), self.on_message, self.on_state, lambda: None, logging.getLogger("leg")
-        )
+        build = partial(self.build, mode, limits=limits)
+        return Leg(Side.NEW, build, self.on_message, self.on_state, lambda: None, logging.getLogger("leg"))
 
 
 @pytest.fixture
@@ -287,6 +293,32 @@ async def test_a_call_in_a_sidecar_that_ends_is_told_so_and_not_cancelled(
     async with asyncio.timeout(WAIT_S / 2):
         with pytest.raises(ExchangeRestError, match=f"503.*{says}; unknown whether it was sent"):
             await call
+
+
+async def test_what_was_subscribed_offline_is_asked_for_once_and_holds_nothing_up(parent: Parent) -> None:
+    leg = parent.leg("confirms", replace(WELL, answer_s=2 * WAIT_S))
+    await leg.try_subscribe([ETH])
+    await leg.start([BTC], None)
+    await parent.until(lambda: {"asked": ["ETH"]} in [message.data for message in parent.messages])
+    await parent.until(lambda: len(parent.messages) == 501)
+    assert leg.stack is not None
+    await leg.stack.send_message({"reconnect": True})
+    await parent.until(lambda: parent.states.count(ConnectionState.CONNECTED) == 2)
+    await leg.stack.send_message({"method": "PING"})
+    await parent.until(lambda: parent.messages[-1].data == {"method": "PING"})
+    assert [message.data for message in parent.messages].count({"asked": ["ETH"]}) == 1
+    assert leg.errors == 0
+
+
+async def test_a_leg_that_is_closed_asks_for_nothing_any_more(parent: Parent) -> None:
+    others = asyncio.all_tasks()
+    leg = parent.leg("never confirms", replace(WELL, answer_s=2 * WAIT_S, close_s=0.1))
+    await leg.try_subscribe([ETH])
+    await leg.start([BTC], None)
+    await parent.until(lambda: len(parent.messages) == 500)
+    await leg.shed(None)
+    assert asyncio.all_tasks() == others
+    assert leg.errors == 0
 
 
 def test_an_unknown_placement_is_refused() -> None:
