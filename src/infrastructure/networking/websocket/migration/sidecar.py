@@ -91,6 +91,7 @@ class Sidecar:
         self._wake_fd = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
+        self._is_stopping = False
 
     @property
     def pid(self) -> int | None:
@@ -141,7 +142,10 @@ class Sidecar:
         return self._metrics | {"error_count": self._metrics.get("error_count", 0) + self._errors}
 
     async def close(self) -> None:
-        """Let the stack close and deliver its backlog; a process that does not end is killed."""
+        """Let the stack close and deliver its backlog; a process that does not end is killed.
+
+        The consumer's callback is given `in_flight_s` to return, then it is cancelled.
+        """
         if self._is_closing or self._process is None or self._ring is None:
             return
         self._is_closing = True
@@ -156,16 +160,23 @@ class Sidecar:
             # Nobody asks again: a process that stands still would outlive us.
             _kill(process)
             raise
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-                await asyncio.wait({task})
+        await self._end_tasks()
         if self.problem is None:
-            await self._hand_on(self._ring)
+            await self._hand_on(self._ring, to_the_end=True)
         asyncio.get_running_loop().remove_reader(self._wake_fd)
         os.close(self._wake_fd)
         self._ring.close()
         self._answers.end(self.problem or "the sidecar is closed")
+
+    async def _end_tasks(self) -> None:
+        """Let the drain stop behind the record that it is at; end the watch, and a callback that does not return."""
+        self._is_stopping = True
+        self._woken.set()
+        for task, timeout_s in zip(self._tasks, (self.limits.in_flight_s, 0.0), strict=True):
+            if task is not asyncio.current_task():
+                await asyncio.wait({task}, timeout=timeout_s)
+                task.cancel()
+                await asyncio.wait({task})
 
     # To the process
 
@@ -195,20 +206,25 @@ class Sidecar:
         ring = self._ring
         assert ring is not None
         try:
-            while True:
+            while not self._is_stopping:
                 await self._hand_on(ring)
-                self._woken.clear()
-                ring.note_sleep(True)
-                if not ring.has_records():
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(DRAIN_S):
-                            await self._woken.wait()
-                ring.note_sleep(False)
+                await self._sleep(ring)
         finally:
             if not self._is_closing:
                 self.problem = self.problem or "what the sidecar delivers is not read any more"
 
-    async def _hand_on(self, ring: Ring) -> None:
+    async def _sleep(self, ring: Ring) -> None:
+        if self._is_stopping:
+            return
+        self._woken.clear()
+        ring.note_sleep(True)
+        if not ring.has_records():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._woken.wait()
+        ring.note_sleep(False)
+
+    async def _hand_on(self, ring: Ring, *, to_the_end: bool = False) -> None:
         for number, (payload, recv_ns, t_ns) in enumerate(ring.read(), 1):
             if not number % TURN:
                 # A process that floods does not keep the serving stack from its turn.
@@ -218,6 +234,8 @@ class Sidecar:
                 await self._take(*pickle.loads(payload))
             except Exception as error:  # noqa: BLE001 - one record never ends the drain
                 self._note_error("Message processing failed", error)
+            if self._is_stopping and not to_the_end:
+                return
 
     async def _take(self, kind: str, content: Any) -> None:
         if kind == "message":

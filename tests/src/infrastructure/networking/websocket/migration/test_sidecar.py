@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -111,6 +111,8 @@ class Parent:
         self.states: list[ConnectionState] = []
         self.stamps: list[tuple[int | None, int]] = []
         self.raises: dict[Any, BaseException] = {}
+        self.holds: dict[Any, Callable[[], Awaitable[Any]]] = {}
+        self.finished: list[ParsedMessage] = []
         self._changed = asyncio.Event()
         self.sidecar: Sidecar | None = None
 
@@ -119,7 +121,11 @@ class Parent:
         assert self.sidecar is not None
         self.stamps.append((self.sidecar.recv_ns, self.sidecar.t_ns))
         self._changed.set()
-        self._raise_at(getattr(message.data, "last_update_id", None))
+        version = getattr(message.data, "last_update_id", None)
+        self._raise_at(version)
+        if version in self.holds:
+            await self.holds[version]()
+        self.finished.append(message)
 
     async def on_state(self, state: ConnectionState) -> None:
         self.states.append(state)
@@ -135,6 +141,12 @@ class Parent:
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def ended(self) -> None:
+        """A close that the watch began is not waited for by another one."""
+        assert self.sidecar is not None
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.wait(self.sidecar._tasks)
 
     def build(
         self, mode: str, on_message: OnMessage, on_state: OnState, limits: SidecarLimits | None = None
@@ -165,9 +177,7 @@ async def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     yield one
     if one.sidecar is not None:
         await one.sidecar.close()
-        # A close that its own watch began is not waited for by another one.
-        async with asyncio.timeout(WAIT_S):
-            await asyncio.wait(one.sidecar._tasks)
+        await one.ended()
 
 
 async def test_what_the_stack_delivers_comes_whole_and_in_order(parent: Parent) -> None:
@@ -319,6 +329,49 @@ async def test_a_leg_that_is_closed_asks_for_nothing_any_more(parent: Parent) ->
     await leg.shed(None)
     assert asyncio.all_tasks() == others
     assert leg.errors == 0
+
+
+async def test_a_close_waits_for_the_callback_that_it_finds_suspended(parent: Parent) -> None:
+    async def outlive_the_process() -> None:
+        assert sidecar._process is not None
+        await sidecar._process.wait()
+        await asyncio.sleep(0.05)
+
+    parent.holds = {17: outlive_the_process}
+    sidecar = await parent.start("well")
+    await parent.until(lambda: len(parent.messages) == 17)
+    await sidecar.close()
+    assert parent.finished == parent.messages
+    assert len(parent.finished) == 501
+
+
+async def test_the_death_of_a_sidecar_lets_the_callback_end_and_begins_no_other_one(parent: Parent) -> None:
+    async def outlive_the_shedding() -> None:
+        await parent.until(lambda: ConnectionState.ERROR in parent.states)
+        await asyncio.sleep(0.05)
+
+    parent.holds = {20: outlive_the_shedding}
+    leg = parent.leg("well")
+    await leg.start([BTC], None)
+    await parent.until(lambda: len(parent.messages) == 20)
+    assert leg.pid is not None
+    os.kill(leg.pid, signal.SIGKILL)
+    await parent.ended()
+    assert "ended with code -9" in (leg.problem or "")
+    assert [message.data.last_update_id for message in parent.finished] == list(range(1, 21))
+    assert len(parent.messages) == 20
+
+
+async def test_a_callback_that_does_not_return_is_waited_for_no_longer_than_a_change_of_sides_is(
+    parent: Parent,
+) -> None:
+    parent.holds = {17: asyncio.Event().wait}
+    sidecar = await parent.start("well", replace(WELL, in_flight_s=0.1))
+    await parent.until(lambda: len(parent.messages) == 17)
+    async with asyncio.timeout(WAIT_S):
+        await sidecar.close()
+    assert len(parent.messages) == 501
+    assert parent.finished == parent.messages[:16] + parent.messages[17:]
 
 
 def test_an_unknown_placement_is_refused() -> None:
