@@ -16,7 +16,7 @@ from bench.flip_drive import HandFlag
 from exchanges.structs import (
     ExchangeConfig,
 )
-from infrastructure.networking.websocket.migration import guard
+from infrastructure.networking.websocket.migration import guard, revival
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import Stage, serving_architecture
@@ -26,6 +26,7 @@ from tests.conformance.dual.traffic import (
     KINDS,
     TYPES,
     Traffic,
+    soon,
     versions,
     versions_seen,
 )
@@ -87,6 +88,57 @@ async def test_sides_change_places_when_the_process_starts_again_and_never_at_a_
         assert [one.to for one in again.flip_records()] == [Side.LEGACY] * 3 + [Side.NEW] * 3
         events = again.get_performance_metrics()["migration"]["events"]
         assert sum(events.values()) == sum(message.message_type in TYPES for message in caller.messages)
+    finally:
+        await again.close()
+
+
+@pytest.mark.parametrize("venue", ["gateio"], indirect=True)
+@pytest.mark.parametrize("stage", ["canary", "live", "rampdown"])
+async def test_legacy_that_dies_in_its_sidecar_stands_by_again_without_being_told_and_can_be_gone_back_to(
+    flag: HandFlag,
+    exchange_config: ExchangeConfig,
+    venue: Any,
+    caller: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    monkeypatch.setattr(revival, "FIRST_S", 0.05)
+    flag.turn(Stage(stage))
+    again = create_websocket_manager(exchange_config, False, caller.on_message, caller.on_state)
+
+    def migration() -> Any:
+        return again.get_performance_metrics()["migration"]
+
+    try:
+        await again.initialize([BTC])
+        await venue.subscribed(0, BTC)
+        await venue.subscribed(1, BTC)
+        traffic = Traffic(venue, caller, seed=22)
+        pid = migration()["sidecars"]["legacy"]
+        os.kill(pid, signal.SIGKILL)
+        await soon(lambda: "ended with code -9" in migration()["shed"].get("legacy", ""))
+        await soon(lambda: migration()["connected"]["legacy"])
+        assert migration()["sidecars"]["legacy"] != pid
+        assert migration()["shed"] == {}
+        assert migration()["restarts"] == 1
+        await venue.subscribed(2, BTC)
+
+        async def served(side: Side) -> None:
+            async with asyncio.timeout(10):
+                while len(again.serving()) < 3 or set(again.serving().values()) != {side}:
+                    await traffic.push()
+                    await asyncio.sleep(0.001)
+
+        await served(Side.NEW)
+        flag.turn(Stage.SHADOW)
+        await served(Side.LEGACY)
+        os.kill(migration()["sidecars"]["legacy"], signal.SIGKILL)
+        await served(Side.NEW)
+        await served(Side.LEGACY)
+        assert migration()["restarts"] == 2
+        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        for kind in KINDS:
+            assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     finally:
         await again.close()
 

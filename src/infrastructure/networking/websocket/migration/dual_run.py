@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
@@ -20,7 +18,8 @@ from infrastructure.networking.websocket.migration.flag_reader import FlagReader
 from infrastructure.networking.websocket.migration.guard import Guard
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from infrastructure.networking.websocket.migration.lanes import Lanes
-from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState
+from infrastructure.networking.websocket.migration.leg import Build, Leg, OnMessage, OnState, build_either, leg_metrics
+from infrastructure.networking.websocket.migration.revival import Revival
 from infrastructure.networking.websocket.migration.stage import Stage
 from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.streams import spell
@@ -68,6 +67,7 @@ class DualRunManager:
         )
         self._source: Source | None = None if tap is None else tap.source(scope.connection, self._look)
         self._legs.update((side, self._make_leg(side, builds[side])) for side in Side)
+        self._revival = Revival(self._revive_legacy)
         self._guard = Guard(self._legs, self._lanes.by_stream)
         self._symbols: dict[Symbol, None] = {}
         self._channels: Any = None
@@ -78,7 +78,8 @@ class DualRunManager:
         self._is_closed = False
         self._is_settled = True
         try:
-            self._build_first(self._lanes.side_of(scope))
+            serving = self._lanes.side_of(scope)
+            build_either(self._legs[serving], self._legs[serving.other] if self._is_needed(serving.other) else None)
         except BaseException:
             self._leave_tap()
             raise
@@ -91,7 +92,12 @@ class DualRunManager:
             await self._on_state(side, state)
 
         way: OnMessage = self._lanes.passage.hand_on if side is Side.LEGACY else on_message
-        on_shed = partial(self._lanes.leave, side)
+
+        def on_shed() -> None:
+            self._lanes.leave(side)
+            if side is Side.LEGACY:
+                self._revival.note_end()
+
         if self._source is None:
             return Leg(side, build, way, on_state, on_shed, self.logger)
         clock = StampClock()
@@ -100,32 +106,11 @@ class DualRunManager:
 
     def _look(self) -> dict[str, Any]:
         """What the tap tells of this manager at each beat, by side; a side without a process does not run."""
-        return {
-            side.value: {
-                "connected": leg.is_connected(),
-                "pid": (leg.pid or os.getpid()) if leg.is_running else None,
-                "shed": leg.problem is not None,
-            }
-            for side, leg in self._legs.items()
-        }
+        return {side.value: leg.look() for side, leg in self._legs.items()}
 
     def _leave_tap(self) -> None:
         if self._source is not None:
             self._source.leave()
-
-    def _build_first(self, serving: Side) -> None:
-        """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
-        try:
-            self._legs[serving].build()
-        except Exception as error:
-            self._legs[serving].problem = f"{type(error).__name__}: {error}"
-            if not self._is_needed(serving.other):
-                raise
-            try:
-                self._legs[serving.other].build()
-            except Exception:  # noqa: BLE001 - neither can be made: the serving one's reason is the one to tell
-                raise error from None
-            self.logger.warning("%s stack shed: %s", serving.value, error)
 
     # The public API
 
@@ -146,6 +131,7 @@ class DualRunManager:
             if self._is_needed(side) and self._legs[side].problem is None:
                 await self._legs[side].try_start(list(self._symbols), self._channels)
         if not any(leg.is_running for leg in self._legs.values()):
+            self._revival.cancel()
             raise ConfigurationError("; ".join(f"{side.value}: {leg.problem}" for side, leg in self._legs.items()))
 
     async def subscribe(self, symbols: Sequence[Symbol]) -> None:
@@ -187,6 +173,7 @@ class DualRunManager:
         if self._is_closed:
             return
         self._is_closed = True
+        self._revival.cancel()
         self._leave_tap()
         self._lanes.keep_control()
         await asyncio.to_thread(self._reader.stop)
@@ -240,8 +227,19 @@ class DualRunManager:
         if self._settling is None or self._settling.done():
             self._settling = self._in_background(self._settle_legs())
 
-    async def _settle_legs(self) -> None:
+    def _revive_legacy(self) -> bool:
+        """Start legacy again, which went by itself; False while stacks are being started or closed."""
+        if self._settling is not None and not self._settling.done():
+            return False
+        if not self._is_closed and self._is_needed(Side.LEGACY):
+            self._lanes.follow()
+            self._settling = self._in_background(self._settle_legs(self._legs[Side.LEGACY]))
+        return True
+
+    async def _settle_legs(self, gone: Leg | None = None) -> None:
         """Start what the stages need now; close what they do not, once nothing is served by it."""
+        if gone is not None and not gone.is_running:
+            await gone.try_start(list(self._symbols), self._channels)
         while not (self._is_settled or self._is_closed):
             self._is_settled = True
             for side, leg in self._legs.items():
@@ -293,8 +291,6 @@ class DualRunManager:
             "is_killed": reader.is_killed,
             "stages": {str(unit): stage.value for unit, stage in self.stages().items()},
             **self._lanes.metrics(),
-            "errors": {side.value: leg.errors for side, leg in self._legs.items()},
-            "sidecars": {side.value: pid for side, leg in self._legs.items() if (pid := leg.pid) is not None},
-            "connected": {side.value: leg.is_connected() for side, leg in self._legs.items()},
-            "shed": {side.value: leg.problem for side, leg in self._legs.items() if leg.problem},
+            "restarts": self._revival.count,
+            **leg_metrics(self._legs.values()),
         }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from exchanges.structs.types import ConnectionState, ParsedMessage, Symbol
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stamps import StampClock
 
-__all__ = ["Build", "Leg", "Stack"]
+__all__ = ["Build", "Leg", "Stack", "build_either", "leg_metrics"]
 
 OnMessage = Callable[[ParsedMessage], Awaitable[None]]
 OnState = Callable[[ConnectionState], Awaitable[None]]
@@ -70,9 +71,11 @@ class Leg:
         self._on_message = on_message
         self._on_state = on_state
         self._on_shed = on_shed
-        self._logger = logger
+        self.logger = logger
         self._clock = clock
         self._unasked: dict[Symbol, None] = {}
+        self._turn = asyncio.Lock()
+        self._asking: set[asyncio.Task[None]] = set()
 
     @property
     def is_running(self) -> bool:
@@ -87,6 +90,11 @@ class Leg:
     def is_connected(self) -> bool:
         """Whether the stack exists and says that it is connected."""
         return self.stack is not None and self.stack.is_connected()
+
+    def look(self) -> dict[str, Any]:
+        """What the tap tells of it; one without a process of its own runs in this one."""
+        pid = (self.pid or os.getpid()) if self.is_running else None
+        return {"connected": self.is_connected(), "pid": pid, "shed": self.problem is not None}
 
     def build(self) -> None:
         """Make the stack; whatever it raises is the caller's."""
@@ -114,10 +122,12 @@ class Leg:
         if reason is not None:
             self.problem = reason
             self.errors += 1
-            self._logger.warning("%s stack shed: %s", self.side.value, reason)
+            self.logger.warning("%s stack shed: %s", self.side.value, reason)
         stack, self.stack = self.stack, None
         if reason is not None:
             self._on_shed()
+        for task in self._asking:
+            task.cancel()
         if stack is not None:
             await self._quietly(stack.close())
         self.state = ConnectionState.DISCONNECTED
@@ -135,17 +145,30 @@ class Leg:
             await self._quietly(self.stack.unsubscribe(symbols))
 
     async def _ask(self) -> None:
-        symbols = list(self._unasked)
-        if symbols and self.is_connected() and self.stack is not None:
-            self._unasked.clear()
-            if not await self._quietly(self.stack.subscribe(symbols)):
-                self._unasked.update(dict.fromkeys(symbols))
+        async with self._turn:
+            symbols = list(self._unasked)
+            if symbols and self.is_connected() and self.stack is not None:
+                self._unasked.clear()
+                if not await self._quietly(self.stack.subscribe(symbols)):
+                    self._unasked.update(dict.fromkeys(symbols))
+
+    def _ask_beside(self) -> None:
+        """Whoever tells the state of a sidecar is also the one who would bring its answer."""
+        task = asyncio.get_running_loop().create_task(self._ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _note_state(self, state: ConnectionState) -> None:
         self.state = state
-        await self._on_state(state)
+        try:
+            await self._on_state(state)
+        finally:
+            # The caller's error is the stack's to count, and changes nothing here.
+            await self._follow(state)
+
+    async def _follow(self, state: ConnectionState) -> None:
         if state is ConnectionState.CONNECTED:
-            await self._ask()
+            self._ask_beside()
         problem = getattr(self.stack, "problem", None)
         if state is ConnectionState.ERROR and problem is not None:
             await self.shed(problem)
@@ -157,6 +180,31 @@ class Leg:
             raise
         except Exception as error:  # noqa: BLE001 - the standby's error never reaches the caller
             self.errors += 1
-            self._logger.warning("%s stack: %s", self.side.value, error)
+            self.logger.warning("%s stack: %s", self.side.value, error)
             return False
         return True
+
+
+def build_either(serving: Leg, other: Leg | None) -> None:
+    """Make the stack that serves now, so that a caller's mistake shows at once; where it fails, the other one."""
+    try:
+        serving.build()
+    except Exception as error:
+        serving.problem = f"{type(error).__name__}: {error}"
+        if other is None:
+            raise
+        try:
+            other.build()
+        except Exception:  # noqa: BLE001 - neither can be made: the serving one's reason is the one to tell
+            raise error from None
+        serving.logger.warning("%s stack shed: %s", serving.side.value, error)
+
+
+def leg_metrics(legs: Collection[Leg]) -> dict[str, Any]:
+    """By side: errors that were kept from the caller, processes, who is connected, and why one was shed."""
+    return {
+        "errors": {leg.side.value: leg.errors for leg in legs},
+        "sidecars": {leg.side.value: pid for leg in legs if (pid := leg.pid) is not None},
+        "connected": {leg.side.value: leg.is_connected() for leg in legs},
+        "shed": {leg.side.value: leg.problem for leg in legs if leg.problem},
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import pickle
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 from exchanges.structs.errors import ConfigurationError, ExchangeRestError
 from exchanges.structs.types import ConnectionState, ExchangeConfig, Symbol
 from infrastructure.networking.websocket.migration import stacks
+from infrastructure.networking.websocket.migration.answers import Answers
 from infrastructure.networking.websocket.migration.leg import OnMessage, OnState
 from infrastructure.networking.websocket.migration.ring import Ring
 from infrastructure.networking.websocket.migration.turn import Turn
@@ -31,6 +33,8 @@ PROCESS = "infrastructure.networking.websocket.migration.sidecar_process"
 WATCH_S = 0.1
 DRAIN_S = 0.02
 TURN = 64
+START = 0
+"""The number of what nobody waits for; a failed answer to it is one of the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def _first_line(spec: StackSpec) -> bytes:
 class Sidecar:
     """The parent's end: a stack that happens to run elsewhere.
 
-    `recv_ns` and `t_ns` are of the message that is being handed on, as the process took them.
+    `recv_ns` and `t_ns` are of the message that is being handed on, as the process took them. What the caller's own
+    handlers raise is logged and counted in `error_count`, as by a stack that runs here.
     """
 
     recv_ns: int | None = None
@@ -74,11 +79,13 @@ class Sidecar:
         self.problem: str | None = None
         self.limits = limits or SidecarLimits()
         self._first_line = _first_line(spec)
+        self._logger: logging.Logger = spec.options.get("logger") or logging.getLogger("websocket.migration")
         self._on_message = on_message
         self._on_state = on_state
         self._state = ConnectionState.DISCONNECTED
         self._metrics: dict[str, Any] = {}
-        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._errors = 0
+        self._answers = Answers()
         self._process: asyncio.subprocess.Process | None = None
         self._ring: Ring | None = None
         self._woken = asyncio.Event()
@@ -86,6 +93,7 @@ class Sidecar:
         self._wake_fd = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
+        self._is_stopping = False
 
     @property
     def pid(self) -> int | None:
@@ -107,7 +115,7 @@ class Sidecar:
         os.close(its_end)
         asyncio.get_running_loop().add_reader(self._wake_fd, self._on_wake)
         self._write(self._first_line)
-        self._write(encode_line((0, "initialize", (list(symbols or ()), default_channels))))
+        self._write(encode_line((START, "initialize", (list(symbols or ()), default_channels))))
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch(self._process))]
 
     async def subscribe(self, symbols: Sequence[Symbol]) -> None:
@@ -119,7 +127,10 @@ class Sidecar:
         await self._call("unsubscribe", list(symbols))
 
     async def send_message(self, message: dict[str, Any]) -> None:
-        """As a manager's; ExchangeRestError 503 when the process does not answer in time."""
+        """As a manager's; ExchangeRestError 503 also when the process ends, or does not answer in time.
+
+        Its text then says that it is unknown whether the message was sent: sent again, it may be there twice.
+        """
         await self._call("send_message", message)
 
     def is_connected(self) -> bool:
@@ -127,16 +138,21 @@ class Sidecar:
         return self.problem is None and self._state is ConnectionState.CONNECTED
 
     def get_performance_metrics(self) -> dict[str, Any]:
-        """The counters as the process last told them, at most a second old."""
-        return dict(self._metrics)
+        """The counters as the process last told them, at most a second old; `error_count` with our own ones."""
+        if not self._errors:
+            return dict(self._metrics)
+        return self._metrics | {"error_count": self._metrics.get("error_count", 0) + self._errors}
 
     async def close(self) -> None:
-        """Let the stack close and deliver its backlog; a process that does not end is killed."""
+        """Let the stack close and deliver its backlog; a process that does not end is killed.
+
+        The consumer's callback is given `in_flight_s` to return, then it is cancelled.
+        """
         if self._is_closing or self._process is None or self._ring is None:
             return
         self._is_closing = True
         process = self._process
-        self._write(encode_line((0, "close", ())))
+        self._write(encode_line((START, "close", ())))
         try:
             await asyncio.wait_for(process.wait(), 0 if self.problem else self.limits.close_s)
         except TimeoutError:
@@ -146,17 +162,23 @@ class Sidecar:
             # Nobody asks again: a process that stands still would outlive us.
             _kill(process)
             raise
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-                await asyncio.wait({task})
+        await self._end_tasks()
         if self.problem is None:
-            await self._hand_on(self._ring)
+            await self._hand_on(self._ring, to_the_end=True)
         asyncio.get_running_loop().remove_reader(self._wake_fd)
         os.close(self._wake_fd)
         self._ring.close()
-        for answer in self._answers.values():
-            answer.cancel()
+        self._answers.end(self.problem or "the sidecar is closed")
+
+    async def _end_tasks(self) -> None:
+        """Let the drain stop behind the record that it is at; end the watch, and a callback that does not return."""
+        self._is_stopping = True
+        self._woken.set()
+        for task, timeout_s in zip(self._tasks, (self.limits.in_flight_s, 0.0), strict=True):
+            if task is not asyncio.current_task():
+                await asyncio.wait({task}, timeout=timeout_s)
+                task.cancel()
+                await asyncio.wait({task})
 
     # To the process
 
@@ -169,15 +191,9 @@ class Sidecar:
     async def _call(self, name: str, argument: Any) -> None:
         if self._process is None or self.problem is not None or self._is_closing:
             raise ExchangeRestError(503, "WebSocket not connected")
-        number = max(self._answers, default=0) + 1
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        try:
-            self._write(encode_line((number, name, (argument,))))
-            await asyncio.wait_for(answer, self.limits.answer_s)
-        except TimeoutError:
-            raise ExchangeRestError(503, f"{name}: the sidecar does not answer") from None
-        finally:
-            del self._answers[number]
+        await self._answers.ask(
+            name, lambda number: self._write(encode_line((number, name, (argument,)))), self.limits.answer_s
+        )
 
     # From the process
 
@@ -191,44 +207,63 @@ class Sidecar:
         """Hand on what comes; asleep, be woken by the process, or look again after a moment."""
         ring = self._ring
         assert ring is not None
-        while True:
-            await self._hand_on(ring)
-            self._woken.clear()
-            ring.note_sleep(True)
-            if not ring.has_records():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(DRAIN_S):
-                        await self._woken.wait()
-            ring.note_sleep(False)
+        try:
+            while not self._is_stopping:
+                await self._hand_on(ring)
+                await self._sleep(ring)
+        finally:
+            if not self._is_closing:
+                self.problem = self.problem or "what the sidecar delivers is not read any more"
 
-    async def _hand_on(self, ring: Ring) -> None:
+    async def _sleep(self, ring: Ring) -> None:
+        if self._is_stopping:
+            return
+        self._woken.clear()
+        ring.note_sleep(True)
+        if not ring.has_records():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._woken.wait()
+        ring.note_sleep(False)
+
+    async def _hand_on(self, ring: Ring, *, to_the_end: bool = False) -> None:
         for number, (payload, recv_ns, t_ns) in enumerate(ring.read(), 1):
             if self._turn.is_over(number, TURN):
                 # A process that floods does not keep the serving stack from its turn.
                 await asyncio.sleep(0)
-            kind, content = pickle.loads(payload)
             self.recv_ns, self.t_ns = recv_ns or None, t_ns
-            if kind == "message":
-                await self._on_message(content)
-            elif kind == "state":
-                self._state = content
-                await self._on_state(content)
-            elif kind == "metrics":
-                self._metrics = content
-            elif kind == "failed":
-                self.problem = content
-            elif kind == "answer":
-                self._settle(*content)
+            try:
+                await self._take(*pickle.loads(payload))
+            except Exception as error:  # noqa: BLE001 - one record never ends the drain
+                self._note_error("Message processing failed", error)
+            if self._is_stopping and not to_the_end:
+                return
 
-    def _settle(self, number: int, failure: tuple[int, str] | None) -> None:
-        answer = self._answers.get(number)
-        if answer is None or answer.done():
-            if number == 0 and failure is not None:
+    async def _take(self, kind: str, content: Any) -> None:
+        if kind == "message":
+            await self._on_message(content)
+        elif kind == "state":
+            await self._tell_state(content)
+        elif kind == "metrics":
+            self._metrics = content
+        elif kind == "failed":
+            self.problem = content
+        elif kind == "answer":
+            number, failure = content
+            self._answers.settle(number, failure)
+            if number == START and failure is not None:
                 self.problem = failure[1]
-        elif failure is None:
-            answer.set_result(None)
-        else:
-            answer.set_exception(ExchangeRestError(*failure))
+
+    async def _tell_state(self, state: ConnectionState) -> None:
+        self._state = state
+        try:
+            await self._on_state(state)
+        except Exception as error:  # noqa: BLE001 - the caller's error never ends drain or watch
+            self._note_error("Connection handler failed", error)
+
+    def _note_error(self, what: str, error: Exception) -> None:
+        self._errors += 1
+        self._logger.error("%s: %s", what, error)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """End the process when it does harm or is of no use any more, and say why; in silence while closing."""
@@ -246,8 +281,8 @@ class Sidecar:
                     return
                 self.problem = self.problem or trouble
         _kill(process)
-        self._state = ConnectionState.ERROR
-        await self._on_state(ConnectionState.ERROR)
+        self._answers.end(self.problem)
+        await self._tell_state(ConnectionState.ERROR)
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

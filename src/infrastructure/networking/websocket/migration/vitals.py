@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.networking.websocket.migration.event import Limits
+
 __all__ = ["SidecarLimits", "Vitals"]
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -15,7 +17,10 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class SidecarLimits:
-    """What a sidecar may do: seconds until its first beat and between beats, bytes of memory, share of a core."""
+    """What a sidecar may do: seconds until its first beat and between beats, bytes of memory, share of a core.
+
+    `in_flight_s`: how long its end waits for the consumer's own callback, as a change of sides does.
+    """
 
     start_s: float = 20.0
     beat_s: float = 2.0
@@ -24,6 +29,7 @@ class SidecarLimits:
     cpu_window_s: float = 5.0
     answer_s: float = 5.0
     close_s: float = 10.0
+    in_flight_s: float = Limits().in_flight_s
     ring_bytes: int = 8 << 20
 
 
