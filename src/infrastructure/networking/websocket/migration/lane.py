@@ -122,7 +122,10 @@ class Lane:
             finally:
                 arbiter.done(epoch)
             if arbiter.epoch != epoch:
+                # Whose task this is may have ended: what the other side has goes on in a task of the lane's own.
                 self._note_cut()
+                self._kick()
+                break
             if self._waiters:
                 self._let_go()
                 break

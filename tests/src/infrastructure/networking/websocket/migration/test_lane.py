@@ -181,3 +181,33 @@ async def test_a_wait_that_is_over_turns_no_circles_while_the_consumer_has_not_r
     await healed
     while scene.got[-1] != 9:
         await scene.next_one()
+
+
+async def test_a_side_that_serves_no_more_hands_on_nothing_of_the_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its task may be cancelled at any moment: a stack that ends has a bound, and then it would tear an event."""
+    by: dict[Any, asyncio.Task[Any] | None] = {}
+    consume = scene.lane._consume
+
+    async def noted(item: Any) -> None:
+        by[item] = asyncio.current_task()
+        await consume(item)
+
+    monkeypatch.setattr(scene.lane, "_consume", noted)
+    for side in (NEW, LEGACY):
+        await scene.offer(side, 1)
+    scene.lane.move(NEW, is_rollback=False)
+    scene.gate.clear()
+    news = asyncio.create_task(scene.offer(NEW, 2))
+    await scene.next_one()
+    await scene.offer(LEGACY, 2, 3, 4)
+    scene.lane.move(LEGACY, is_rollback=True)
+    assert scene.got == [1, 2]
+    scene.gate.set()
+    await asyncio.wait_for(news, BOUND_S)
+    while scene.got[-1] != 4:
+        await scene.next_one()
+    assert scene.got == [1, 2, 3, 4]
+    assert by[2] is news
+    assert news not in (by[3], by[4])
