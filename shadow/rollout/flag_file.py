@@ -6,6 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -101,7 +102,7 @@ def _read_mark(metadata: Any) -> Mark:
 
 
 def write_flag_file(path: Path, before: FlagFile, rules: Rules, mark: Mark) -> FlagFile:
-    """Replace the file in one step, mode 0600; other flags stay. ShadowError where it would not say what it should.
+    """Replace the file in one step; other flags stay. ShadowError where it would not say what it should.
 
     What is written is evaluated by flagd's own core before it takes the old file's place, and read back after.
     """
@@ -160,22 +161,40 @@ def evaluated(source: Path | Rules, units: Iterable[Unit]) -> list[Stage]:
 
 
 def replace_file(path: Path, data: bytes, check: Callable[[Path], None] | None = None) -> None:
-    """Write beside, fsync, look at it with `check`, rename; the file has mode 0600. ShadowError where it cannot be."""
-    part = path.with_name(f".{path.name}.part")
+    """Write beside, fsync, look at it with `check`, rename; behind a link the file that it names.
+
+    Owner and mode stay as they are, those of a new file are the caller's and 0600. ShadowError where it cannot be.
+    """
     try:
+        path = Path(os.path.realpath(path))
+        part = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _liken(descriptor, path)
+            os.fsync(descriptor)
         if check is not None:
             check(part)
         os.replace(part, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise ShadowError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _liken(descriptor: int, path: Path) -> None:
+    """Give the new file owner and mode of the one whose place it takes, as far as this user may."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    for owner in (found.st_uid, -1):
+        with suppress(PermissionError):
+            os.fchown(descriptor, owner, found.st_gid)
+            break
+    os.fchmod(descriptor, found.st_mode & 0o777)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from shadow.cli import main
 from shadow.errors import RunError, ShadowError, UsageError
 from shadow.rollout import ledger as ledger_module
+from shadow.rollout.consumers import UnitStatus
 from shadow.rollout.controller import Controller
 from shadow.rollout.stages import OFF, Rule, parse_position
 from shadow.rollout.units import EVERYTHING, parse_unit
 
-from .conftest import BOOK, PUBLIC, Desk, stages
+from .conftest import BOOK, PUBLIC, TRADE, Desk, stages
 
 
 def test_a_rollback_does_not_wait_for_whoever_keeps_the_lock(live: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +164,58 @@ def test_a_rollback_that_no_consumer_could_hear_of_says_so(
     assert "no consumer holds a unit of gateio.spot.book.BTCUSDT" in capsys.readouterr().err
     assert main(["rollout", "rollback", BOOK]) == 0
     assert "no consumer holds" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def typed(live: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Whose rollout the command line finds, on its clock; it waits for nobody."""
+    monkeypatch.setattr("shadow.rollout.places.places", lambda: live.places)
+    monkeypatch.setattr(Controller.__init__, "__defaults__", (lambda: live.now_s,))
+    monkeypatch.setattr("shadow.commands.flip.ARRIVES_WITHIN_S", 0.0)
+    return live
+
+
+NEW_SERVES = {unit: UnitStatus("new", other_ready=True) for unit in (BOOK, TRADE)}
+COMMANDS = (["rollout", "rollback"], ["flip", "*", "off"])
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_rollback_that_a_consumer_has_not_applied_is_no_success(
+    words: list[str], typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one that may not read the flag file."""
+    typed.beat(units=NEW_SERVES)
+    for _ in range(2):
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert f"but desk has applied generation 3 alone and new serves {BOOK}" in said
+        assert "touch websocket.kill" in said
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_rollback_that_a_consumer_has_applied_is_told_without_a_but(
+    words: list[str], typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed.beat(generation=4)
+    assert main(words) == 0
+    assert "but " not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("late_s", "whom"), [(6.0, "consumers/desk.json"), (None, "any consumer")])
+def test_a_rollback_of_which_no_status_tells_is_not_told_as_applied(
+    late_s: float | None, whom: str, typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if late_s is None:
+        (typed.places.folder / "consumers" / "desk.json").unlink()
+    else:
+        typed.beat(units=NEW_SERVES)
+        typed.now_s += late_s
+    assert main(["rollout", "rollback"]) == 0
+    assert f"but whether {whom} has applied it is not known" in capsys.readouterr().err
+
+
+def test_a_rollback_waits_until_a_consumer_has_applied_it(typed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed.beat(units=NEW_SERVES)
+    monkeypatch.setattr("shadow.commands.flip.ARRIVES_WITHIN_S", 30.0)
+    monkeypatch.setattr("shadow.commands.flip.time.sleep", lambda _: typed.beat())
+    assert main(["rollout", "rollback"]) == 0
