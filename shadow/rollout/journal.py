@@ -101,9 +101,12 @@ class Journal:
             raise ShadowError(f"{self.path} cannot be written: the disk is full")
 
     def _cut(self, torn: int) -> None:
-        with self.path.open("r+b") as file:
-            file.truncate(self.path.stat().st_size - torn)
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("r+b") as file:
+                file.truncate(self.path.stat().st_size - torn)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ShadowError(f"{self.path} cannot be written: {error.strerror}") from error
 
 
 def _rest(number: int, previous: str, kind: str, at_s: float, fields: dict[str, Any]) -> bytes:

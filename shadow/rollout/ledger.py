@@ -198,3 +198,5 @@ def _try_lock(descriptor: int) -> bool:
             if time.monotonic() > ends_s:
                 return False
             time.sleep(0.02)
+        except OSError:  # such as of a network's file system without locks
+            return False

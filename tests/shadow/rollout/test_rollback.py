@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,44 @@ def test_a_rollback_works_whatever_became_of_the_journal(
     if damage not in ("read-only", "no folder"):
         with pytest.raises(RunError, match="journal"):
             live.flip(PUBLIC, "canary")
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"hash":"12'])
+def test_a_rollback_works_beside_a_journal_of_another_user(
+    torn: bytes, live: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole or cut short by a kill, it may be read alone."""
+    path = live.places.journal
+    path.write_bytes(path.read_bytes() + torn)
+    for module, name in ((os, "open"), (Path, "open")):
+        monkeypatch.setattr(module, name, denied(getattr(module, name), path))
+    outcome = live.controller().rollback(EVERYTHING)
+    assert "cannot be written: Permission denied" in outcome.trouble
+    assert stages(live) == ["shadow", "shadow", "off"]
+
+
+def denied(call: Callable[..., Any], path: Path) -> Callable[..., Any]:
+    """The call, but not to open the path for more than to read it."""
+
+    def refuse(name: Any, *words: Any, **more: Any) -> Any:
+        if name == path and "rb" not in (*words, more.get("mode")):
+            raise PermissionError(13, "Permission denied")
+        return call(name, *words, **more)
+
+    return refuse
+
+
+def test_a_rollback_works_where_the_file_system_knows_no_locks(live: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(37, "No locks available")
+
+    live.drill()
+    live.watch()
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(UsageError, match="locked by another process, or cannot be"):
+        live.flip(PUBLIC, "rampdown")
+    live.controller().rollback(EVERYTHING)
+    assert stages(live) == ["shadow", "shadow", "off"]
 
 
 DISABLED = b'{"flags": {"websocket-stack": {"state": "DISABLED"}}}'
