@@ -215,7 +215,7 @@ class Controller:
         if stuck and rules == base.rules == base.flag.rules:
             raise UsageError(
                 f"{stuck[0].unit} is complete, which the flag cannot undo; while legacy is installed,"
-                f" the kill file can: touch {kill_file()}"
+                f" the kill file can: touch {kill_file()}, and start again what was started at complete"
             )
         if rules == base.flag.rules and not base.trouble and base.generation == base.flag.mark.generation:
             return Outcome(f"{unit} is no farther than {position} already", base.generation, is_back=True)

@@ -169,7 +169,7 @@ def test_a_flag_file_that_cannot_be_written_says_so(live: Desk, monkeypatch: pyt
 
 def test_complete_cannot_be_undone_by_the_flag(desk: Desk) -> None:
     desk.climb(PUBLIC, "complete")
-    with pytest.raises(UsageError, match=r"touch .*websocket\.kill"):
+    with pytest.raises(UsageError, match=r"touch .*websocket\.kill, and start again"):
         desk.controller().rollback(EVERYTHING)
     assert stages(desk) == ["complete", "complete", "off"]
     desk.places.flags.write_bytes(b"{")
