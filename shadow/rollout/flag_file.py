@@ -18,8 +18,9 @@ from shadow.rollout.stages import OFF, Position, Rules, position_of
 from shadow.rollout.targeting import read_targeting, targeting_of
 from shadow.rollout.units import Unit, representatives
 
-__all__ = ["FlagFile", "Mark", "evaluated", "read_flag_file", "replace_file", "salvage", "write_flag_file"]
+__all__ = ["OVERTAKEN", "FlagFile", "Mark", "evaluated", "read_flag_file", "replace_file", "salvage", "write_flag_file"]
 
+OVERTAKEN: Final = "the flag was changed meanwhile; look at `shadow rollout status`, then try again"
 VARIANTS: Final = {stage.value: stage.value for stage in Stage}
 _OURS: Final = frozenset({"state", "variants", "defaultVariant", "targeting", "metadata"})
 
@@ -101,15 +102,22 @@ def _read_mark(metadata: Any) -> Mark:
     return Mark(generation, count, head)
 
 
-def write_flag_file(path: Path, before: FlagFile, rules: Rules, mark: Mark) -> FlagFile:
+def write_flag_file(path: Path, before: FlagFile, rules: Rules, mark: Mark, *, is_rollback: bool = False) -> FlagFile:
     """Replace the file in one step; other flags stay. ShadowError where it would not say what it should.
 
     What is written is evaluated by flagd's own core before it takes the old file's place, and read back after.
+    UsageError where another write has overtaken this one; a rollback asks for none.
     """
     content = copy.deepcopy(before.content)
     content.setdefault("flags", {})[FLAG] = _flag(rules, mark)
     data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    replace_file(path, data, check=lambda part: _check(part, rules))
+
+    def check(part: Path) -> None:
+        _check(part, rules)
+        if not is_rollback and read_flag_file(path).mark != before.mark:
+            raise UsageError(OVERTAKEN)
+
+    replace_file(path, data, check=check)
     if path.read_bytes() != data:
         raise ShadowError(f"flag file {path} was changed while it was written; look at it, then try again")
     return FlagFile(rules, mark, content)

@@ -35,7 +35,7 @@ def test_a_rollback_without_journal_is_not_undone_by_a_move_that_a_kill_cut_shor
     desk.drill()
     desk.watch()
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -42,6 +42,33 @@ def test_a_move_that_was_decided_on_an_older_state_is_not_made(live: Desk) -> No
     assert stages(live) == ["shadow", "shadow", "off"]
 
 
+def test_a_move_that_a_rollback_overtook_on_its_way_to_the_flag_file_is_not_made(
+    live: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk stood still under the lock, behind its line in the journal; the rollback waited no longer for it."""
+    live.drill()
+    live.session()
+    live.watch()
+    monkeypatch.setattr(ledger_module, "LOCK_S", 0.0)
+
+    def overtaken(*words: Any, **more: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_module, "write_flag_file", write)
+            assert live.controller().rollback(EVERYTHING).trouble == ""
+        return write(*words, **more)
+
+    write = ledger_module.write_flag_file
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "write_flag_file", overtaken)
+        with pytest.raises(UsageError, match="changed meanwhile"):
+            live.flip(PUBLIC, "rampdown")
+    assert stages(live) == ["shadow", "shadow", "off"]
+    assert live.controller().books().reading.finding is None
+    live.watch()
+    assert stages(live) == ["shadow", "shadow", "off"]
+    assert live.rules() == [f"{PUBLIC} shadow"]
+
+
 def test_a_rollback_latches_and_only_the_way_forth(live: Desk) -> None:
     """Two a day pass by themselves after ten minutes; then a person has to say so."""
     for times in (1, 2, 3):
