@@ -20,6 +20,8 @@ from infrastructure.networking.websocket.migration.unit import PRIVATE, Unit
 
 __all__ = ["Lanes"]
 
+RANKS = {stage: rank for rank, stage in enumerate(Stage)}
+
 
 class Lanes:
     """The lanes of a manager's streams, begun as their messages come, and legacy's `passage` past all of them.
@@ -49,6 +51,7 @@ class Lanes:
         self._limits = limits
         self._logger = logger
         self._last_control: Side | None = None
+        self._followed = reader.stages()
 
     # What the stacks say
 
@@ -159,9 +162,17 @@ class Lanes:
         """
         if not self._is_legacys() and not self.passage.shut():
             return False
+        if self._advances():
+            self._legs[Side.NEW].pardon()
         for lane in self.by_stream.values():
             self._apply(lane)
         return True
+
+    def _advances(self) -> bool:
+        """Whether some unit stands farther from legacy than when this was last asked: only people bring it there."""
+        stages = self._reader.stages()
+        before, self._followed = self._followed, stages
+        return any(RANKS[stage] > RANKS[before.get(unit, stage)] for unit, stage in stages.items())
 
     def _sides(self) -> set[Side]:
         """Who serves something by the stages."""

@@ -88,6 +88,15 @@ class Leg:
         """Whether the stack exists and says that it is connected."""
         return self.stack is not None and self.stack.is_connected()
 
+    @property
+    def may_start(self) -> bool:
+        """Whether nothing speaks against it: a new stack that was shed stays so until it is pardoned."""
+        return self.side is Side.LEGACY or self.problem is None
+
+    def pardon(self) -> None:
+        """Forget why the stack was shed: a person wants it again, or nobody does any more."""
+        self.problem = None
+
     def build(self) -> None:
         """Make the stack; whatever it raises is the caller's."""
         if self.stack is None:
