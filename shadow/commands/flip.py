@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shadow.commands.words import say
 
 if TYPE_CHECKING:
-    from shadow.rollout.controller import Controller
+    from shadow.rollout.controller import Controller, Outcome
     from shadow.rollout.gates import Ask
     from shadow.rollout.stages import Position
     from shadow.rollout.units import Unit
 
-__all__ = ["HELP", "add_people", "add_words", "ask_of", "execute", "move"]
+__all__ = ["HELP", "add_people", "add_words", "ask_of", "execute", "move", "tell"]
 
 HELP = "move units to a stage of their rollout, or back"
+ARRIVES_WITHIN_S = 5.0
+LOOK_S = 0.05
 
 
 def add_words(parser: argparse.ArgumentParser) -> None:
@@ -71,11 +74,24 @@ def move(controller: Controller, ask: Ask, *, dry_run: bool) -> int:
         return _print_gates(controller, ask)
     if is_irreversible(ask.position):
         _typed(ask)
-    outcome = controller.flip(ask)
+    return tell(controller, ask.unit, controller.flip(ask))
+
+
+def tell(controller: Controller, unit: Unit, outcome: Outcome) -> int:
+    """Say what was done; of a way back also whether it has arrived, for which it waits: 1 where new serves on."""
+    from shadow.rollout.arrival import arrival
+
     say(f"{outcome.says}; generation {outcome.generation}")
     if outcome.trouble:
         say(f"but {outcome.trouble}")
-    return 0
+    if not outcome.is_back:
+        return 0
+    ends_s = time.monotonic() + ARRIVES_WITHIN_S
+    while (found := arrival(controller.seen(), unit, outcome.generation)).behind and time.monotonic() < ends_s:
+        time.sleep(LOOK_S)
+    for line in found.lines:
+        say(f"but {line}")
+    return 1 if found.behind else 0
 
 
 def _print_gates(controller: Controller, ask: Ask) -> int:

@@ -23,13 +23,14 @@ def execute(_: argparse.Namespace) -> int:
     from shadow.rollout.places import places
 
     where = places()
-    if not where.journal.exists() and not where.journal.with_suffix(".head").exists():
-        raise UsageError(f"there is no journal at {where.journal} yet; the first `shadow flip` begins one")
     try:
         mark = read_flag_file(where.flags).mark
     except ShadowError as error:
         mark = None
         sys.stderr.write(f"the flag file does not help to verify: {error}\n")
+    is_known = mark is not None and mark.count > 0
+    if not is_known and not where.journal.exists() and not where.journal.with_suffix(".head").exists():
+        raise UsageError(f"there is no journal at {where.journal} yet; the first `shadow flip` begins one")
     reading = read_journal(where.journal, mark)
     if reading.finding is not None:
         sys.stderr.write(f"{where.journal} line {reading.finding.line}: {reading.finding.says}\n")

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shadow.commands.flip import add_people, ask_of, move
+from shadow.commands.flip import add_people, ask_of, move, tell
 from shadow.commands.words import Parser, say
 
 if TYPE_CHECKING:
@@ -149,13 +149,11 @@ def _rollback(options: argparse.Namespace, controller: Controller) -> int:
         raise
     except ShadowError as error:
         raise ShadowError(f"{error}; use the kill file: touch websocket.kill") from error
-    say(f"{outcome.says}; generation {outcome.generation}")
-    if outcome.trouble:
-        say(f"but {outcome.trouble}")
+    code = tell(controller, unit, outcome)
     scene = controller.seen()
     if scene.consumers and not scene.held(unit):
         say(f"but no consumer holds a unit of {unit}; look at the name")
-    return 0
+    return code
 
 
 def _report(_: argparse.Namespace, controller: Controller) -> int:

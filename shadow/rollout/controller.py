@@ -49,11 +49,12 @@ OURS: Final = tuple(parse_unit(name.rpartition(".")[0]) for name in CONNECTIONS)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done: a sentence, the generation that the flag file has now, and what was wrong on the way."""
+    """What was done: a sentence, the flag file's generation now, what was wrong on the way; whether it led back."""
 
     says: str
     generation: int
     trouble: str = ""
+    is_back: bool = False
 
 
 def goes_away(state: State, unit: Unit, position: Position) -> bool:
@@ -214,14 +215,14 @@ class Controller:
         if stuck and rules == base.rules == base.flag.rules:
             raise UsageError(
                 f"{stuck[0].unit} is complete, which the flag cannot undo; while legacy is installed,"
-                f" the kill file can: touch {kill_file()}"
+                f" the kill file can: touch {kill_file()}, and start again what was started at complete"
             )
         if rules == base.flag.rules and not base.trouble and base.generation == base.flag.mark.generation:
-            return Outcome(f"{unit} is no farther than {position} already", base.generation)
+            return Outcome(f"{unit} is no farther than {position} already", base.generation, is_back=True)
         back = [str(common) for one in taken_back(base.served, rules) if (common := one.common(unit)) is not None]
         trouble = self.ledger.change_anyhow(self.clock(), base, rules, why=why, rolled_back=back, **more)
         troubles = "; ".join(text for text in dict.fromkeys((base.trouble, trouble)) if text)
-        return Outcome(f"{unit} is back at {position}: {why}", base.generation + 1, troubles)
+        return Outcome(f"{unit} is back at {position}: {why}", base.generation + 1, troubles, is_back=True)
 
     def _lift_holds(self, state: State, unit: Unit, now_s: float) -> None:
         """Open gates, or a person's name, end what held the unit."""

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,9 @@ from shadow.rollout.stages import OFF, Position, Rules, position_of
 from shadow.rollout.targeting import read_targeting, targeting_of
 from shadow.rollout.units import Unit, representatives
 
-__all__ = ["FlagFile", "Mark", "evaluated", "read_flag_file", "replace_file", "salvage", "write_flag_file"]
+__all__ = ["OVERTAKEN", "FlagFile", "Mark", "evaluated", "read_flag_file", "replace_file", "salvage", "write_flag_file"]
 
+OVERTAKEN: Final = "the flag was changed meanwhile; look at `shadow rollout status`, then try again"
 VARIANTS: Final = {stage.value: stage.value for stage in Stage}
 _OURS: Final = frozenset({"state", "variants", "defaultVariant", "targeting", "metadata"})
 
@@ -100,15 +102,22 @@ def _read_mark(metadata: Any) -> Mark:
     return Mark(generation, count, head)
 
 
-def write_flag_file(path: Path, before: FlagFile, rules: Rules, mark: Mark) -> FlagFile:
-    """Replace the file in one step, mode 0600; other flags stay. ShadowError where it would not say what it should.
+def write_flag_file(path: Path, before: FlagFile, rules: Rules, mark: Mark, *, is_rollback: bool = False) -> FlagFile:
+    """Replace the file in one step; other flags stay. ShadowError where it would not say what it should.
 
     What is written is evaluated by flagd's own core before it takes the old file's place, and read back after.
+    UsageError where another write has overtaken this one; a rollback asks for none.
     """
     content = copy.deepcopy(before.content)
     content.setdefault("flags", {})[FLAG] = _flag(rules, mark)
     data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    replace_file(path, data, check=lambda part: _check(part, rules))
+
+    def check(part: Path) -> None:
+        _check(part, rules)
+        if not is_rollback and read_flag_file(path).mark != before.mark:
+            raise UsageError(OVERTAKEN)
+
+    replace_file(path, data, check=check)
     if path.read_bytes() != data:
         raise ShadowError(f"flag file {path} was changed while it was written; look at it, then try again")
     return FlagFile(rules, mark, content)
@@ -160,22 +169,40 @@ def evaluated(source: Path | Rules, units: Iterable[Unit]) -> list[Stage]:
 
 
 def replace_file(path: Path, data: bytes, check: Callable[[Path], None] | None = None) -> None:
-    """Write beside, fsync, look at it with `check`, rename; the file has mode 0600. ShadowError where it cannot be."""
-    part = path.with_name(f".{path.name}.part")
+    """Write beside, fsync, look at it with `check`, rename; behind a link the file that it names.
+
+    Owner and mode stay as they are, those of a new file are the caller's and 0600. ShadowError where it cannot be.
+    """
     try:
+        path = Path(os.path.realpath(path))
+        part = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _liken(descriptor, path)
+            os.fsync(descriptor)
         if check is not None:
             check(part)
         os.replace(part, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise ShadowError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _liken(descriptor: int, path: Path) -> None:
+    """Give the new file owner and mode of the one whose place it takes, as far as this user may."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    for owner in (found.st_uid, -1):
+        with suppress(PermissionError):
+            os.fchown(descriptor, owner, found.st_gid)
+            break
+    os.fchmod(descriptor, found.st_mode & 0o777)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -76,6 +76,9 @@ class Journal:
         if reading.torn:
             self._cut(reading.torn)
         last = reading.entries[-1] if reading.entries else None
+        if last is not None and reading.head.count < last.number:
+            # A kill came between the two writes; behind a second one the second file would be two lines behind.
+            self.write_head(Head(last.number, last.hash, reading.head.generation))
         entry = _sealed((last.number if last else 0) + 1, last.hash if last else FIRST, kind, at_s, fields)
         self._write(_line(entry, last.hash if last else FIRST))
         self.write_head(Head(entry.number, entry.hash, reading.head.generation))
@@ -101,9 +104,12 @@ class Journal:
             raise ShadowError(f"{self.path} cannot be written: the disk is full")
 
     def _cut(self, torn: int) -> None:
-        with self.path.open("r+b") as file:
-            file.truncate(self.path.stat().st_size - torn)
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("r+b") as file:
+                file.truncate(self.path.stat().st_size - torn)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ShadowError(f"{self.path} cannot be written: {error.strerror}") from error
 
 
 def _rest(number: int, previous: str, kind: str, at_s: float, fields: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shadow.errors import RunError, ShadowError, UsageError
-from shadow.rollout.flag_file import FlagFile, Mark, read_flag_file, salvage, write_flag_file
+from shadow.rollout.flag_file import OVERTAKEN, FlagFile, Mark, read_flag_file, salvage, write_flag_file
 from shadow.rollout.journal import Entry, Head, Journal, Reading, read_journal
 from shadow.rollout.places import Places
 from shadow.rollout.stages import OFF, SHADOW, Rules, farther, lowered, taken_back
@@ -110,16 +110,16 @@ class Ledger:
         """Write new rules: journal, flag file, head; UsageError where the state is not the one that was seen."""
         books = self.read()
         if books.state.generation != seen.generation:
-            raise UsageError("the flag was changed meanwhile; look at `shadow rollout status`, then try again")
+            raise UsageError(OVERTAKEN)
         generation = max(books.state.generation, books.flag.mark.generation) + 1
         entry = self.journal.append("flag", now_s, **flag_fields(rules, generation, **more), **self.label)
         self._write_flag(books.flag, rules, generation)
         return entry
 
-    def _write_flag(self, flag: FlagFile, rules: Rules, generation: int) -> None:
+    def _write_flag(self, flag: FlagFile, rules: Rules, generation: int, *, is_rollback: bool = False) -> None:
         entries = read_journal(self.places.journal).entries
         mark = Mark(generation, entries[-1].number, entries[-1].hash)
-        write_flag_file(self.places.flags, flag, rules, mark)
+        write_flag_file(self.places.flags, flag, rules, mark, is_rollback=is_rollback)
         self.journal.write_head(Head(mark.count, mark.head, generation))
 
     def note(self, kind: str, now_s: float, **fields: Any) -> Entry:
@@ -165,10 +165,10 @@ class Ledger:
         generation = base.generation + 1
         try:
             self.journal.append("flag", now_s, **flag_fields(rules, generation, **more), **self.label)
-            self._write_flag(base.flag, rules, generation)
+            self._write_flag(base.flag, rules, generation, is_rollback=True)
         except ShadowError as error:
             mark = Mark(generation, base.flag.mark.count, base.flag.mark.head)
-            write_flag_file(self.places.flags, base.flag, rules, mark)
+            write_flag_file(self.places.flags, base.flag, rules, mark, is_rollback=True)
             return str(error)
         return ""
 
@@ -198,3 +198,5 @@ def _try_lock(descriptor: int) -> bool:
             if time.monotonic() > ends_s:
                 return False
             time.sleep(0.02)
+        except OSError:  # such as of a network's file system without locks
+            return False

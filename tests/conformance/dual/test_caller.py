@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from tests.conformance.dual.traffic import (
     versions,
     versions_seen,
 )
+
+WITHIN_S = 8.0
 
 
 async def test_a_request_goes_out_once_by_the_side_that_serves(
@@ -128,3 +131,33 @@ async def test_a_stage_opens_and_closes_the_stacks_and_the_kill_file_closes_new(
     for kind in KINDS:
         got = versions(caller.messages, kind)
         assert got == list(range(101, traffic.number + 1)), kind
+
+
+@pytest.mark.parametrize("is_quiet", [True, False])
+async def test_the_kill_file_leads_back_from_complete_where_legacy_has_to_connect_first(
+    is_quiet: bool, flag: HandFlag, dual: DualRunManager, venue: Any, caller: Any, tmp_path: Path
+) -> None:
+    """With traffic nothing is lost on the way; without any, no event of legacy is waited for."""
+    await connected(dual, venue, caller)
+    traffic = Traffic(venue, caller, seed=9)
+
+    async def push_until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            await traffic.push()
+            await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
+
+    legacy, new = venue.connections
+    async with asyncio.timeout(WITHIN_S):
+        flag.turn(Stage.RAMPDOWN)
+        await push_until(lambda: len(dual.serving()) == 3 and set(dual.serving().values()) == {Side.NEW})
+        flag.turn(Stage.COMPLETE)
+        await legacy.wait_closed()
+        await push_until(lambda: traffic.number % 10 == 0)
+        await push_until(lambda: traffic.number % 10 == 1)
+        (tmp_path / "websocket.kill").touch()
+        await (new.wait_closed() if is_quiet else push_until(lambda: new.state is State.CLOSED))
+        assert set(dual.serving().values()) == {Side.LEGACY}
+        await push_until(lambda: traffic.number % 10 == 5)
+    for kind in KINDS:
+        assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
+    assert [record.is_rollback for record in dual.flip_records()][-3:] == [is_quiet] * 3

@@ -73,16 +73,58 @@ def test_a_share_chooses_about_as_many_and_a_greater_share_keeps_them() -> None:
     assert chosen[0] <= chosen[1]
 
 
-def test_a_persons_other_flags_stay_and_the_file_is_private(tmp_path: Path) -> None:
+def test_a_persons_other_flags_stay(tmp_path: Path) -> None:
     path = tmp_path / "flags.json"
     other = {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"}
     path.write_text(json.dumps({"$schema": "https://flagd.dev/schema/v0/flags.json", "flags": {"theirs": other}}))
     written = write_flag_file(path, read_flag_file(path), (rule("mexc", "shadow"),), Mark(3, 2, "ab"))
     found = json.loads(path.read_text())
     assert (found["flags"]["theirs"], found["$schema"]) == (other, "https://flagd.dev/schema/v0/flags.json")
-    assert path.stat().st_mode & 0o777 == 0o600
     assert read_flag_file(path) == written
     assert written.mark == Mark(3, 2, "ab")
+
+
+def test_a_file_stays_its_owners_and_as_readable_as_it_was(tmp_path: Path) -> None:
+    """Whoever rolls back need not be the user whose application reads the file."""
+    path = tmp_path / "flags.json"
+    write_flag_file(path, FlagFile(), (), Mark(1))
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    before = path.stat()
+    write_flag_file(path, read_flag_file(path), (), Mark(2))
+    after = path.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert after.st_ino != before.st_ino
+
+
+def test_a_file_whose_owner_cannot_be_kept_keeps_its_group_and_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "flags.json"
+    write_flag_file(path, FlagFile(), (), Mark(1))
+    path.chmod(0o640)
+    asked = []
+
+    def refuse(descriptor: int, owner: int, group: int) -> None:
+        asked.append((owner, group))
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    write_flag_file(path, read_flag_file(path), (), Mark(2))
+    assert asked == [(os.geteuid(), os.getegid()), (-1, os.getegid())]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert read_flag_file(path).mark == Mark(2)
+
+
+def test_a_link_stays_one_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:
+    real, link = tmp_path / "config" / "flags.json", tmp_path / "flags.json"
+    write_flag_file(real, FlagFile(), (rule("mexc", "live"),), Mark(1))
+    link.symlink_to(real)
+    write_flag_file(link, read_flag_file(link), (rule("mexc", "shadow"),), Mark(2))
+    assert link.is_symlink()
+    assert read_flag_file(real).rules == (rule("mexc", "shadow"),)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -177,7 +177,7 @@ def test_a_journal_that_cannot_be_read_is_no_tampering(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", range(1, LINES + 1))
 def test_a_line_with_a_good_hash_of_its_own_is_found_by_those_after_it(line: int) -> None:
-    """Whoever changes a line and hashes it anew would have to do so with all that follow, and two other files."""
+    """Whoever changes a line and hashes it anew would have to do so with all that follow, and up to two other files."""
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.jsonl")
         for number in range(line):

@@ -14,7 +14,7 @@ from shadow.errors import ShadowError
 from shadow.rollout import ledger as ledger_module
 from shadow.rollout.consumers import Alarm
 from shadow.rollout.flag_file import read_flag_file
-from shadow.rollout.journal import Journal, read_journal
+from shadow.rollout.journal import Head, Journal, read_journal
 from shadow.rollout.lease import renew
 from shadow.rollout.units import EVERYTHING
 
@@ -35,7 +35,7 @@ def test_a_rollback_without_journal_is_not_undone_by_a_move_that_a_kill_cut_shor
     desk.drill()
     desk.watch()
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -48,6 +48,31 @@ def test_a_rollback_without_journal_is_not_undone_by_a_move_that_a_kill_cut_shor
     desk.watch()
     assert stages(desk) == ["shadow", "shadow", "off"]
     assert desk.rules() == [f"{PUBLIC} shadow"]
+
+
+def test_any_number_of_kills_between_a_line_and_its_repeat_is_no_tampering(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.climb(PUBLIC, "shadow")
+    left: list[bool] = []
+
+    def killed_when_none_is_left(journal: Journal, head: Head) -> None:
+        if not left:
+            raise Killed
+        left.pop()
+        write_head(journal, head)
+
+    write_head = Journal.write_head
+    monkeypatch.setattr(Journal, "write_head", killed_when_none_is_left)
+    for times in (0, 0, 1, 1, 0):
+        left[:] = [True] * times
+        with pytest.raises(Killed):
+            desk.controller().hold(EVERYTHING, "lunch")
+        reading = desk.controller().books().reading
+        assert len(reading.entries) - reading.head.count == 1
+    left[:] = [True] * 9
+    assert desk.controller().rollback(EVERYTHING).trouble == ""
+    assert desk.controller().hold(EVERYTHING, "lunch").says == "* is held where it is: lunch"
 
 
 def no_journal(*_: Any, **__: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,12 @@ import pytest
 from shadow.cli import main
 from shadow.errors import RunError, ShadowError, UsageError
 from shadow.rollout import ledger as ledger_module
+from shadow.rollout.consumers import UnitStatus
 from shadow.rollout.controller import Controller
 from shadow.rollout.stages import OFF, Rule, parse_position
 from shadow.rollout.units import EVERYTHING, parse_unit
 
-from .conftest import BOOK, PUBLIC, Desk, stages
+from .conftest import BOOK, PUBLIC, TRADE, Desk, stages
 
 
 def test_a_rollback_does_not_wait_for_whoever_keeps_the_lock(live: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +40,33 @@ def test_a_move_that_was_decided_on_an_older_state_is_not_made(live: Desk) -> No
     with pytest.raises(UsageError, match="changed meanwhile"):
         ledger.change(live.now_s, seen, (Rule(parse_unit(PUBLIC), parse_position("rampdown")),))
     assert stages(live) == ["shadow", "shadow", "off"]
+
+
+def test_a_move_that_a_rollback_overtook_on_its_way_to_the_flag_file_is_not_made(
+    live: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk stood still under the lock, behind its line in the journal; the rollback waited no longer for it."""
+    live.drill()
+    live.session()
+    live.watch()
+    monkeypatch.setattr(ledger_module, "LOCK_S", 0.0)
+
+    def overtaken(*words: Any, **more: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_module, "write_flag_file", write)
+            assert live.controller().rollback(EVERYTHING).trouble == ""
+        return write(*words, **more)
+
+    write = ledger_module.write_flag_file
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "write_flag_file", overtaken)
+        with pytest.raises(UsageError, match="changed meanwhile"):
+            live.flip(PUBLIC, "rampdown")
+    assert stages(live) == ["shadow", "shadow", "off"]
+    assert live.controller().books().reading.finding is None
+    live.watch()
+    assert stages(live) == ["shadow", "shadow", "off"]
+    assert live.rules() == [f"{PUBLIC} shadow"]
 
 
 def test_a_rollback_latches_and_only_the_way_forth(live: Desk) -> None:
@@ -105,6 +135,44 @@ def test_a_rollback_works_whatever_became_of_the_journal(
             live.flip(PUBLIC, "canary")
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"hash":"12'])
+def test_a_rollback_works_beside_a_journal_of_another_user(
+    torn: bytes, live: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole or cut short by a kill, it may be read alone."""
+    path = live.places.journal
+    path.write_bytes(path.read_bytes() + torn)
+    for module, name in ((os, "open"), (Path, "open")):
+        monkeypatch.setattr(module, name, denied(getattr(module, name), path))
+    outcome = live.controller().rollback(EVERYTHING)
+    assert "cannot be written: Permission denied" in outcome.trouble
+    assert stages(live) == ["shadow", "shadow", "off"]
+
+
+def denied(call: Callable[..., Any], path: Path) -> Callable[..., Any]:
+    """The call, but not to open the path for more than to read it."""
+
+    def refuse(name: Any, *words: Any, **more: Any) -> Any:
+        if name == path and "rb" not in (*words, more.get("mode")):
+            raise PermissionError(13, "Permission denied")
+        return call(name, *words, **more)
+
+    return refuse
+
+
+def test_a_rollback_works_where_the_file_system_knows_no_locks(live: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(37, "No locks available")
+
+    live.drill()
+    live.watch()
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(UsageError, match="locked by another process, or cannot be"):
+        live.flip(PUBLIC, "rampdown")
+    live.controller().rollback(EVERYTHING)
+    assert stages(live) == ["shadow", "shadow", "off"]
+
+
 DISABLED = b'{"flags": {"websocket-stack": {"state": "DISABLED"}}}'
 
 
@@ -128,7 +196,7 @@ def test_a_flag_file_that_cannot_be_written_says_so(live: Desk, monkeypatch: pyt
 
 def test_complete_cannot_be_undone_by_the_flag(desk: Desk) -> None:
     desk.climb(PUBLIC, "complete")
-    with pytest.raises(UsageError, match=r"touch .*websocket\.kill"):
+    with pytest.raises(UsageError, match=r"touch .*websocket\.kill, and start again"):
         desk.controller().rollback(EVERYTHING)
     assert stages(desk) == ["complete", "complete", "off"]
     desk.places.flags.write_bytes(b"{")
@@ -163,3 +231,58 @@ def test_a_rollback_that_no_consumer_could_hear_of_says_so(
     assert "no consumer holds a unit of gateio.spot.book.BTCUSDT" in capsys.readouterr().err
     assert main(["rollout", "rollback", BOOK]) == 0
     assert "no consumer holds" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def typed(live: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Whose rollout the command line finds, on its clock; it waits for nobody."""
+    monkeypatch.setattr("shadow.rollout.places.places", lambda: live.places)
+    monkeypatch.setattr(Controller.__init__, "__defaults__", (lambda: live.now_s,))
+    monkeypatch.setattr("shadow.commands.flip.ARRIVES_WITHIN_S", 0.0)
+    return live
+
+
+NEW_SERVES = {unit: UnitStatus("new", other_ready=True) for unit in (BOOK, TRADE)}
+COMMANDS = (["rollout", "rollback"], ["flip", "*", "off"])
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_rollback_that_a_consumer_has_not_applied_is_no_success(
+    words: list[str], typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one that may not read the flag file."""
+    typed.beat(units=NEW_SERVES)
+    for _ in range(2):
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert f"but desk has applied generation 3 alone and new serves {BOOK}" in said
+        assert "touch websocket.kill" in said
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_rollback_that_a_consumer_has_applied_is_told_without_a_but(
+    words: list[str], typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed.beat(generation=4)
+    assert main(words) == 0
+    assert "but " not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("late_s", "whom"), [(6.0, "consumers/desk.json"), (None, "any consumer")])
+def test_a_rollback_of_which_no_status_tells_is_not_told_as_applied(
+    late_s: float | None, whom: str, typed: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if late_s is None:
+        (typed.places.folder / "consumers" / "desk.json").unlink()
+    else:
+        typed.beat(units=NEW_SERVES)
+        typed.now_s += late_s
+    assert main(["rollout", "rollback"]) == 0
+    assert f"but whether {whom} has applied it is not known" in capsys.readouterr().err
+
+
+def test_a_rollback_waits_until_a_consumer_has_applied_it(typed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed.beat(units=NEW_SERVES)
+    monkeypatch.setattr("shadow.commands.flip.ARRIVES_WITHIN_S", 30.0)
+    monkeypatch.setattr("shadow.commands.flip.time.sleep", lambda _: typed.beat())
+    assert main(["rollout", "rollback"]) == 0

@@ -18,6 +18,7 @@ import pytest
 
 from shadow.cli import main
 from shadow.rollout.consumers import ConsumerStatus, JudgeStatus
+from shadow.rollout.journal import FIRST, Head, Journal, read_journal
 
 from .conftest import Desk
 
@@ -156,6 +157,34 @@ def test_journal_verify_tells_good_changed_and_unreadable_apart(here: Desk, caps
     journal.unlink()
     journal.mkdir()
     assert main(["journal", "verify"]) == 12
+
+
+def test_journal_verify_goes_by_the_flag_files_mark_where_the_journal_is_gone(
+    here: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["journal", "verify"]) == 2
+    assert "no journal" in capsys.readouterr().err
+    here.watch()
+    here.session()
+    here.flip("gateio.spot.*.*", "shadow")
+    for path in (here.places.journal, here.places.journal.with_suffix(".head")):
+        path.unlink()
+    assert main(["journal", "verify"]) == 10
+    assert "line 1: it was removed: the flag file knows 1 lines" in capsys.readouterr().err
+
+
+def test_two_files_tell_of_a_line_behind_the_last_change_of_the_flag_and_three_of_those_before(here: Desk) -> None:
+    """As the runbook says: a hold leaves the flag file alone."""
+    here.watch()
+    here.session()
+    here.flip("gateio.spot.*.*", "shadow")
+    assert main(["rollout", "hold"]) == 0
+    for left, code in ((1, 0), (0, 10)):
+        lines = here.places.journal.read_bytes().splitlines(keepends=True)[:left]
+        here.places.journal.write_bytes(b"".join(lines))
+        entries = read_journal(here.places.journal).entries
+        Journal(here.places.journal).write_head(Head(left, entries[-1].hash if entries else FIRST, 1))
+        assert main(["journal", "verify"]) == code
 
 
 @pytest.mark.parametrize(

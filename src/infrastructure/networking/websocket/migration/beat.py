@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from contextlib import suppress
 
 __all__ = ["BEATS", "BEAT_VARIABLE", "BEGINS", "ENDS", "Beat"]
@@ -14,11 +15,14 @@ BEGINS, BEATS, ENDS = b"+", b".", b"-"
 
 
 class Beat:
-    """Writes a byte every 100 ms from the running loop; does nothing where no watchdog asks for it."""
+    """Writes a byte every 100 ms from the running loop; does nothing where no watchdog asks for it.
+
+    The variable also comes to processes that did not get the watchdog's pipe; what else has its number is left alone.
+    """
 
     def __init__(self) -> None:
         told = os.environ.get(BEAT_VARIABLE, "")
-        self._descriptor = int(told) if told.isdecimal() else None
+        self._descriptor = int(told) if told.isdecimal() and _is_watchdogs(int(told)) else None
 
     async def beat(self) -> None:
         """Until cancelled."""
@@ -35,3 +39,11 @@ class Beat:
         if self._descriptor is not None:
             with suppress(OSError):
                 os.write(self._descriptor, sign)
+
+
+def _is_watchdogs(descriptor: int) -> bool:
+    """Whether it is a pipe into which a write never waits."""
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not os.get_blocking(descriptor)
+    except (OSError, OverflowError):
+        return False

@@ -75,8 +75,7 @@ class DualRunManager:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.Task[None] | None = None
         self._again: asyncio.TimerHandle | None = None
-        self._is_closed = False
-        self._is_settled = True
+        self._is_closed, self._is_settled = False, True
         try:
             serving = self._lanes.side_of(scope)
             build_either(self._legs[serving], self._legs[serving.other] if self._is_needed(serving.other) else None)
@@ -244,13 +243,15 @@ class DualRunManager:
             self._is_settled = True
             for side, leg in self._legs.items():
                 if self._is_needed(side):
-                    if not leg.is_running:
+                    if not leg.is_running and leg.may_start:
                         await leg.try_start(list(self._symbols), self._channels)
                 elif leg.is_running:
                     if self._lanes.is_idle(side):
                         await leg.shed(None)
                     else:
                         self._is_settled = False
+                else:
+                    leg.pardon()
             await asyncio.sleep(SETTLE_S)
 
     # Which side speaks

@@ -1,8 +1,9 @@
 """Keeps the stages of a manager's units read, away from the event loop: per message a stage is one look into a dict.
 
 One thread asks the provider, one looks at the kill file; a provider that hangs, fails or raises stops the first alone,
-and the last good stages stay. OpenFeature's handlers come on threads of its own in no promised order, so they carry no
-news: whatever comes, the flag is read again.
+and the last good stages stay: of the unit that it was asked for and of those behind it, while those before have theirs.
+OpenFeature's handlers come on threads of its own in no promised order, so they carry no news: whatever comes, the flag
+is read again.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class FlagReader:
         self._read = read
         self._stages: dict[Unit, Stage] = {}
         self._changing = threading.Lock()
+        self._has_news = False
         self._read_at = time.monotonic()
         self._client = api.get_client(DOMAIN)
         self._wake = threading.Event()
@@ -67,16 +69,23 @@ class FlagReader:
                 thread.join(STOP_WITHIN_S)
 
     def add(self, units: Iterable[Unit]) -> None:
-        """Units to read from now on; until the provider has said more they have the first stage."""
+        """Units to read from now on; until the provider has said more they have the last good stage of their scope."""
         with self._changing:
-            fresh = {unit: self._first for unit in units if unit not in self._stages}
+            fresh = {unit: self._stage_of_scope(unit) for unit in units if unit not in self._stages}
             self._stages = self._stages | fresh
         if fresh:
             self._wake.set()
 
     def stage(self, unit: Unit) -> Stage:
         """The unit's stage now; `off` while the kill file exists."""
-        return Stage.OFF if self.is_killed else self._stages.get(unit, self._first)
+        if self.is_killed:
+            return Stage.OFF
+        known = self._stages.get(unit)
+        return self._stage_of_scope(unit) if known is None else known
+
+    def _stage_of_scope(self, unit: Unit) -> Stage:
+        """Of the manager as a whole, which may have been taken back since it was made at the first stage."""
+        return self._stages.get(Unit(unit.exchange, unit.market), self._first)
 
     def stages(self) -> dict[Unit, Stage]:
         """The stage of every unit that is read now; all `off` while the kill file exists."""
@@ -93,21 +102,27 @@ class FlagReader:
         return self.age_s > STALE_AFTER_S
 
     def read_once(self) -> None:
-        """Ask for every unit now; what is not answered stays as it was."""
-        changed, failed = {}, 0
+        """Ask for every unit now; each has its answer at once, and what is not answered stays as it was."""
+        failed = 0
         for unit, known in self._stages.items():
             stage, _ = self._read(unit)
             if stage is None:
                 failed += 1
             elif stage is not known:
-                changed[unit] = stage
+                with self._changing:
+                    self._stages = self._stages | {unit: stage}
+                    self._has_news = True
         self.errors += failed
         if not failed:
             self._read_at = time.monotonic()
-        if changed:
-            with self._changing:
-                self._stages = self._stages | changed
-            self.generation += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell of what was read since the last time, once for many units: each time every stream is looked at."""
+        with self._changing:
+            has_news, self._has_news = self._has_news, False
+            self.generation += has_news
+        if has_news:
             self._on_change()
 
     def _watch_flag(self) -> None:
@@ -122,6 +137,8 @@ class FlagReader:
             if killed is not self.is_killed:
                 self.is_killed = killed
                 self._on_change()
+            # The other thread may hang over its next unit.
+            self._tell()
 
     def _listen(self, wanted: bool) -> None:
         change = self._client.add_handler if wanted else self._client.remove_handler

@@ -24,6 +24,8 @@ ROOM = 64
 KEPT_RECORDS = 1000
 STRAIGHT_AFTER_S = 5.0
 """How long behind a change of sides late copies of legacy are still looked for one by one."""
+RETURN_AFTER_S = 1.0
+"""How long legacy, started to be gone back to, is given to show where it stands; in a quiet market it never does."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Lane:
         self._open_record: FlipRecord | None = None
         self._seal_at: int | None = None
         self._cut_at = -math.inf
+        self._return_at = math.inf
 
     async def take_in(self, side: Side, event: Event) -> None:
         """A side delivered an event; returns when nothing more can be handed on now.
@@ -139,6 +142,7 @@ class Lane:
         if to is self.wanted and (to is not self.arbiter.serving) and not is_rollback:
             return
         self.wanted = to
+        self._return_at = math.inf
         if to is self.arbiter.serving and not self.arbiter.deadline:
             return
         self.seal()
@@ -154,6 +158,8 @@ class Lane:
     def set_connected(self, side: Side, is_connected: bool) -> None:
         """A side's connection came or went."""
         self.arbiter.set_connected(side, is_connected)
+        if side is Side.LEGACY:
+            self._return_at = time.monotonic() + RETURN_AFTER_S if is_connected else math.inf
         if self._needs_flip:
             self._try_move()
 
@@ -180,6 +186,8 @@ class Lane:
     def _try_move(self) -> None:
         record = self._open_record
         epoch, now = self.arbiter.epoch, time.monotonic()
+        if record is not None and self.wanted is Side.LEGACY and now >= self._return_at:
+            record.is_rollback = True
         if record is not None and record.is_rollback:
             self.arbiter.roll_back(self.wanted, now)
         else:

@@ -24,6 +24,7 @@ __all__ = ["Lanes"]
 
 ANSWER_S = 5.0
 """How long behind the last thing sent by a side its answers are handed on, whoever speaks by then."""
+RANKS = {stage: rank for rank, stage in enumerate(Stage)}
 
 
 class Lanes:
@@ -55,6 +56,7 @@ class Lanes:
         self._logger = logger
         self._last_control: Side | None = None
         self._sent_at = dict.fromkeys(Side, -math.inf)
+        self._followed = reader.stages()
 
     # What the stacks say
 
@@ -168,9 +170,17 @@ class Lanes:
         """
         if not self._is_legacys() and not self.passage.shut():
             return False
+        if self._advances():
+            self._legs[Side.NEW].pardon()
         for lane in self.by_stream.values():
             self._apply(lane)
         return True
+
+    def _advances(self) -> bool:
+        """Whether some unit stands farther from legacy than when this was last asked: only people bring it there."""
+        stages = self._reader.stages()
+        before, self._followed = self._followed, stages
+        return any(RANKS[stage] > RANKS[before.get(unit, stage)] for unit, stage in stages.items())
 
     def _sides(self) -> set[Side]:
         """Who serves something by the stages."""

@@ -96,6 +96,15 @@ class Leg:
         pid = (self.pid or os.getpid()) if self.is_running else None
         return {"connected": self.is_connected(), "pid": pid, "shed": self.problem is not None}
 
+    @property
+    def may_start(self) -> bool:
+        """Whether nothing speaks against it: a new stack that was shed stays so until it is pardoned."""
+        return self.side is Side.LEGACY or self.problem is None
+
+    def pardon(self) -> None:
+        """Forget why the stack was shed: a person wants it again, or nobody does any more."""
+        self.problem = None
+
     def build(self) -> None:
         """Make the stack; whatever it raises is the caller's."""
         if self.stack is None:

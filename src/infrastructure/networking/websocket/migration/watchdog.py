@@ -1,8 +1,10 @@
 """`python -m infrastructure.networking.websocket.migration.watchdog COMMAND...`: a parent that outlives a stuck loop.
 
 It starts the command and restarts it with legacy pinned when a loop that holds both stacks does not beat for a second,
-when the process is killed by a signal, and on SIGUSR1. It asks no flag provider, judge or stack. SIGTERM and SIGINT are
-handed on. The exit code is the command's.
+when the process is killed by a signal, and on SIGUSR1. It asks no flag provider, judge or stack. The command has
+a session of its own, all of which ends before it is started again. SIGTERM, SIGHUP and SIGINT are handed on; the first
+two reach what the command has started behind its own end, so that it can close that in order. The exit code is the
+command's.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from infrastructure.networking.websocket.migration.beat import BEAT_VARIABLE, BEATS, BEGINS, ENDS
@@ -51,19 +54,23 @@ class Watchdog:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_pinned = False
         self._is_asked = False
-        self._is_ending = False
+        self._ends_by: int | None = None
 
     def run(self) -> int:
         """The command's exit code; 128 and the signal where one killed it."""
         signal.signal(signal.SIGUSR1, self._on_ask)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_end)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, self._on_end)
         while True:
             reason = self._watch_once()
             assert self._process is not None
             code = self._process.returncode
-            if reason is None or self._is_ending:
+            if self._ends_by is not None:
+                self._signal_all(self._process, self._ends_by)
+            if reason is None or self._ends_by is not None:
                 return code if code >= 0 else 128 - code
+            self._signal_all(self._process, signal.SIGKILL)
             self._is_pinned = True
             sys.stderr.write(f"watchdog: {reason}; starting {self._command[0]} again with legacy pinned\n")
 
@@ -71,7 +78,8 @@ class Watchdog:
         """Start the command and wait; why it has to be started again, or None when it ended by itself."""
         ours, its = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         environment = os.environ | {BEAT_VARIABLE: str(its)} | ({PIN_VARIABLE: LEGACY} if self._is_pinned else {})
-        process = self._process = subprocess.Popen(self._command, env=environment, pass_fds=[its])
+        process = subprocess.Popen(self._command, env=environment, pass_fds=[its], start_new_session=True)
+        self._process = process
         os.close(its)
         try:
             reason = self._wait(process, ours)
@@ -99,19 +107,29 @@ class Watchdog:
         pulse.note(signs, time.monotonic())
         return bool(signs)
 
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes], reason: str) -> str:
-        # What spins or is frozen does not end for less.
-        process.kill()
+    @classmethod
+    def _end(cls, process: subprocess.Popen[bytes], reason: str) -> str:
+        # What spins or is frozen does not end for less, and a shell's end is not that of the application behind it.
+        cls._signal_all(process, signal.SIGKILL)
         process.wait()
         return reason
+
+    @staticmethod
+    def _signal_all(process: subprocess.Popen[bytes], number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
     def _on_ask(self, number: int, frame: FrameType | None) -> None:
         self._is_asked = True
 
     def _on_end(self, number: int, frame: FrameType | None) -> None:
-        self._is_ending = True
-        if self._process is not None and self._process.poll() is None:
+        self._ends_by = number
+        if self._process is None or self._process.poll() is not None:
+            return
+        if number == signal.SIGINT:
+            # As from a terminal: some shells wait for what they have started to end by it.
+            self._signal_all(self._process, number)
+        else:
             self._process.send_signal(number)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from openfeature import api
 
-from exchanges.structs.types import MessageType, ParsedMessage, Symbol, Trade
+from exchanges.structs.types import ConnectionState, MessageType, ParsedMessage, Symbol, Trade
 from infrastructure.networking.websocket.migration import lanes as lanes_module
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
@@ -209,3 +210,72 @@ def test_every_unit_has_a_stage_from_the_beginning_and_all_are_off_while_the_kil
     units = list(manager.stages())
     manager._reader.is_killed = True
     assert manager.stages() == dict.fromkeys(units, Stage.OFF)
+
+
+class Counted:
+    """A stack that connects at once."""
+
+    def __init__(self, on_state: Any) -> None:
+        self.on_state = on_state
+
+    async def initialize(self, *_: Any) -> None:
+        await self.on_state(ConnectionState.CONNECTED)
+
+    def is_connected(self) -> bool:
+        return True
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_new_stack_that_was_shed_is_started_again_by_a_way_forth_and_by_off_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback to shadow is no reason to let what harmed the process run again."""
+    monkeypatch.setenv("WS_SHADOW_FLAGS", str(tmp_path / "flags.json"))
+    monkeypatch.setenv("WS_SHADOW_KILL", str(tmp_path / "websocket.kill"))
+    built, says = [], [Stage.LIVE]
+
+    def build(side: Side, _: Any, on_state: Any) -> Any:
+        built.append(side)
+        return Counted(on_state)
+
+    async def handler(_: Any) -> None:
+        raise AssertionError("nothing is delivered here")
+
+    async def turn(stage: Stage) -> tuple[int, bool]:
+        """How often new was made, and whether it counts as shed, once the stacks have followed the flag."""
+        says[0] = stage
+        manager._reader._wake.set()
+        async with asyncio.timeout(10):
+            while set(manager.stages().values()) != {stage} or not followed.is_set():
+                followed.clear()
+                await followed.wait()
+        followed.clear()
+        return built.count(Side.NEW), "new" in manager.get_performance_metrics()["migration"]["shed"]
+
+    async def settle() -> None:
+        await settle_legs()
+        followed.set()
+
+    builds = {side: partial(build, side) for side in Side}
+    manager = DualRunManager(Unit("gateio", "spot"), builds, handler, stage=Stage.LIVE)
+    followed, settle_legs = asyncio.Event(), manager._settle_legs
+    monkeypatch.setattr(manager, "_settle_legs", settle)
+    monkeypatch.setattr(manager._reader, "_read", lambda _: (says[0], "STATIC"))
+    try:
+        await manager.initialize([BTC])
+        await manager._legs[Side.NEW].shed("new floods")
+        assert await turn(Stage.CANARY) == (1, True)
+        assert await turn(Stage.SHADOW) == (1, True)
+        assert await turn(Stage.CANARY) == (2, False)
+        await manager._legs[Side.NEW].shed("new floods")
+        assert await turn(Stage.SHADOW) == (2, True)
+        assert await turn(Stage.OFF) == (2, False)
+        assert await turn(Stage.SHADOW) == (3, False)
+    finally:
+        await manager.close()
+        api.clear_providers()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infrastructure.networking.websocket.migration.beat import BEAT_VARIABLE, Beat
 from infrastructure.networking.websocket.migration.watchdog import STILL_S, Pulse
 
 WATCHDOG = "infrastructure.networking.websocket.migration.watchdog"
@@ -87,6 +90,9 @@ async def main():
             os.kill(os.getpid(), signal.SIGSTOP)
         elif mischief == "crashes":
             os.abort()
+        elif mischief == "sleeps":
+            time.sleep(3.0)
+            say(holds="its tongue no longer")
         elif mischief == "closes and works":
             await asyncio.sleep(0)
             done.set()
@@ -121,9 +127,14 @@ def surroundings(tmp_path: Path) -> dict[str, str]:
     }
 
 
-async def watched(folder: Path, surroundings: dict[str, str], mischief: str) -> tuple[list[dict[str, Any]], str, int]:
+async def watched(
+    folder: Path, surroundings: dict[str, str], mischief: str, *, sent: int = signal.SIGUSR1, by_shell: bool = False
+) -> tuple[list[dict[str, Any]], str, int]:
     """What the application said in both its lives, what the watchdog said, and the exit code."""
-    words = ("-m", WATCHDOG, "--", sys.executable, str(folder / "application.py"), mischief)
+    command = [sys.executable, str(folder / "application.py"), mischief]
+    if by_shell:
+        command = ["sh", "-c", f"{shlex.join(command)}; true"]
+    words = ("-m", WATCHDOG, "--", *command)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, *words, env=surroundings, stdout=pipe, stderr=pipe)
     assert process.stdout is not None
@@ -131,7 +142,7 @@ async def watched(folder: Path, surroundings: dict[str, str], mischief: str) -> 
     async with asyncio.timeout(WAIT_S):
         said = [json.loads(await process.stdout.readline())]
         if mischief == "waits for a signal":
-            process.send_signal(signal.SIGUSR1)
+            process.send_signal(sent)
         rest, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
         code = await process.wait()
     return [*said, *(json.loads(line) for line in rest.splitlines())], errors.decode(), code
@@ -153,6 +164,53 @@ async def test_a_stuck_application_comes_back_with_legacy_pinned(tmp_path: Path,
         assert said[0]["pid"] != said[1]["pid"]
         assert f"watchdog: {reason}; starting " in errors, mischief
         assert code == 7
+
+
+@pytest.mark.parametrize("mischief", ["sleeps", "waits for a signal"])
+async def test_an_application_behind_a_shell_does_not_go_on_beside_the_pinned_one(
+    mischief: str, tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    """All that it said is heard until nobody is left who could say more."""
+    said, errors, code = await watched(tmp_path, surroundings, mischief, by_shell=True)
+    assert [one["holds"] for one in said] == ["DualRunManager", "Stack"]
+    assert "starting sh again with legacy pinned" in errors
+    assert code == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("by_shell", [False, True])
+async def test_a_signal_ends_the_application_with_its_watchdog(
+    sent: int, by_shell: bool, tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    """That nobody is left shows in the end of what can be heard."""
+    said, errors, code = await watched(tmp_path, surroundings, "waits for a signal", sent=sent, by_shell=by_shell)
+    assert [one["holds"] for one in said] == ["DualRunManager"]
+    assert "watchdog" not in errors
+    assert code in (128 + sent, 1)
+
+
+@pytest.mark.parametrize(("kind", "signs"), [("pipe", b"+."), ("pipe that may wait", b""), ("file", b"")])
+async def test_signs_of_life_go_into_a_pipe_alone(
+    kind: str, signs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a number names that an application's child was left with is no concern of the watchdog's."""
+    if kind == "file":
+        told = os.open(tmp_path / "book", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
+        heard = os.open(tmp_path / "book", os.O_RDONLY)
+    else:
+        heard, told = os.pipe2(os.O_NONBLOCK)
+        os.set_blocking(told, kind != "pipe")
+    monkeypatch.setenv(BEAT_VARIABLE, str(told))
+    beating = asyncio.create_task(Beat().beat())
+    await asyncio.sleep(0)
+    found = b""
+    with suppress(BlockingIOError):
+        found = os.read(heard, 9)
+    assert found == signs
+    beating.cancel()
+    await asyncio.wait({beating})
+    os.close(heard)
+    os.close(told)
 
 
 async def test_a_manager_that_was_closed_owes_no_beat(tmp_path: Path, surroundings: dict[str, str]) -> None:
