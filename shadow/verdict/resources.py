@@ -16,19 +16,19 @@ from shadow.verdict.timeline import Phase
 
 __all__ = [
     "CPU_BLOCK_NS",
-    "Callbacks",
+    "Messages",
     "Samples",
     "cpu_blocks",
     "cpu_metric",
-    "events_until",
     "memory_by_leg",
     "memory_metric",
+    "messages_until",
 ]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Callbacks = tuple[Ints, Ints]
-"""When events came (ns), ascending, and how many then."""
+Messages = tuple[Ints, Ints]
+"""When messages were sent (ns), ascending, and how many then."""
 
 CPU_BLOCK_NS = 1_000_000_000
 END_NS = 1_000_000_000
@@ -52,28 +52,28 @@ class Samples:
         return self.uss[nearest : nearest + 1]
 
 
-def events_until(callbacks: Callbacks, times: Ints) -> Ints:
-    """How many events came before each of the times (ns)."""
-    t, n = callbacks
+def messages_until(messages: Messages, times: Ints) -> Ints:
+    """How many messages were sent before each of the times (ns)."""
+    t, n = messages
     return np.asarray(np.concatenate(([0], np.cumsum(n)))[np.searchsorted(t, times)])
 
 
-def cpu_blocks(samples: Samples, callbacks: Callbacks, phase: Phase, declared: int) -> Floats:
-    """CPU ns per delivered event in each 1 s block of a phase; NaN where nothing can be said."""
+def cpu_blocks(samples: Samples, messages: Messages, phase: Phase, declared: int) -> Floats:
+    """CPU ns per message that was sent in each 1 s block of a phase; NaN where nothing can be said."""
     if len(samples.t) < 2 or declared < 1:
         return np.full(max(declared, 0), np.nan)
     edges = phase.begin + np.arange(declared + 1, dtype=np.int64) * CPU_BLOCK_NS
-    events = np.diff(events_until(callbacks, edges))
+    sent = np.diff(messages_until(messages, edges))
     # relative to the begin: nanoseconds since boot would lose digits in float64
     return rate_blocks(
         (edges - phase.begin).astype(np.float64),
         (samples.t - phase.begin).astype(np.float64),
         (samples.cpu_ns - samples.cpu_ns[0]).astype(np.float64),
-        events,
+        sent,
     )
 
 
-def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: bool = False) -> Measured:
+def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, messages: int, by_leg: bool = False) -> Measured:
     """cpu.per_message over the paired phases of some legs, each a pair (legacy's blocks, new's blocks).
 
     `by_leg`: a leg is one value, the mean of its blocks' ln(new / legacy).
@@ -89,7 +89,7 @@ def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: b
     every = np.concatenate(kept)
     y = np.array([_log_ratio(leg).mean() for leg in kept]) if by_leg else _log_ratio(every)
     legacy, new = (float(side) for side in np.median(every, axis=0))
-    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=events, blocks=len(y))
+    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=messages, blocks=len(y))
 
 
 def _told(legacy: Floats, new: Floats) -> Floats:

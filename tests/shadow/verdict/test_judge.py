@@ -58,6 +58,13 @@ def test_thirty_percent_worse_rolls_back(made_up: MakeRun, effect: dict[str, flo
     assert verdict["triggers"][0]["verdict"] == "REGRESSION"
 
 
+def test_work_is_not_hidden_by_events_that_are_written_more_often(made_up: MakeRun) -> None:
+    verdict = made_up(cpu=1.34, copies=4).judge().verdict
+    found = metric(verdict, "cpu.per_message")
+    assert (verdict["verdict"], found["verdict"]) == ("ROLL_BACK", "REGRESSION")
+    assert found["ratio"]["best"] == pytest.approx(1.34, rel=0.02)
+
+
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_noise_alone_never_rolls_back_not_even_at_the_margin(made_up: MakeRun, seed: int) -> None:
     noisy = {"seed": seed, "noise": 0.35, "drift": 0.03}
