@@ -118,6 +118,56 @@ def test_what_a_child_has_spent_stays_when_it_is_gone() -> None:
     assert after.cpu_ns > before.cpu_ns > alone.cpu_ns + 20_000_000
 
 
+BURNER = """
+import os, signal, sys, threading, time
+def burn():
+    end = time.thread_time_ns() + 4_000_000
+    while time.thread_time_ns() < end:
+        pass
+def thread():
+    one = threading.Thread(target=burn)
+    one.start()
+    one.join()
+def child(is_awaited):
+    pid = os.fork()
+    if not pid:
+        burn()
+        os._exit(0)
+    if is_awaited:
+        os.waitpid(pid, 0)
+kinds = {"thread": thread, "awaited child": lambda: child(True), "zombie": lambda: child(False)}
+print(1, flush=True)
+for kind in sys.stdin:
+    for _ in range(50):
+        kinds[kind.strip()]()
+    while kind == "zombie\\n" and any(
+        open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z"
+        for pid in open(f"/proc/self/task/{os.getpid()}/children").read().split()
+    ):
+        pass
+    print(2, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["thread", "awaited child", "zombie"])
+def test_what_lives_between_two_looks_counts_once(kind: str) -> None:
+    """Fifty threads or children of 4 ms each begin and end between two looks."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", BURNER], stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        whole = Processes(process.pid)
+        process.stdout.readline()
+        looks = [whole.sample()]
+        process.stdin.write(f"{kind}\n")
+        process.stdout.readline()
+        looks += [whole.sample(), whole.sample()]
+        process.communicate("")
+    before, after, again = (look.cpu_ns for look in looks if look is not None)
+    assert after - before > 50 * 4_000_000 - 20_000_000
+    assert again - before < 350_000_000
+
+
 LEAVER = """
 import os, sys
 read, write = os.pipe()
