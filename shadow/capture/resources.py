@@ -29,11 +29,15 @@ _PRIVATE: Final = re.compile(rb"^Private_(?:Clean|Dirty|Hugetlb):\s+(\d+) kB", r
 _CPUCLOCK_SCHED: Final = 2
 """Which of a process's clocks, as <linux/posix-timers.h> numbers them: glibc's clock_getcpuclockid() does the same."""
 _TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_FORKED: Final = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 _RSS: Final = re.compile(rb"^Rss:\s+(\d+) kB", re.MULTILINE)
 
 
 class Sample(NamedTuple):
-    """One reading: t in ns of CLOCK_MONOTONIC, cpu_ns since the probe's process began, uss and rss in bytes."""
+    """One reading: t in ns of CLOCK_MONOTONIC, cpu_ns since the probe's process began, uss and rss in bytes.
+
+    uss is what no other process has, and a process's share of what it has in common with the processes that it forked.
+    """
 
     t: int
     pid: int
@@ -91,7 +95,10 @@ class Probe:
             raise ValueError("no memory map")
         cost = perf_counter_ns() - t
         self._memory_due = t + COSTLY_EVERY_NS if cost > COSTLY_NS else 0
-        return 1024 * sum(map(int, _PRIVATE.findall(text))), 1024 * int(rss[1])
+        # Memory without a file is in common only after a fork: private pages, without them, would hide it in an idle
+        # child. A share of the libraries' files would move with whatever else runs on the machine.
+        uss = max(sum(map(int, pattern.findall(text))) for pattern in (_PRIVATE, _FORKED))
+        return 1024 * uss, 1024 * int(rss[1])
 
 
 def cpu_ns_of(pid: int) -> int:

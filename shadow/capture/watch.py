@@ -46,21 +46,15 @@ class Family:
             self._probes.setdefault(found, Probe(pid))
 
     def sample(self) -> Sample | None:
-        """CPU of all; of memory the larger of the started process and of all others together. None when all are gone.
-
-        The larger and not the sum, so that a wrapper costs little; CPU of what has ended stays.
-        """
+        """CPU of all, also of what has ended, and memory of all that live, with the pid of the largest. None when all
+        are gone."""
         self._find()
         t, cpu_ns = perf_counter_ns(), self._spent.total_ns(self._living())
         samples = [found for probe in self._probes.values() if (found := probe.sample()) is not None]
         if not samples:
             return None
-        first = [one for one in samples if one.pid == self.pid]
-        others = [one for one in samples if one.pid != self.pid]
-        parts = [first, others] if first else [others]
-        larger = max(parts, key=lambda part: sum(one.uss for one in part))
-        largest = max(larger, key=lambda one: one.uss)
-        return Sample(t, largest.pid, cpu_ns, sum(one.uss for one in larger), sum(one.rss for one in larger))
+        largest = max(samples, key=lambda one: one.uss)
+        return Sample(t, largest.pid, cpu_ns, sum(one.uss for one in samples), sum(one.rss for one in samples))
 
     def _find(self) -> None:
         """Take what has been started since."""

@@ -27,7 +27,7 @@ from shadow.verdict.resources import (
     cpu_blocks,
     cpu_metric,
     memory_by_leg,
-    memory_metric,
+    memory_of_leg,
     messages_until,
 )
 from shadow.verdict.samples import read_messages, read_samples
@@ -235,8 +235,8 @@ class Collected:
             if not phases or first is None:
                 continue
             sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
-            end = max(phase.end for phase in phases)
-            found.append(memory_metric(sides, self.diffs[leg].roles, first.begin, end, self.limits.memory))
+            measured = [phase for phase in phases if phase.end > first.begin]
+            found.append(memory_of_leg(sides, self.diffs[leg].roles, first.begin, measured, self.limits.memory))
         if self.plan.release:
             return memory_by_leg(found, len(legs), self.limits.memory, self.limits.session.pass_alpha)
         weighed = [metric for metric in found if metric.census is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ __all__ = [
     "cpu_metric",
     "memory_by_leg",
     "memory_metric",
+    "memory_of_leg",
     "messages_until",
 ]
 
@@ -31,6 +33,7 @@ Messages = tuple[Ints, Ints]
 """When messages were sent (ns), ascending, and how many then."""
 
 CPU_BLOCK_NS = 1_000_000_000
+_GRAVITY: Final[dict[str, int]] = {"PASS": 0, "HOLD": 1, "REGRESSION": 2}
 END_NS = 1_000_000_000
 """Memory at a time: what was sampled in the second before it."""
 
@@ -128,9 +131,9 @@ def memory_by_leg(legs: Sequence[Measured], declared: int, limits: Memory, alpha
 def memory_metric(
     sides: Mapping[str, Samples], roles: tuple[str, str], warm: int, end: int, limits: Memory
 ) -> Measured:
-    """memory.level: unique set size at the end of a leg, new over legacy.
+    """memory.level: unique set size of all of a side's processes at a time, new over legacy.
 
-    REGRESSION when new ends above `ratio` times legacy's end and more than `bytes` over it in every sample of the last
+    REGRESSION when new lies above `ratio` times legacy and more than `bytes` over it in every sample of the last
     second, or when new's own growth since warm-up exceeds both and is not legacy's growth as well. PASS when no sample
     exceeds both, else HOLD. low and high are the extreme ratios of the last second.
     """
@@ -154,6 +157,21 @@ def memory_metric(
     return Measured(
         "memory.level", "bytes", legacy, new, None, len(end_a) + len(end_b), 1, 1, True, "pooled", census=census
     )  # fmt: skip
+
+
+def memory_of_leg(
+    sides: Mapping[str, Samples], roles: tuple[str, str], warm: int, phases: Sequence[Phase], limits: Memory
+) -> Measured:
+    """memory.level of a leg: that of the phase at whose end it was worst.
+
+    Memory that is held under load and freed before the leg ends is memory that the machine must have.
+    """
+    found = [(phase.phase, memory_metric(sides, roles, warm, phase.end, limits)) for phase in phases]
+    weighed = [(name, metric, metric.census) for name, metric in found if metric.census is not None]
+    if not weighed:
+        return found[-1][1]
+    name, worst, census = max(weighed, key=lambda one: (_GRAVITY[one[2].verdict], one[2].range.best or 0.0))
+    return replace(worst, census=replace(census, note=f"at the end of {name}: {census.note}"))
 
 
 def _verdict(low: float, least: float, high: float, most: float, limits: Memory) -> MetricVerdict:

@@ -58,9 +58,10 @@ def _is(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:
 
 
 def read_samples(run: RunData) -> dict[tuple[str, str], Samples]:
-    """Resource samples by (leg, role), of the last process that was watched."""
+    """Resource samples by (leg, role), whichever of the side's processes was the largest: a stack may end before what
+    started it."""
     table = run.table("resources")
-    columns = {name: table[name].to_numpy() for name in ("t", "pid", "cpu_ns", "uss")}
+    columns = {name: table[name].to_numpy() for name in ("t", "cpu_ns", "uss")}
     keys = list(zip(table["leg"].to_pylist(), table["role"].to_pylist(), strict=True))
     rows: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, key in enumerate(keys):
@@ -69,6 +70,5 @@ def read_samples(run: RunData) -> dict[tuple[str, str], Samples]:
     for key, numbers in rows.items():
         mine = np.array(numbers)
         mine = mine[np.argsort(columns["t"][mine], kind="stable")]
-        mine = mine[columns["pid"][mine] == columns["pid"][mine[-1]]]
         out[key] = Samples(*(columns[name][mine].astype(np.int64) for name in ("t", "cpu_ns", "uss")))
     return out

@@ -277,3 +277,30 @@ def test_a_session_that_was_stopped_early_holds_unless_its_own_data_say_roll_bac
     assert "stopped early by 1 critical MISSING" in verdict["reason"]
     proven = made_up(marks=[STOPPED], differences=[lost_trade()], seed=2).judge().verdict
     assert (proven["verdict"], proven["decided_by"]) == ("ROLL_BACK", "functionality")
+
+
+def resized(run: Any, held: Callable[[float], int | None]) -> Any:
+    """New's memory of the main leg: `held` has MiB for seconds since its first sample, or None to leave it."""
+    rows = [row for row in run._rows["resources"] if row[1:3] == ["main", "new"]]
+    for row in rows:
+        mib = held((row[0] - rows[0][0]) / 1e9)
+        if mib is not None:
+            row[3], row[5] = 7 + (mib < 2), mib << 20
+    return run
+
+
+def test_a_leak_is_not_hidden_by_the_process_that_outlives_the_stack(made_up: MakeRun) -> None:
+    """The stack of 60 MiB grows for 37 s; `sleep` in the shell that started it has half a second more, and 1 MiB."""
+    run = resized(made_up(), lambda s: 1 if s > 37 else int(60 + 4 * s))
+    verdict = run.judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "memory")
+
+
+def test_memory_that_is_freed_before_the_end_of_the_leg_counts(made_up: MakeRun) -> None:
+    """200 MiB from the first second of the paired phase until 1.5 s into the connect phase at 31 s."""
+    run = resized(made_up(), lambda s: 260 if 2 < s < 32.5 else None)
+    verdict = run.judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "memory")
+    found = metric(verdict, "memory.level")
+    assert found["ratio"]["best"] == pytest.approx(260 / 60, rel=0.01)
+    assert "at the end of " in found["note"]
