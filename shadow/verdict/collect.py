@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,7 +31,7 @@ from shadow.verdict.resources import (
     messages_until,
 )
 from shadow.verdict.samples import read_messages, read_samples
-from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services, untimed_bursts
 from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
 from shadow.verdict.stretched import Stretched
 from shadow.verdict.targets import Stamped, stamped_times
@@ -124,7 +124,9 @@ class Collected:
         for leg in legs:
             for cell, pairs in self.cells[leg].items():
                 cells[cell] += pairs
-        out += [*service_metrics(cells, self.plan), throughput_metric(cells, self.plan)]
+        bursts = self.timeline.bursts
+        untimed = sum((untimed_bursts(bursts.get(leg, ()), self.diffs[leg].matches) for leg in legs), Counter())
+        out += [*service_metrics(cells, self.plan, untimed), throughput_metric(cells, self.plan)]
         out += [self._cpu(legs), self._memory(legs), self._memory_slope(legs)]
         out += [self._uptime(connection, legs) for connection in self.plan.connections]
         if self.plan.release or "main" in legs:

@@ -40,7 +40,7 @@ class Effects:
     """What the candidate of the main legs does otherwise; 1.0 is like legacy. `burn` is the control's.
 
     `release_s` makes it a session of grade release; `only_leg` leaves what is wrong with CPU and events to one leg.
-    `copies` is how often each event is written.
+    `copies` is how often each event is written; `batched` gives all frames of a burst the first one's time.
     """
 
     latency: float = 1.0
@@ -68,6 +68,7 @@ class Effects:
     gap_noise: float = 0.1
     only_leg: str = ""
     copies: int = 1
+    batched: bool = False
 
 
 class MadeUpRun:
@@ -253,6 +254,8 @@ class MadeUpRun:
                         frames=frames,
                     )
                     done = t + (np.arange(1, frames + 1) * service).astype(np.int64)
+                    if effects.batched and leg.startswith("main") and role == roles[1]:
+                        done[:] = done[0]
                     cell = np.full(frames, 1)
                     rows[role].append(
                         (first + number * frames + np.arange(frames), cell * connection, cell * kind, cell * t, done,

@@ -279,6 +279,18 @@ def test_a_session_that_was_stopped_early_holds_unless_its_own_data_say_roll_bac
     assert (proven["verdict"], proven["decided_by"]) == ("ROLL_BACK", "functionality")
 
 
+def test_one_time_for_a_whole_burst_is_no_service_time(made_up: MakeRun) -> None:
+    verdict = made_up(service=1.5, batched=True).judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert [m["id"] for m in verdict["metrics"] if m["declared"] and m["verdict"] != "PASS"] == [
+        "service.gateio.spot.public",
+        "service.mexc.spot.public",
+    ]
+    found = metric(verdict, "service.mexc.spot.public")
+    assert (found["ratio"]["best"], found["blocks"]) == (None, 0)
+    assert found["note"].endswith("bursts not judged: several frames carry one and the same last time")
+
+
 def resized(run: Any, held: Callable[[float], int | None]) -> Any:
     """New's memory of the main leg: `held` has MiB for seconds since its first sample, or None to leave it."""
     rows = [row for row in run._rows["resources"] if row[1:3] == ["main", "new"]]

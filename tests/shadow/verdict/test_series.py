@@ -11,7 +11,15 @@ from shadow.verdict.checklist import load_checklist
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import Samples, cpu_blocks, memory_metric
-from shadow.verdict.series import TYPES, Pairs, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.series import (
+    TYPES,
+    Pairs,
+    ServicePair,
+    join_pairs,
+    paired_latencies,
+    paired_services,
+    untimed_bursts,
+)
 from shadow.verdict.service import middle_half, pooled_pairs, visible_burn
 from shadow.verdict.timeline import Burst, Phase, read_marks
 
@@ -85,6 +93,16 @@ def test_a_burst_that_did_not_come_back_is_no_service_time() -> None:
     new = matches([(1, 100, 101), (2, 100, 110)], burst=1)
     sequence = [burst(0, "legacy", 0), burst(1, "new", 100)]
     assert paired_services(sequence, {"legacy": legacy, "new": new}, ("legacy", "new")) == {}
+
+
+@pytest.mark.parametrize(("ends", "is_timed"), [(1, True), (2, True), (3, False), (40, False)])
+def test_a_burst_that_ends_in_one_time_for_more_than_a_twentieth_is_no_service_time(ends: int, is_timed: bool) -> None:
+    legacy = matches([(n, 0, 10 * n) for n in range(1, 41)], burst=0)
+    new = matches([(n, 500, 500 + 10 * min(n, 41 - ends)) for n in range(1, 41)], burst=1)
+    sequence = [burst(0, "legacy", 0, 40), burst(1, "new", 500, 40)]
+    sides = {"legacy": legacy, "new": new}
+    assert bool(paired_services(sequence, sides, ("legacy", "new"))) == is_timed
+    assert dict(untimed_bursts(sequence, sides)) == ({} if is_timed else {("c", "book"): 1})
 
 
 PLAN = PlanView(
