@@ -64,8 +64,8 @@ PLAN: tuple[tuple[str, str, str, str, Drawer], ...] = (
         "resources",
         "f",
         "Memory and CPU",
-        "Unique set size and CPU share (100 % = one core) of the stack's process. The slope is a straight line through "
-        "the main leg after its warm-up; below ten minutes it is shown, not judged.",
+        "Unique set size and CPU share (100 % = one core) of all the stack's processes. The slope is a straight line "
+        "through the main leg after its warm-up; below ten minutes it is shown, not judged.",
         draw_resources,
     ),
     (

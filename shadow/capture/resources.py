@@ -1,25 +1,43 @@
-"""What a process costs: scheduler time of all its threads, unique and resident memory, from /proc."""
+"""What a process costs: scheduler time of all its threads, ended ones too, from its clock; its memory from /proc."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from time import perf_counter_ns
+from time import clock_gettime_ns, perf_counter_ns
 from typing import Final, NamedTuple
 
-__all__ = ["SAMPLE_NS", "Identity", "Probe", "Sample", "children_of", "descends", "identity"]
+__all__ = [
+    "SAMPLE_NS",
+    "Ancestry",
+    "Identity",
+    "Probe",
+    "Sample",
+    "ancestry",
+    "children_of",
+    "cpu_ns_of",
+    "descends",
+    "identity",
+]
 
 SAMPLE_NS: Final = 100_000_000
 COSTLY_NS: Final = 1_000_000
 COSTLY_EVERY_NS: Final = 500_000_000
 _PROC: Final = Path("/proc")
 _PRIVATE: Final = re.compile(rb"^Private_(?:Clean|Dirty|Hugetlb):\s+(\d+) kB", re.MULTILINE)
+_CPUCLOCK_SCHED: Final = 2
+"""Which of a process's clocks, as <linux/posix-timers.h> numbers them: glibc's clock_getcpuclockid() does the same."""
+_TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_FORKED: Final = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 _RSS: Final = re.compile(rb"^Rss:\s+(\d+) kB", re.MULTILINE)
 
 
 class Sample(NamedTuple):
-    """One reading: t in ns of CLOCK_MONOTONIC, cpu_ns since the probe's process began, uss and rss in bytes."""
+    """One reading: t in ns of CLOCK_MONOTONIC, cpu_ns since the probe's process began, uss and rss in bytes.
+
+    uss is what no other process has, and a process's share of what it has in common with the processes that it forked.
+    """
 
     t: int
     pid: int
@@ -35,17 +53,20 @@ class Identity(NamedTuple):
     start: int
 
 
-class Probe:
-    """Samples one process. CPU is the sum of the first field of each task's schedstat (ns on a CPU).
+class Ancestry(NamedTuple):
+    """A process, the pid of its parent, and the CPU in ns (by 10 ms) of the children that it has waited for."""
 
-    Threads that have ended keep counting with their last reading, so that the sum never goes back. Memory is read each
-    time unless that costs over 1 ms; then each 500 ms, with the last value repeated.
-    """
+    known: Identity
+    parent: int
+    reaped_ns: int
+
+
+class Probe:
+    """Samples one process. Memory is read each time unless that costs over 1 ms; then each 500 ms, with the last value
+    repeated."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._live: dict[str, int] = {}
-        self._ended = 0
         self._memory = (0, 0)
         self._memory_due = 0
 
@@ -53,7 +74,7 @@ class Probe:
         """A reading, or None when the process is gone."""
         t = perf_counter_ns()
         try:
-            cpu = self._cpu()
+            cpu = cpu_ns_of(self.pid)
             if t >= self._memory_due:
                 self._memory = self._read_memory(t)
         except (OSError, ValueError, AttributeError):
@@ -63,23 +84,9 @@ class Probe:
     def cpu_ns(self) -> int | None:
         """Its CPU alone, or None when the process is gone."""
         try:
-            return self._cpu()
-        except (OSError, ValueError):
+            return cpu_ns_of(self.pid)
+        except OSError:
             return None
-
-    def _cpu(self) -> int:
-        tasks = _PROC / str(self.pid) / "task"
-        now: dict[str, int] = {}
-        for task in os.listdir(tasks):
-            try:
-                now[task] = int((tasks / task / "schedstat").read_bytes().split(None, 1)[0])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-        for task, before in self._live.items():
-            if now.get(task, -1) < before:
-                self._ended += before
-        self._live = now
-        return self._ended + sum(now.values())
 
     def _read_memory(self, t: int) -> tuple[int, int]:
         text = (_PROC / str(self.pid) / "smaps_rollup").read_bytes()
@@ -88,7 +95,27 @@ class Probe:
             raise ValueError("no memory map")
         cost = perf_counter_ns() - t
         self._memory_due = t + COSTLY_EVERY_NS if cost > COSTLY_NS else 0
-        return 1024 * sum(map(int, _PRIVATE.findall(text))), 1024 * int(rss[1])
+        # Memory without a file is in common only after a fork: private pages, without them, would hide it in an idle
+        # child. A share of the libraries' files would move with whatever else runs on the machine.
+        uss = max(sum(map(int, pattern.findall(text))) for pattern in (_PRIVATE, _FORKED))
+        return 1024 * uss, 1024 * int(rss[1])
+
+
+def cpu_ns_of(pid: int) -> int:
+    """Scheduler time of all threads that a process has or had, in ns; OSError when it is gone; a zombie is not.
+
+    Its tasks in /proc would tell of those alone that live: a stack that starts a thread a message would cost nothing.
+    """
+    return clock_gettime_ns(~pid << 3 | _CPUCLOCK_SCHED)
+
+
+def ancestry(pid: int) -> Ancestry | None:
+    """The process that has this pid now, or None."""
+    fields = _stat(pid)
+    if not fields:
+        return None
+    reaped_ns = (int(fields[13]) + int(fields[14])) * _TICK_NS
+    return Ancestry(Identity(pid, int(fields[19])), int(fields[1]), reaped_ns)
 
 
 def identity(pid: int) -> Identity | None:

@@ -7,7 +7,18 @@ import os
 import signal
 from time import perf_counter_ns
 
-from shadow.capture.resources import SAMPLE_NS, Identity, Probe, Sample, children_of, descends, identity
+from shadow.capture.resources import (
+    SAMPLE_NS,
+    Identity,
+    Probe,
+    Sample,
+    ancestry,
+    children_of,
+    cpu_ns_of,
+    descends,
+    identity,
+)
+from shadow.capture.spent import Reading, Spent
 from shadow.capture.writer import Row
 
 __all__ = ["Watch"]
@@ -24,46 +35,52 @@ class Family:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._started = Probe(pid)
-        self._others: dict[Identity, Probe] = {}
-        self._spent: dict[Identity | None, int] = {}
+        self._probes: dict[Identity, Probe] = {}
+        self._spent = Spent()
+        self.take(pid)
 
     def take(self, pid: int) -> None:
-        """Watch a descendant, too."""
+        """Watch a process of the family, too."""
         found = identity(pid)
-        if found is not None and pid != self.pid:
-            self._others.setdefault(found, Probe(pid))
+        if found is not None:
+            self._probes.setdefault(found, Probe(pid))
 
     def sample(self) -> Sample | None:
-        """CPU of all; of memory the larger of the started process and of all others together. None when all are gone.
-
-        The larger and not the sum, so that a wrapper costs little; CPU of what has ended stays.
-        """
-        for pid in [self.pid, *(probe.pid for probe in self._others.values())]:
-            for child in children_of(pid):
-                self.take(child)
-        first = self._started.sample()
-        living = ((known, probe) for known, probe in self._others.items() if identity(known.pid) == known)
-        others = {known: sample for known, probe in living if (sample := probe.sample()) is not None}
-        self._spent |= {known: sample.cpu_ns for known, sample in others.items()}
-        return self._together(first, list(others.values()))
-
-    def _together(self, first: Sample | None, others: list[Sample]) -> Sample | None:
-        if first is not None:
-            self._spent[None] = first.cpu_ns
-        elif not others:
+        """CPU of all, also of what has ended, and memory of all that live, with the pid of the largest. None when all
+        are gone."""
+        self._find()
+        t, cpu_ns = perf_counter_ns(), self._spent.total_ns(self._living())
+        samples = [found for probe in self._probes.values() if (found := probe.sample()) is not None]
+        if not samples:
             return None
-        uss, rss = sum(sample.uss for sample in others), sum(sample.rss for sample in others)
-        cpu_ns = sum(self._spent.values())
-        if first is not None and first.uss >= uss:
-            return Sample(first.t, first.pid, cpu_ns, first.uss, first.rss)
-        largest = max(others, key=lambda sample: sample.uss)
-        return Sample((first or largest).t, largest.pid, cpu_ns, uss, rss)
+        largest = max(samples, key=lambda one: one.uss)
+        return Sample(t, largest.pid, cpu_ns, sum(one.uss for one in samples), sum(one.rss for one in samples))
+
+    def _find(self) -> None:
+        """Take what has been started since."""
+        pids = [known.pid for known in self._probes]
+        seen = set(pids)
+        for pid in pids:
+            new = [child for child in children_of(pid) if child not in seen]
+            for child in new:
+                self.take(child)
+            seen.update(new)
+            pids += new
+
+    def _living(self) -> dict[Identity, Reading]:
+        """All that live or wait for their parents: first what they have waited for, then what each has spent itself."""
+        told = [found for known in self._probes if (found := ancestry(known.pid)) and found.known == known]
+        living = {}
+        for one in told:
+            with contextlib.suppress(OSError):
+                living[one.known] = Reading(one.parent, cpu_ns_of(one.known.pid), one.reaped_ns)
+        self._probes = {known: probe for known, probe in self._probes.items() if known in living}
+        return living
 
     def end_others(self) -> None:
         """Kill what outlived the started process, in whatever session."""
-        for known in self._others:
-            if identity(known.pid) == known:
+        for known in self._probes:
+            if known.pid != self.pid and identity(known.pid) == known:
                 _kill(known.pid)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from shadow.diff.forms import Form, form_of
 from shadow.reference import gateio, mexc
 from shadow.reference.events import Book, DecodeError, Event
 
-__all__ = ["FRAME_COLUMNS", "Columns", "Frame", "FrameStore", "Send", "columns_of", "rows_of"]
+__all__ = ["FRAME_COLUMNS", "Columns", "Frame", "FrameStore", "Send", "columns_of", "first_sends", "rows_of"]
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 """A table as column name to values."""
@@ -64,6 +66,13 @@ def rows_of(table: Any) -> list[dict[str, Any]]:
     """A small table as row dicts."""
     columns = columns_of(table)
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def first_sends(frame_no: npt.NDArray[np.int64], t_sent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """When (ns) each frame was first sent to one side, ascending; another connection of the side may get it again."""
+    in_order = np.argsort(t_sent, kind="stable")
+    _, firsts = np.unique(frame_no[in_order], return_index=True)
+    return np.asarray(t_sent[in_order][np.sort(firsts)])
 
 
 class FrameStore:

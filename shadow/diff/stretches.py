@@ -13,7 +13,6 @@ from shadow.diff.cut import Cut, find_cut
 from shadow.diff.frames import columns_of
 from shadow.diff.leg import diff_streams
 from shadow.diff.part import Part
-from shadow.diff.side import SideJudgement
 
 __all__ = ["LegJudge", "Rows"]
 
@@ -32,13 +31,12 @@ class Rows(msgspec.Struct):
 
 
 class LegJudge:
-    """Judges the next stretch of a leg each time; keeps what crosses the cut. `judged` are the last one's sides."""
+    """Judges the next stretch of a leg each time; keeps what crosses the cut."""
 
     def __init__(self, leg: str, session: Mapping[str, Any]) -> None:
         self.leg = leg
         self._session = session
         self._part = Part(is_whole=False, is_last=False)
-        self.judged: Mapping[str, SideJudgement] = {}
 
     def stretch(self, rows: Rows, limit: int) -> tuple[LegDiff, Cut, Rows] | None:
         """Judge up to the last cut before `limit` (ns); the diff, the cut, and the rows behind it. None without one."""
@@ -53,7 +51,6 @@ class LegJudge:
         self._part.look_ahead(part)
         part.release()
         diff = self._diff(before, self._part)
-        self.judged = self._part.judged
         self._part.release()
         self._part = self._part.next()
         return diff, cut, behind
@@ -62,7 +59,6 @@ class LegJudge:
         """Judge what is left of a leg that has ended."""
         self._part.is_last = True
         diff = self._diff(rows, self._part)
-        self.judged = self._part.judged
         self._part.release()
         return diff
 

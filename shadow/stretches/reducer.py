@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
 from shadow.capture.tables import COLUMNS
 from shadow.diff.codes import TYPES, LegDiff
-from shadow.diff.frames import FRAME_COLUMNS
+from shadow.diff.frames import FRAME_COLUMNS, first_sends
 from shadow.diff.leg import cut_short
 from shadow.diff.stretches import LegJudge, Rows
 from shadow.errors import ShadowError
 from shadow.stretches.store import Reduced, arrivals_of, counted, thinned, write_stretch
 from shadow.stretches.tail import TableTail
-
-if TYPE_CHECKING:
-    from shadow.diff.side import SideJudgement
 
 __all__ = ["LOOK_AHEAD_NS", "Reducer"]
 
@@ -160,11 +158,10 @@ class Reducer:
         names = dict(zip(frames["frame_no"], zip(frames["kind"], frames["connection"], frames["channel"],
                                                  frames["symbol"], strict=True), strict=True))  # fmt: skip
         sent = [
-            (role, *names[no][1:])
-            for role, no, row in zip(sends["subject"], sends["frame_no"], sends["row"], strict=True)
+            (role, no, t)
+            for role, no, t, row in zip(sends["subject"], sends["frame_no"], sends["t_sent"], sends["row"], strict=True)
             if row not in open_sends and no in names and names[no][0] == "ws" and names[no][2] in TYPES
         ]
-        judged = leg.judge.judged
         reduced = Reduced(
             leg=diff.leg,
             roles=diff.roles,
@@ -181,16 +178,16 @@ class Reducer:
             frames_accounted=diff.frames_accounted,
             requests=diff.requests if behind is None else [],
             frames=sum(row not in open_frames for row in frames["row"]),
-            sent=counted(sent),
+            sent=counted([(role, *names[no][1:]) for role, no, _ in sent]),
             matched=counted([cell for role in diff.roles for cell in _matched(diff, role)]),
-            delivered={role: _by_second(side, leg.paired_from) for role, side in judged.items()},
+            messages={role: _by_second(sent, role, leg.paired_from) for role in diff.roles},
             errors=leg.errors,
         )
         leg.number += 1
         kept = {role: thinned(side, self._keep_one_in) for role, side in diff.matches.items()}
         write_stretch(self._run, leg.number, reduced, kept)
         self.differences |= {(one.code, one.side, one.severity) for one in diff.differences}
-        leg.errors, leg.begin, leg.judge.judged = [], end, {}
+        leg.errors, leg.begin = [], end
 
     def _read(self, *, final: bool) -> None:
         for table, tail in self._tails.items():
@@ -256,8 +253,12 @@ def _matched(diff: LegDiff, role: str) -> list[tuple[str, str, str, str]]:
     return [(role, diff.connections[c], TYPES[t], diff.symbols[s]) for c, t, s in places]
 
 
-def _by_second(side: SideJudgement, origin: int) -> list[tuple[int, int]]:
-    """How many events came in each second, counted from `origin` (ns), by the second's begin."""
-    times = np.array([event.t for event in side.given if event.t is not None], np.int64)
+def _by_second(sent: Sequence[tuple[str, int, int]], role: str, origin: int) -> list[tuple[int, int]]:
+    """How many frames one side was sent in each second, counted from `origin` (ns), by the second's begin.
+
+    `sent` are (role, frame, ns).
+    """
+    mine = np.array([(no, t) for of, no, t in sent if of == role], np.int64).reshape(-1, 2)
+    times = first_sends(mine[:, 0], mine[:, 1])
     seconds, counts = np.unique((times - origin) // SECOND_NS, return_counts=True)
     return [(origin + s * SECOND_NS, n) for s, n in zip(seconds.tolist(), counts.tolist(), strict=True)]

@@ -26,8 +26,8 @@ class Reduced(msgspec.Struct, kw_only=True):
 
     `begin` and `end` in ns; `arrivals` are (connection, n, candidate first, baseline first, leads in ns); `frames`
     rows of the frames table; `sent` how many frames of (connection, channel, symbol) each role was sent, and
-    `matched` how many of them it delivered; `delivered` events of each role by the second's begin (ns); `errors`
-    are (role, connection, time of reading) of error lines.
+    `matched` how many of them it delivered; `messages` the frames of each role, one sent twice once, by the second's
+    begin (ns); `errors` are (role, connection, time of reading) of error lines.
     """
 
     schema: int = 1
@@ -48,7 +48,7 @@ class Reduced(msgspec.Struct, kw_only=True):
     frames: int
     sent: list[tuple[str, str, str, str, int]]
     matched: list[tuple[str, str, str, str, int]]
-    delivered: dict[str, list[tuple[int, int]]]
+    messages: dict[str, list[tuple[int, int]]]
     errors: list[tuple[str, str, int]]
 
 

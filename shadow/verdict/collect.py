@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,15 +22,16 @@ from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import (
     CPU_BLOCK_NS,
-    Callbacks,
+    Messages,
     Samples,
     cpu_blocks,
     cpu_metric,
-    events_until,
     memory_by_leg,
-    memory_metric,
+    memory_of_leg,
+    messages_until,
 )
-from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.samples import read_messages, read_samples
+from shadow.verdict.series import Pairs, ServicePair, join_pairs, paired_latencies, paired_services, untimed_bursts
 from shadow.verdict.service import service_metrics, throughput_metric, visible_burn
 from shadow.verdict.stretched import Stretched
 from shadow.verdict.targets import Stamped, stamped_times
@@ -72,12 +73,12 @@ class Collected:
     @cached_property
     def samples(self) -> dict[tuple[str, str], Samples]:
         """Resource samples by (leg, role)."""
-        return _samples(self.run)
+        return read_samples(self.run)
 
     @cached_property
-    def callbacks(self) -> dict[tuple[str, str], Callbacks]:
-        """Times (ns) of delivered events by (leg, role), and how many each."""
-        return self.stretched.callbacks() if self.stretched else _callbacks(self.run)
+    def messages(self) -> dict[tuple[str, str], Messages]:
+        """Times (ns) at which data frames were sent by (leg, role), and how many each."""
+        return self.stretched.messages() if self.stretched else read_messages(self.run)
 
     @cached_property
     def pairs(self) -> dict[str, Pairs]:
@@ -123,7 +124,9 @@ class Collected:
         for leg in legs:
             for cell, pairs in self.cells[leg].items():
                 cells[cell] += pairs
-        out += [*service_metrics(cells, self.plan), throughput_metric(cells, self.plan)]
+        bursts = self.timeline.bursts
+        untimed = sum((untimed_bursts(bursts.get(leg, ()), self.diffs[leg].matches) for leg in legs), Counter())
+        out += [*service_metrics(cells, self.plan, untimed), throughput_metric(cells, self.plan)]
         out += [self._cpu(legs), self._memory(legs), self._memory_slope(legs)]
         out += [self._uptime(connection, legs) for connection in self.plan.connections]
         if self.plan.release or "main" in legs:
@@ -178,20 +181,20 @@ class Collected:
         return latency_metrics(pairs, names, self.plan, self.limits)
 
     def _cpu(self, legs: Sequence[str]) -> Measured:
-        parts, events = [], 0
+        parts, sent = [], 0
         for leg in legs:
             phase = self.timeline.phase(leg, "paired")
             if phase is None:
                 continue
             for role in self.diffs[leg].roles:
-                callbacks = self.callbacks.get((leg, role), _NO_CALLBACKS)
-                begun, ended = events_until(callbacks, np.array([phase.begin, phase.end], np.int64)).tolist()
-                events += ended - begun
+                messages = self.messages.get((leg, role), _NO_MESSAGES)
+                begun, ended = messages_until(messages, np.array([phase.begin, phase.end], np.int64)).tolist()
+                sent += ended - begun
             parts.append(self._cpu_in(leg, phase))
-        return cpu_metric(parts, events=events, by_leg=self.plan.release)
+        return cpu_metric(parts, messages=sent, by_leg=self.plan.release)
 
     def cpu_in(self, leg: str) -> list[tuple[int, float, float]]:
-        """End (ns) of each block of a leg's paired phase with both sides' CPU ns per event; NaN where none is told."""
+        """End (ns) of each block of a leg's paired phase with both sides' CPU ns per message; NaN for none told."""
         phase = self.timeline.phase(leg, "paired")
         if phase is None:
             return []
@@ -204,7 +207,7 @@ class Collected:
         legacy, new = (
             cpu_blocks(
                 self.samples.get((leg, role), _NO_SAMPLES),
-                self.callbacks.get((leg, role), _NO_CALLBACKS),
+                self.messages.get((leg, role), _NO_MESSAGES),
                 phase,
                 declared,
             )
@@ -234,8 +237,8 @@ class Collected:
             if not phases or first is None:
                 continue
             sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
-            end = max(phase.end for phase in phases)
-            found.append(memory_metric(sides, self.diffs[leg].roles, first.begin, end, self.limits.memory))
+            measured = [phase for phase in phases if phase.end > first.begin]
+            found.append(memory_of_leg(sides, self.diffs[leg].roles, first.begin, measured, self.limits.memory))
         if self.plan.release:
             return memory_by_leg(found, len(legs), self.limits.memory, self.limits.session.pass_alpha)
         weighed = [metric for metric in found if metric.census is not None]
@@ -309,7 +312,7 @@ class Collected:
         return recoveries(mine, rows, _confirmed_before(rows, mine[0].t))
 
 
-_NO_CALLBACKS = np.empty(0, np.int64), np.empty(0, np.int64)
+_NO_MESSAGES = np.empty(0, np.int64), np.empty(0, np.int64)
 _NO_SAMPLES = Samples(*(np.empty(0, np.int64) for _ in range(3)))
 
 
@@ -340,35 +343,3 @@ def _hull(metrics: Sequence[Measured]) -> Measured:
     assert far.census is not None
     census = Census(Range(low, far.census.range.best, high), far.census.verdict, far.census.note)
     return replace(far, census=census, blocks=len(metrics), blocks_declared=len(metrics))
-
-
-def _samples(run: RunData) -> dict[tuple[str, str], Samples]:
-    """Resource samples by (leg, role), of the last process that was watched."""
-    table = run.table("resources")
-    columns = {name: table[name].to_numpy() for name in ("t", "pid", "cpu_ns", "uss")}
-    keys = list(zip(table["leg"].to_pylist(), table["role"].to_pylist(), strict=True))
-    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, key in enumerate(keys):
-        rows[key].append(number)
-    out = {}
-    for key, numbers in rows.items():
-        mine = np.array(numbers)
-        mine = mine[np.argsort(columns["t"][mine], kind="stable")]
-        mine = mine[columns["pid"][mine] == columns["pid"][mine[-1]]]
-        out[key] = Samples(*(columns[name][mine].astype(np.int64) for name in ("t", "cpu_ns", "uss")))
-    return out
-
-
-def _callbacks(run: RunData) -> dict[tuple[str, str], Callbacks]:
-    """Times of delivered events by (leg, role)."""
-    import pyarrow.compute as pc
-
-    out = {}
-    for role in run.roles():
-        events = run.part(f"events/{role}", ("leg", "k", "t"))
-        events = events.filter(pc.and_(pc.equal(events["k"], "event"), pc.is_valid(events["t"])))
-        legs, t = events["leg"], events["t"].to_numpy()
-        for leg in legs.unique().to_pylist():
-            mine = np.sort(t[pc.equal(legs, leg).to_numpy(zero_copy_only=False)].astype(np.int64))
-            out[leg, role] = mine, np.ones(len(mine), np.int64)
-    return out

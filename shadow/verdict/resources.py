@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +17,23 @@ from shadow.verdict.timeline import Phase
 
 __all__ = [
     "CPU_BLOCK_NS",
-    "Callbacks",
+    "Messages",
     "Samples",
     "cpu_blocks",
     "cpu_metric",
-    "events_until",
     "memory_by_leg",
     "memory_metric",
+    "memory_of_leg",
+    "messages_until",
 ]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Callbacks = tuple[Ints, Ints]
-"""When events came (ns), ascending, and how many then."""
+Messages = tuple[Ints, Ints]
+"""When messages were sent (ns), ascending, and how many then."""
 
 CPU_BLOCK_NS = 1_000_000_000
+_GRAVITY: Final[dict[str, int]] = {"PASS": 0, "HOLD": 1, "REGRESSION": 2}
 END_NS = 1_000_000_000
 """Memory at a time: what was sampled in the second before it."""
 
@@ -52,28 +55,28 @@ class Samples:
         return self.uss[nearest : nearest + 1]
 
 
-def events_until(callbacks: Callbacks, times: Ints) -> Ints:
-    """How many events came before each of the times (ns)."""
-    t, n = callbacks
+def messages_until(messages: Messages, times: Ints) -> Ints:
+    """How many messages were sent before each of the times (ns)."""
+    t, n = messages
     return np.asarray(np.concatenate(([0], np.cumsum(n)))[np.searchsorted(t, times)])
 
 
-def cpu_blocks(samples: Samples, callbacks: Callbacks, phase: Phase, declared: int) -> Floats:
-    """CPU ns per delivered event in each 1 s block of a phase; NaN where nothing can be said."""
+def cpu_blocks(samples: Samples, messages: Messages, phase: Phase, declared: int) -> Floats:
+    """CPU ns per message that was sent in each 1 s block of a phase; NaN where nothing can be said."""
     if len(samples.t) < 2 or declared < 1:
         return np.full(max(declared, 0), np.nan)
     edges = phase.begin + np.arange(declared + 1, dtype=np.int64) * CPU_BLOCK_NS
-    events = np.diff(events_until(callbacks, edges))
+    sent = np.diff(messages_until(messages, edges))
     # relative to the begin: nanoseconds since boot would lose digits in float64
     return rate_blocks(
         (edges - phase.begin).astype(np.float64),
         (samples.t - phase.begin).astype(np.float64),
         (samples.cpu_ns - samples.cpu_ns[0]).astype(np.float64),
-        events,
+        sent,
     )
 
 
-def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: bool = False) -> Measured:
+def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, messages: int, by_leg: bool = False) -> Measured:
     """cpu.per_message over the paired phases of some legs, each a pair (legacy's blocks, new's blocks).
 
     `by_leg`: a leg is one value, the mean of its blocks' ln(new / legacy).
@@ -89,7 +92,7 @@ def cpu_metric(parts: Sequence[tuple[Floats, Floats]], *, events: int, by_leg: b
     every = np.concatenate(kept)
     y = np.array([_log_ratio(leg).mean() for leg in kept]) if by_leg else _log_ratio(every)
     legacy, new = (float(side) for side in np.median(every, axis=0))
-    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=events, blocks=len(y))
+    return replace(nothing, legacy=legacy, new=new, estimate=estimate_mean(y), n=messages, blocks=len(y))
 
 
 def _told(legacy: Floats, new: Floats) -> Floats:
@@ -128,9 +131,9 @@ def memory_by_leg(legs: Sequence[Measured], declared: int, limits: Memory, alpha
 def memory_metric(
     sides: Mapping[str, Samples], roles: tuple[str, str], warm: int, end: int, limits: Memory
 ) -> Measured:
-    """memory.level: unique set size at the end of a leg, new over legacy.
+    """memory.level: unique set size of all of a side's processes at a time, new over legacy.
 
-    REGRESSION when new ends above `ratio` times legacy's end and more than `bytes` over it in every sample of the last
+    REGRESSION when new lies above `ratio` times legacy and more than `bytes` over it in every sample of the last
     second, or when new's own growth since warm-up exceeds both and is not legacy's growth as well. PASS when no sample
     exceeds both, else HOLD. low and high are the extreme ratios of the last second.
     """
@@ -154,6 +157,21 @@ def memory_metric(
     return Measured(
         "memory.level", "bytes", legacy, new, None, len(end_a) + len(end_b), 1, 1, True, "pooled", census=census
     )  # fmt: skip
+
+
+def memory_of_leg(
+    sides: Mapping[str, Samples], roles: tuple[str, str], warm: int, phases: Sequence[Phase], limits: Memory
+) -> Measured:
+    """memory.level of a leg: that of the phase at whose end it was worst.
+
+    Memory that is held under load and freed before the leg ends is memory that the machine must have.
+    """
+    found = [(phase.phase, memory_metric(sides, roles, warm, phase.end, limits)) for phase in phases]
+    weighed = [(name, metric, metric.census) for name, metric in found if metric.census is not None]
+    if not weighed:
+        return found[-1][1]
+    name, worst, census = max(weighed, key=lambda one: (_GRAVITY[one[2].verdict], one[2].range.best or 0.0))
+    return replace(worst, census=replace(census, note=f"at the end of {name}: {census.note}"))
 
 
 def _verdict(low: float, least: float, high: float, most: float, limits: Memory) -> MetricVerdict:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ __all__ = [
     "join_pairs",
     "paired_latencies",
     "paired_services",
+    "untimed_bursts",
 ]
 
 PUBLIC_TYPES = ("book", "trade", "book_ticker", "ticker")
@@ -35,6 +36,8 @@ Bools = npt.NDArray[np.bool_]
 
 WHOLE_BURST = 0.9
 """A burst of which a smaller share came back is no service time; what is missing is a difference."""
+LAST_SHARE = 0.05
+"""So many of a burst's frames may carry its last time: what their work could hide is half the margin."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,15 @@ def join_pairs(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
+class BurstTimes(NamedTuple):
+    """A side's matched frames of a burst: their number, first write, last callback (ns), how many have it."""
+
+    frames: int
+    sent: int
+    done: int
+    last: int
+
+
 @dataclass(frozen=True)
 class ServicePair:
     """The same burst to both sides, one right after the other: ns per frame of each."""
@@ -163,23 +175,42 @@ def paired_services(
     return out
 
 
+def untimed_bursts(bursts: Iterable[Burst], matches: Mapping[str, Matches]) -> Counter[tuple[str, str]]:
+    """How many bursts tell no service time, since several of their frames carry the last time; by (connection, type).
+
+    Such a time is that of no frame's own callback: if it was taken before the frames were worked off, the work on them
+    is in no figure.
+    """
+    times = {role: _burst_times(side) for role, side in matches.items()}
+    found: Counter[tuple[str, str]] = Counter()
+    for burst in bursts:
+        timed = times.get(burst.role, {}).get(burst.number)
+        if timed is not None and _is_untimed(timed):
+            found[burst.connection, burst.type] += 1
+    return found
+
+
+def _is_untimed(burst: BurstTimes) -> bool:
+    return burst.last > max(1.0, LAST_SHARE * burst.frames)
+
+
 def _service_pair(
-    bursts: Mapping[str, Burst], times: Mapping[str, Mapping[int, tuple[int, int, int]]], roles: tuple[str, str]
+    bursts: Mapping[str, Burst], times: Mapping[str, Mapping[int, BurstTimes]], roles: tuple[str, str]
 ) -> ServicePair | None:
     per_frame = []
     for role in roles:
         if role not in bursts or bursts[role].number not in times.get(role, {}):
             return None
-        frames, sent, done = times[role][bursts[role].number]
-        if frames < WHOLE_BURST * bursts[role].frames or done <= sent:
+        timed = times[role][bursts[role].number]
+        if timed.frames < WHOLE_BURST * bursts[role].frames or timed.done <= timed.sent or _is_untimed(timed):
             return None
-        per_frame.append((done - sent) / bursts[role].frames)
+        per_frame.append((timed.done - timed.sent) / bursts[role].frames)
     first = bursts[roles[0]]
     return ServicePair(per_frame[0], per_frame[1], first.t, first.frames)
 
 
-def _burst_times(side: Matches) -> dict[int, tuple[int, int, int]]:
-    """Burst number to (matched frames, first t_sent, last t_callback)."""
+def _burst_times(side: Matches) -> dict[int, BurstTimes]:
+    """What each burst's matched frames say, by its number."""
     number = np.asarray(side.burst)
     kept = np.flatnonzero(number >= 0)
     order = kept[np.argsort(number[kept], kind="stable")]
@@ -187,5 +218,8 @@ def _burst_times(side: Matches) -> dict[int, tuple[int, int, int]]:
         return {}
     found, start, count = np.unique(number[order], return_index=True, return_counts=True)
     sent = np.minimum.reduceat(np.asarray(side.t_sent)[order], start)
-    done = np.maximum.reduceat(np.asarray(side.t_callback)[order], start)
-    return {int(n): (int(c), int(s), int(d)) for n, c, s, d in zip(found, count, sent, done, strict=True)}
+    t_callback = np.asarray(side.t_callback)[order]
+    done = np.maximum.reduceat(t_callback, start)
+    last = np.add.reduceat(t_callback == np.repeat(done, count), start, dtype=np.int64)
+    columns = (part.tolist() for part in (count, sent, done, last))
+    return dict(zip(found.tolist(), map(BurstTimes, *columns), strict=True))

@@ -33,14 +33,22 @@ def _sides(pairs: Sequence[ServicePair]) -> tuple[Floats, Floats]:
     return np.array([pair.legacy for pair in pairs], float), np.array([pair.new for pair in pairs], float)
 
 
-def service_metrics(cells: Cells, plan: PlanView, *, declared: bool = True) -> list[Measured]:
-    """Service time of each connection pooled (declared) and of each of its types (shown)."""
+def service_metrics(
+    cells: Cells, plan: PlanView, untimed: Mapping[tuple[str, str], int] | None = None, *, declared: bool = True
+) -> list[Measured]:
+    """Service time of each connection pooled (declared) and of each of its types (shown).
+
+    `untimed` bursts by cell are declared and not judged: they make a PASS impossible where they are many.
+    """
+    lacking = untimed or {}
     out = []
     for connection in plan.connections:
         pooled = _service(series_id("service", connection, None), *pooled_pairs(cells, connection))
+        pooled = _lacking(pooled, lacking.get((connection, MIXED), 0))
         out.append(_declare(pooled) if declared else pooled)
         for name in plan.types(connection):
-            out.append(_service(series_id("service", connection, name), *_sides(cells.get((connection, name), ()))))
+            single = _service(series_id("service", connection, name), *_sides(cells.get((connection, name), ())))
+            out.append(_lacking(single, lacking.get((connection, name), 0)))
     return out
 
 
@@ -50,6 +58,13 @@ def _service(name: str, legacy: Floats, new: Floats) -> Measured:
         return Measured(name, "ns", None, None, n=n)
     values = float(np.median(legacy)), float(np.median(new))
     return Measured(name, "ns", *values, middle_half(legacy, new), n, n, n)
+
+
+def _lacking(metric: Measured, untimed: int) -> Measured:
+    if not untimed:
+        return metric
+    note = f"{untimed} bursts not judged: several frames carry one and the same last time"
+    return replace(metric, blocks_declared=metric.blocks_declared + untimed, note=note)
 
 
 def middle_half(legacy: Floats, new: Floats) -> Estimate | None:

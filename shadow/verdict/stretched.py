@@ -49,11 +49,11 @@ class Stretched:
             found[leg] = diff
         return found
 
-    def callbacks(self) -> dict[tuple[str, str], tuple[Ints, Ints]]:
-        """By leg and role the seconds (ns) in which events came, and how many in each."""
+    def messages(self) -> dict[tuple[str, str], tuple[Ints, Ints]]:
+        """By leg and role the seconds (ns) in which messages were sent, and how many in each."""
         counts: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
         for one in self._all():
-            for role, seconds in one.delivered.items():
+            for role, seconds in one.messages.items():
                 for t, n in seconds:
                     counts[one.leg, role][t] += n
         return {

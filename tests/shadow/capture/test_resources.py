@@ -26,43 +26,16 @@ class FakeProc:
         self.root.mkdir(exist_ok=True)
         (self.root / "smaps_rollup").write_text(text)
 
-    def threads(self, **cpu: int) -> None:
-        tasks = self.root / "task"
-        for old in tasks.glob("*/schedstat"):
-            old.unlink()
-            old.parent.rmdir()
-        for name, value in cpu.items():
-            (tasks / name[1:]).mkdir(parents=True)
-            (tasks / name[1:] / "schedstat").write_text(f"{value} 55 66\n")
-
 
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProc:
     """A made-up /proc with process 7."""
     monkeypatch.setattr(resources, "_PROC", tmp_path)
+    monkeypatch.setattr(resources, "cpu_ns_of", lambda _: 150)
     return FakeProc(tmp_path)
 
 
-def cpu(probe: Probe) -> int:
-    sample = probe.sample()
-    assert sample is not None
-    return sample.cpu_ns
-
-
-def test_cpu_is_the_sum_of_all_threads_and_never_goes_back(proc: FakeProc) -> None:
-    probe = Probe(7)
-    proc.threads(_1=100, _2=50)
-    assert cpu(probe) == 150
-    proc.threads(_1=110)
-    assert cpu(probe) == 160
-    proc.threads(_1=110, _2=5)
-    assert cpu(probe) == 165
-    proc.threads(_1=120, _2=3)
-    assert cpu(probe) == 178
-
-
 def test_memory_is_what_is_private(proc: FakeProc) -> None:
-    proc.threads(_1=1)
     sample = Probe(7).sample()
     assert sample is not None
     assert (sample.uss, sample.rss) == (12 * 1024, 100 * 1024)
@@ -79,7 +52,6 @@ def test_costly_memory_is_read_less_often(
         return now[0]
 
     monkeypatch.setattr(resources, "perf_counter_ns", clock)
-    proc.threads(_1=1)
     probe = Probe(7)
     probe.sample()
     proc.memory(ROLLUP.replace("Rss: 100", "Rss: 200"))
@@ -93,7 +65,6 @@ def test_costly_memory_is_read_less_often(
 
 
 def test_a_vanished_process_is_no_error(proc: FakeProc) -> None:
-    proc.threads(_1=1)
     proc.memory("")
     assert Probe(7).sample() is None
     assert Probe(8).sample() is None

@@ -40,7 +40,8 @@ class Sofar:
     def table(self, name: str) -> pa.Table:
         tables = self._run.__dict__.setdefault("tables", {})
         found = tables[name] if name in tables else tables.setdefault(name, self._run.table(name))
-        return found.filter(pc.less_equal(found["t"], self.end))
+        time = "t_sent" if name == "sends" else "t"
+        return found if name == "frames" else found.filter(pc.less_equal(found[time], self.end))
 
     def part(self, name: str, columns: Sequence[str]) -> pa.Table:
         return self.table(name).select(list(columns))

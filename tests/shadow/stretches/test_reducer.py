@@ -152,3 +152,16 @@ def test_a_leg_that_is_over_before_a_look_at_it_begins_with_its_first_frame(tmp_
     (stored,) = read_stretches(tmp_path)["main"]
     times = [row["t_sent"] for row in scene.sends]
     assert (stored.reduced.begin, stored.reduced.end) == (min(times), max(times))
+
+
+def test_messages_are_what_was_sent_however_often_it_is_delivered(tmp_path: Path) -> None:
+    scene = make_scene(10)
+    trade = scene.events("new", MEXC, "trade")[5]
+    place = scene.lines["new"].index(trade)
+    scene.lines["new"][place:place] = [dict(trade)] * 3
+    on_disk(scene, tmp_path)
+    Reducer(tmp_path, 0.1, 0).finish()
+    (stored,) = read_stretches(tmp_path)["main"]
+    counted = {role: sum(n for _, n in seconds) for role, seconds in stored.reduced.messages.items()}
+    frames = sum(row["kind"] == "ws" for row in scene.frames)
+    assert counted == {"legacy": frames, "new": frames}

@@ -31,7 +31,7 @@ def stretch(leg: str, begin: int) -> Reduced:
         differences=[Difference("FIELD", "new", "critical", "gateio.spot.public", "trade", "BTC_USDT", "price", 1)],
         conserved=True, arrivals=[("gateio.spot.public", 3, 2, 1, [5, -1, 4])], frames_sent=6, frames_accounted=6,
         requests=[], frames=3, sent=[("new", "gateio.spot.public", "trade", "BTC_USDT", 3)],
-        matched=[("new", "gateio.spot.public", "trade", "BTC_USDT", 2)], delivered={"new": [(0, 3)]},
+        matched=[("new", "gateio.spot.public", "trade", "BTC_USDT", 2)], messages={"new": [(0, 3)]},
         errors=[("new", "gateio.spot.public", 7)],
     )  # fmt: skip
 

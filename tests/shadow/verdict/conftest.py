@@ -40,6 +40,7 @@ class Effects:
     """What the candidate of the main legs does otherwise; 1.0 is like legacy. `burn` is the control's.
 
     `release_s` makes it a session of grade release; `only_leg` leaves what is wrong with CPU and events to one leg.
+    `copies` is how often each event is written; `batched` gives all frames of a burst the first one's time.
     """
 
     latency: float = 1.0
@@ -66,6 +67,8 @@ class Effects:
     release_s: float = 0.0
     gap_noise: float = 0.1
     only_leg: str = ""
+    copies: int = 1
+    batched: bool = False
 
 
 class MadeUpRun:
@@ -77,6 +80,7 @@ class MadeUpRun:
         self._effects = effects
         self._rows: dict[str, list[list[Any]]] = {name: [] for name in ("marks", "connections", "resources")}
         self._events: dict[str, list[tuple[str, Any]]] = {}
+        self._sends: list[tuple[str, str, Any, Any]] = []
         self.diffs: dict[str, LegDiff] = {}
         self.session = self._session()
         t = 5 * S
@@ -118,8 +122,31 @@ class MadeUpRun:
             ]
             columns.append([b'{"t":41000,"recv":1000}'] * len(t))
             return pa.table(dict(zip(wanted.names, columns, strict=True))).cast(wanted)
+        if name == "sends":
+            return self._sent(wanted)
+        if name == "frames":
+            numbers = np.unique(np.concatenate([frame_no for _, _, frame_no, _ in self._sends]))
+            return self._filled(wanted, {"frame_no": numbers, "kind": "ws", "channel": "book"}, len(numbers))
         rows = self._rows.get(name, [])
         return pa.Table.from_pylist([dict(zip(wanted.names, row, strict=True)) for row in rows], wanted)
+
+    def _sent(self, wanted: pa.Schema) -> pa.Table:
+        sizes = [len(t_sent) for _, _, _, t_sent in self._sends]
+        legs, subjects, numbers, times = zip(*self._sends, strict=True)
+        known = {
+            "frame_no": np.concatenate(numbers), "t_sent": np.concatenate(times), "leg": np.repeat(legs, sizes),
+            "subject": np.repeat(subjects, sizes),
+        }  # fmt: skip
+        return self._filled(wanted, known, sum(sizes))
+
+    def _filled(self, wanted: pa.Schema, known: dict[str, Any], n: int) -> pa.Table:
+        """A table of what is known, one value standing for a whole column; the rest is 0 or empty."""
+        empty = {kind: "" if pa.types.is_string(kind) or pa.types.is_binary(kind) else 0 for kind in wanted.types}
+        columns = {item.name: known.get(item.name, empty[item.type]) for item in wanted}
+        whole = {
+            name: value if isinstance(value, np.ndarray) else np.repeat(value, n) for name, value in columns.items()
+        }
+        return pa.table(whole).cast(wanted)
 
     def _session(self) -> dict[str, Any]:
         if self._effects.release_s:
@@ -227,6 +254,8 @@ class MadeUpRun:
                         frames=frames,
                     )
                     done = t + (np.arange(1, frames + 1) * service).astype(np.int64)
+                    if effects.batched and leg.startswith("main") and role == roles[1]:
+                        done[:] = done[0]
                     cell = np.full(frames, 1)
                     rows[role].append(
                         (first + number * frames + np.arange(frames), cell * connection, cell * kind, cell * t, done,
@@ -275,7 +304,9 @@ class MadeUpRun:
             flags = np.zeros(n, np.bool_)
             matches[role] = Matches(**columns, symbol=np.zeros(n, np.int16), first_written=flags, queued=flags)
             totals[role] = {"input": n, "expected": n, "codes": {"MATCH": n}, "rounded": 0}
-            self._events.setdefault(role, []).append((leg, np.sort(columns["t_callback"])))
+            copies = self._effects.copies if role == roles[1] and leg.startswith("main") else 1
+            self._events.setdefault(role, []).append((leg, np.sort(np.repeat(columns["t_callback"], copies))))
+            self._sends.append((leg, role, columns["frame_no"], columns["t_sent"]))
         sent = 2 * n
         is_main = leg.startswith("main")
         share = self._effects.accounted if is_main else 1.0

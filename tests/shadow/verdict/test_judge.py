@@ -58,6 +58,13 @@ def test_thirty_percent_worse_rolls_back(made_up: MakeRun, effect: dict[str, flo
     assert verdict["triggers"][0]["verdict"] == "REGRESSION"
 
 
+def test_work_is_not_hidden_by_events_that_are_written_more_often(made_up: MakeRun) -> None:
+    verdict = made_up(cpu=1.34, copies=4).judge().verdict
+    found = metric(verdict, "cpu.per_message")
+    assert (verdict["verdict"], found["verdict"]) == ("ROLL_BACK", "REGRESSION")
+    assert found["ratio"]["best"] == pytest.approx(1.34, rel=0.02)
+
+
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_noise_alone_never_rolls_back_not_even_at_the_margin(made_up: MakeRun, seed: int) -> None:
     noisy = {"seed": seed, "noise": 0.35, "drift": 0.03}
@@ -270,3 +277,42 @@ def test_a_session_that_was_stopped_early_holds_unless_its_own_data_say_roll_bac
     assert "stopped early by 1 critical MISSING" in verdict["reason"]
     proven = made_up(marks=[STOPPED], differences=[lost_trade()], seed=2).judge().verdict
     assert (proven["verdict"], proven["decided_by"]) == ("ROLL_BACK", "functionality")
+
+
+def test_one_time_for_a_whole_burst_is_no_service_time(made_up: MakeRun) -> None:
+    verdict = made_up(service=1.5, batched=True).judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert [m["id"] for m in verdict["metrics"] if m["declared"] and m["verdict"] != "PASS"] == [
+        "service.gateio.spot.public",
+        "service.mexc.spot.public",
+    ]
+    found = metric(verdict, "service.mexc.spot.public")
+    assert (found["ratio"]["best"], found["blocks"]) == (None, 0)
+    assert found["note"].endswith("bursts not judged: several frames carry one and the same last time")
+
+
+def resized(run: Any, held: Callable[[float], int | None]) -> Any:
+    """New's memory of the main leg: `held` has MiB for seconds since its first sample, or None to leave it."""
+    rows = [row for row in run._rows["resources"] if row[1:3] == ["main", "new"]]
+    for row in rows:
+        mib = held((row[0] - rows[0][0]) / 1e9)
+        if mib is not None:
+            row[3], row[5] = 7 + (mib < 2), mib << 20
+    return run
+
+
+def test_a_leak_is_not_hidden_by_the_process_that_outlives_the_stack(made_up: MakeRun) -> None:
+    """The stack of 60 MiB grows for 37 s; `sleep` in the shell that started it has half a second more, and 1 MiB."""
+    run = resized(made_up(), lambda s: 1 if s > 37 else int(60 + 4 * s))
+    verdict = run.judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "memory")
+
+
+def test_memory_that_is_freed_before_the_end_of_the_leg_counts(made_up: MakeRun) -> None:
+    """200 MiB from the first second of the paired phase until 1.5 s into the connect phase at 31 s."""
+    run = resized(made_up(), lambda s: 260 if 2 < s < 32.5 else None)
+    verdict = run.judge().verdict
+    assert (verdict["verdict"], verdict["decided_by"]) == ("ROLL_BACK", "memory")
+    found = metric(verdict, "memory.level")
+    assert found["ratio"]["best"] == pytest.approx(260 / 60, rel=0.01)
+    assert "at the end of " in found["note"]

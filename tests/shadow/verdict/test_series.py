@@ -5,12 +5,21 @@ import pytest
 
 from shadow.diff import codes
 from shadow.diff.codes import Matches
+from shadow.diff.frames import first_sends
 from shadow.stats.intervals import estimate_mean
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.latency import latency_metrics
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.resources import Samples, cpu_blocks, memory_metric
-from shadow.verdict.series import TYPES, Pairs, ServicePair, join_pairs, paired_latencies, paired_services
+from shadow.verdict.series import (
+    TYPES,
+    Pairs,
+    ServicePair,
+    join_pairs,
+    paired_latencies,
+    paired_services,
+    untimed_bursts,
+)
 from shadow.verdict.service import middle_half, pooled_pairs, visible_burn
 from shadow.verdict.timeline import Burst, Phase, read_marks
 
@@ -86,6 +95,16 @@ def test_a_burst_that_did_not_come_back_is_no_service_time() -> None:
     assert paired_services(sequence, {"legacy": legacy, "new": new}, ("legacy", "new")) == {}
 
 
+@pytest.mark.parametrize(("ends", "is_timed"), [(1, True), (2, True), (3, False), (40, False)])
+def test_a_burst_that_ends_in_one_time_for_more_than_a_twentieth_is_no_service_time(ends: int, is_timed: bool) -> None:
+    legacy = matches([(n, 0, 10 * n) for n in range(1, 41)], burst=0)
+    new = matches([(n, 500, 500 + 10 * min(n, 41 - ends)) for n in range(1, 41)], burst=1)
+    sequence = [burst(0, "legacy", 0, 40), burst(1, "new", 500, 40)]
+    sides = {"legacy": legacy, "new": new}
+    assert bool(paired_services(sequence, sides, ("legacy", "new"))) == is_timed
+    assert dict(untimed_bursts(sequence, sides)) == ({} if is_timed else {("c", "book"): 1})
+
+
 PLAN = PlanView(
     {
         "connections": ["x.y.public"],
@@ -133,12 +152,12 @@ def test_a_p90_is_declared_where_the_plan_gives_its_gate_the_pairs(connections: 
     assert PlanView(session | {"calibration": False}).declares_p90("x0.y.public", None, limits)
 
 
-def test_cpu_per_event_in_blocks_of_a_second() -> None:
+def test_cpu_per_message_in_blocks_of_a_second() -> None:
     s = 1_000_000_000
     t = np.arange(0, 4 * s, s // 10)
     samples = Samples(t, t // 100, t)
-    callbacks = np.concatenate([np.linspace(s, 2 * s - 1, 50), np.linspace(2 * s, 3 * s - 1, 100)]).astype(np.int64)
-    blocks = cpu_blocks(samples, (callbacks, np.ones(len(callbacks), np.int64)), Phase("main", "paired", s, 3 * s), 2)
+    sent = np.concatenate([np.linspace(s, 2 * s - 1, 50), np.linspace(2 * s, 3 * s - 1, 100)]).astype(np.int64)
+    blocks = cpu_blocks(samples, (sent, np.ones(len(sent), np.int64)), Phase("main", "paired", s, 3 * s), 2)
     assert blocks.tolist() == pytest.approx([s / 100 / 50, s / 100 / 100])
 
 
@@ -208,3 +227,8 @@ def test_slow_spells_of_the_machine_leave_the_service_ratio_alone(truth: float) 
         plain.append(mean.upper(0.01) - mean.mean)
     assert missed <= 16  # 2 % are 8; 16 are nearly three standard deviations more
     assert np.median(halves) < np.median(plain) / 2
+
+
+def test_a_frame_that_two_connections_of_a_side_get_is_one_message() -> None:
+    numbers, t_sent = np.array([7, 8, 7, 9, 8], np.int64), np.array([10, 20, 12, 30, 19], np.int64)
+    assert first_sends(numbers, t_sent).tolist() == [10, 19, 30]
