@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection
-from itertools import pairwise
-from statistics import median
 from typing import Any, Final
 
-from shadow.diff.allowance import Allowance, SideRows
+from shadow.diff.allowance import Allowance, SideRows, silence_ns
 from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import Owed
 from shadow.diff.lines import Delivered
 
-__all__ = ["MIN_SILENCE_NS", "exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
+__all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
 
-MIN_SILENCE_NS: Final = 2_000_000_000
-SILENT_GAPS: Final = 20
 RAISED: Final = frozenset({"decode", "callback", "internal"})
 TYPED: Final = frozenset({"connect", "auth", "subscribe"})
 STATES: Final[dict[str, frozenset[str]]] = {
@@ -64,10 +60,9 @@ def silent(connection: str, event_type: str, symbol: str, start: Owed) -> Findin
 
 def silence(owed: list[Owed]) -> Owed | None:
     """The first event of a run of missing ones that spans T, or None."""
-    gaps = [b.t_sent - a.t_sent for a, b in pairwise(owed)]
-    if not gaps:
+    limit = silence_ns(item.t_sent for item in owed)
+    if limit is None:
         return None
-    limit = max(MIN_SILENCE_NS, SILENT_GAPS * median(gaps))
     start: Owed | None = None
     for item in owed:
         if item.code != "MISSING":
@@ -201,8 +196,5 @@ def never_sent(
 
 def silence_limit(owed: list[Owed]) -> int | None:
     """T of a stream when it lasts longer than T, else None."""
-    gaps = [b.t_sent - a.t_sent for a, b in pairwise(owed)]
-    if not gaps:
-        return None
-    limit = int(max(MIN_SILENCE_NS, SILENT_GAPS * median(gaps)))
-    return limit if owed[-1].t_sent - owed[0].t_sent >= limit else None
+    limit = silence_ns(item.t_sent for item in owed)
+    return int(limit) if limit is not None and owed[-1].t_sent - owed[0].t_sent >= limit else None

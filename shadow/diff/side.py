@@ -11,14 +11,14 @@ import numpy as np
 
 from shadow.diff.account_history import judge_accounts
 from shadow.diff.accounts import is_account, told_by_side, venue_run
-from shadow.diff.allowance import Allowance, SideRows, allowance
+from shadow.diff.allowance import MIN_SILENCE_NS, Allowance, SideRows, allowance
 from shadow.diff.books import NOT_OWED, BookWalk
 from shadow.diff.carry import AROUND_NS, Carried, Stretch, carry
 from shadow.diff.codes import TYPES, Ends, Finding, Matches
 from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
 from shadow.diff.frames import FrameStore, Send
-from shadow.diff.incidents import MIN_SILENCE_NS, exceptions, judge_clock, lifecycle, stale, untold
+from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
 from shadow.diff.join import is_rebuilt, join_stream
 from shadow.diff.lines import Delivered, Spoken
 
