@@ -195,6 +195,7 @@ def walk_books(
 def strangers(events: list[Delivered], allowed: Allowance, findings: list[Finding]) -> None:
     """Delivered events that nothing was expected for: EDGE before the ack or behind the stop, else PHANTOM.
 
+    Both times have to lie there, the side's own and the one at which its line was read: the side's is its word alone.
     Where a fault refused the subscription nothing may come before the ack.
     """
     for event in events:
@@ -203,8 +204,8 @@ def strangers(events: list[Delivered], allowed: Allowance, findings: list[Findin
         event.code = "PHANTOM"
         ack = allowed.first_ack(event.connection, event.type, event.symbol)
         t = event.t if event.t is not None else event.t_read
-        is_early = ack is not None and t < ack and not allowed.is_refusing(event.connection)
-        if is_early or (allowed.stop is not None and t > allowed.stop):
+        is_early = ack is not None and max(t, event.t_read) < ack and not allowed.is_refusing(event.connection)
+        if is_early or (allowed.stop is not None and min(t, event.t_read) > allowed.stop):
             event.code = "EDGE"
             continue
         content = tuple((key, str(value)) for key, value in sorted(event.body.items()) if key not in STAMPS)

@@ -296,6 +296,29 @@ def test_a_strange_event_before_the_first_ack_is_edge_and_later_phantom(scene: A
     assert codes(scene.judge()) == {("PHANTOM", "new", "trade")}
 
 
+@pytest.mark.parametrize("forged", [1, 2**62, -(2**62), None])
+@pytest.mark.parametrize("changes", [{"id": "777"}, {"c": "binance.spot.public"}, {"type": "liquidation"}])
+def test_an_invention_whose_own_time_claims_the_edge_is_phantom(
+    scene: Any, forged: Any, changes: dict[str, str]
+) -> None:
+    line = scene.events("new", GATEIO, "trade")[20]
+    scene.now += 100 * MS
+    scene.mark("leg-end")
+    scene.lines["new"].insert(scene.lines["new"].index(line) + 1, {**line, **changes, "t": forged})
+    diff = scene.judge()
+    assert {(item.code, item.side, item.count) for item in diff.differences} == {("PHANTOM", "new", 1)}
+    assert "EDGE" not in diff.totals["new"]["codes"]
+
+
+def test_a_strange_event_that_was_read_behind_the_stop_is_edge(scene: Any) -> None:
+    line = scene.events("new", GATEIO, "trade")[20]
+    scene.mark("leg-end")
+    scene.lines["new"].append({**line, "id": "777", "t": scene.now + MS, "read": scene.now + 2 * MS})
+    diff = scene.judge()
+    assert diff.differences == []
+    assert diff.totals["new"]["codes"]["EDGE"] == 1
+
+
 @pytest.mark.parametrize(("roles", "sides"), [(("legacy", "new"), []), (("new",), ["new"])])
 def test_what_the_exchange_behind_the_venue_refuses_both_blames_nobody(
     scene: Any, roles: tuple[str, ...], sides: list[str]
