@@ -102,7 +102,7 @@ def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed:
 
 def untold(errors: list[dict[str, Any]], states: list[dict[str, Any]], allowed: Allowance) -> list[Finding]:
     """CONTROL of each connection whose authentication was refused without a typed error of the side."""
-    told = {str(error.get("c")) for error in errors if error.get("kind") in TYPED}
+    told = {str(error.get("c")) for error in errors if str(error.get("kind")) in TYPED}
     told |= {str(line.get("c")) for line in states if line.get("state") == "error"}
     return [
         Finding("CONTROL", connection, "", "", "auth refusal untold", ("CONTROL", connection, "auth refusal untold"))
