@@ -10,6 +10,7 @@ from typing import Any, Final
 from shadow.diff.allowance import Allowance, SideRows, silence_ns
 from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import Owed
+from shadow.diff.lateness import Wholes, late_silences
 from shadow.diff.lines import Delivered
 
 __all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
@@ -29,11 +30,14 @@ STATES: Final[dict[str, frozenset[str]]] = {
 """What may follow a state (itself always may); nothing follows `closed`, and `subscribed` needs a connection."""
 
 
-def stale(streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[str] = ()) -> list[Finding]:
+def stale(
+    streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[str] = (), wholes: Wholes | None = None
+) -> list[Finding]:
     """STALE per stream: nothing delivered for T while the venue sent, T = max(2 s, 20 median gaps of the stream).
 
-    A whole connection that delivered nothing at all is judged as one stream too, so that thin streams hide nothing;
-    those in `heard_of` delivered something before.
+    What was delivered later makes no difference. A whole connection that delivered nothing at all is judged as one
+    stream too, so that thin streams hide nothing; those in `heard_of` delivered something before. `wholes` are
+    (version, t) of the whole books delivered, by (connection, symbol).
     """
     found: list[Finding] = []
     by_connection: dict[str, list[Owed]] = {}
@@ -50,7 +54,9 @@ def stale(streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[
             owed.sort(key=lambda item: item.t_sent)
             if (start := silence(owed)) is not None:
                 found.append(silent(connection, "", "", start))
-    return found
+    told = {(item.connection, item.type, item.symbol) for item in found}
+    late = late_silences(streams, wholes or {})
+    return found + [silent(*stream, start) for stream, start in late.items() if stream not in told]
 
 
 def silent(connection: str, event_type: str, symbol: str, start: Owed) -> Finding:

@@ -79,7 +79,8 @@ def judge_side(
         rounded += join_stream(with_before.get(stream, []), given, held_here, late_ns, findings)
     if left_out:
         doubt_strangers(spoken.events, first_left_out(sends, streams), findings)
-    excuse(with_before, allowed, whole_books(spoken.events), stretch.decided)
+    wholes = whole_books(spoken.events)
+    excuse(with_before, allowed, wholes, stretch.decided)
     if spoken.unread:
         doubt_missing(streams, max(event.t or event.t_read for event in spoken.events))
     walks = walk_books(streams, by_stream, store, findings, before)
@@ -89,7 +90,7 @@ def judge_side(
     judge_clock(spoken.events, findings, newest)
     carried = carry(before, streams, sends, spoken, allowed, newest, walks, stretch)
     silences = stale(
-        {stream: [*before.losing.get(stream, ()), *owed] for stream, owed in streams.items()}, before.heard
+        {stream: [*before.losing.get(stream, ()), *owed] for stream, owed in streams.items()}, before.heard, wholes
     )
     findings += [silence for silence in silences if silence.ref not in before.told]
     carried.told = before.told | {silence.ref for silence in silences}
