@@ -81,17 +81,20 @@ def silence(owed: list[Owed]) -> Owed | None:
 
 
 def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed: Allowance) -> list[Finding]:
-    """EXC of error lines that tell of a raised exception, and of subjects that failed; corrupt frames excuse decode."""
+    """EXC of error lines that tell of a raised exception, and of subjects that failed; corrupt frames excuse decode.
+
+    A kind that the protocol does not know may be anything, so it counts as one that was raised.
+    """
     found: list[Finding] = []
     excused = Counter(allowed.corrupt)
     for error in errors:
         kind, connection = str(error.get("kind")), str(error.get("c") or "")
         if kind == "decode" and excused[connection] > 0:
             excused[connection] -= 1
-        elif kind in RAISED:
-            text = str(error.get("message", ""))
+        elif kind not in TYPED:
+            text, field = str(error.get("message", "")), kind if kind in RAISED else "unknown kind"
             found.append(
-                Finding("EXC", connection, "", "", kind, ("EXC", connection, kind, text), delivered=error)
+                Finding("EXC", connection, "", "", field, ("EXC", connection, kind, text), delivered=error)
             )  # fmt: skip
     failures = [row for row in rows.marks if row["role"] == role and row["name"] == "subject-failed"]
     is_refused = any(allowed.is_refusing(connection) for connection in allowed.faults)

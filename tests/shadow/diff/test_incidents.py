@@ -139,6 +139,16 @@ def test_raised_errors_are_exc(scene: Any, kind: str) -> None:
     assert incidents(scene.judge()) == {("EXC", "new", kind)}
 
 
+@pytest.mark.parametrize("kind", ["exception", "", "Callback", None, ["auth"]])
+def test_an_error_of_a_kind_that_there_is_none_of_is_exc(scene: Any, kind: Any) -> None:
+    line = {"k": "error", "c": GATEIO, "t": 1, "kind": kind, "message": "ValueError: consumer raised", "read": 2}
+    scene.lines["new"] += [line] * 4
+    (item,) = scene.judge().differences
+    assert (item.code, item.side, item.field, item.severity, item.count) == (
+        "EXC", "new", "unknown kind", "critical", 4
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", ["connect", "auth", "subscribe"])
 def test_typed_connection_errors_are_none(scene: Any, kind: str) -> None:
     scene.lines["new"].append({"k": "error", "c": GATEIO, "t": 1, "kind": kind, "message": "refused", "read": 2})
