@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from statistics import median
 from typing import Any, Final
 
 import msgspec
@@ -11,11 +14,14 @@ import msgspec
 from shadow.diff.codes import PRIVATE_TYPES
 from shadow.diff.frames import Send, rows_of
 
-__all__ = ["AUTH_FAULTS", "Allowance", "SideRows", "allowance", "side_rows"]
+__all__ = ["AUTH_FAULTS", "MIN_SILENCE_NS", "Allowance", "SideRows", "allowance", "side_rows", "silence_ns"]
 
+MIN_SILENCE_NS: Final = 2_000_000_000
+SILENT_GAPS: Final = 20
 ABNORMAL_CODES: Final = frozenset({1006})
-ABNORMAL_CAUSES: Final = frozenset({"fault:reset", "fault:halfopen"})
-ORDERLY_CAUSES: Final = frozenset({"stop", "planned", "client"})
+HALF_OPEN: Final = "fault:halfopen"
+ABNORMAL_CAUSES: Final = frozenset({"fault:reset", HALF_OPEN})
+ORDERLY_CAUSES: Final = frozenset({"stop", "planned"})
 AUTH_FAULTS: Final = frozenset({"refuse-auth", "late-auth", "expire-key"})
 REFUSING: Final = AUTH_FAULTS | {"refuse-subscribe"}
 """Faults under which a subject may stay without a subscription."""
@@ -25,11 +31,15 @@ WHOLE_ACCOUNT: Final = "*"
 
 
 class Allowance(msgspec.Struct):
-    """What the faults and closes of one side allow; times in ns."""
+    """What the faults and closes of one side allow; times in ns.
+
+    `abnormal` are the connections that ended without a closing handshake, with when; None for a half-open one, which
+    was dead for longer than the ledger says.
+    """
 
     stop: int | None
     acks: dict[tuple[str, int, str, str], int]
-    abnormal: set[tuple[str, int]]
+    abnormal: dict[tuple[str, int], int | None]
     faults: dict[str, Counter[str]]
     corrupt: dict[str, int]
     refused: dict[str, int]
@@ -66,7 +76,7 @@ class SideRows(msgspec.Struct):
 
 def allowance(role: str, rows: SideRows, sends: list[Send]) -> Allowance:
     """Read one side's acks, closes and faults from the ledger."""
-    allowed = Allowance(None, {}, set(), {}, {}, {}, [])
+    allowed = Allowance(None, {}, {}, {}, {}, {}, [])
     for row in rows.connections:
         if row["subject"] == role:
             note_connection(allowed, row)
@@ -95,14 +105,22 @@ def note_connection(allowed: Allowance, row: dict[str, Any]) -> None:
         if cause == "stop":
             allowed.stop = min(allowed.stop or row["t"], row["t"])
         elif is_abnormal(row["code"], cause):
-            allowed.abnormal.add((connection, row["conn_no"]))
+            allowed.abnormal[connection, row["conn_no"]] = None if cause == HALF_OPEN else row["t"]
         if cause.startswith("fault:"):
             allowed.faults.setdefault(connection, Counter())[cause.removeprefix("fault:")] += 1
 
 
 def is_abnormal(code: int | None, cause: str) -> bool:
-    """Whether a connection ended without a closing handshake."""
+    """Whether a connection ended without a closing handshake, and not by the client: its own abort excuses nothing."""
+    if cause == "client":
+        return False
     return code in ABNORMAL_CODES or cause in ABNORMAL_CAUSES or (code is None and cause not in ORDERLY_CAUSES)
+
+
+def silence_ns(times: Iterable[int]) -> float | None:
+    """T of what was sent at these times (ns, ascending): how long a side may be silent; None of less than two."""
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    return max(MIN_SILENCE_NS, SILENT_GAPS * median(gaps)) if gaps else None
 
 
 def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:

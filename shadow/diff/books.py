@@ -13,7 +13,7 @@ import msgspec
 
 from shadow.diff.codes import Finding
 from shadow.diff.expected import Owed
-from shadow.diff.gaps import Versions, gaps, holes_before, version_of
+from shadow.diff.gaps import Versions, gaps, holes_before, version_of, whole_of
 from shadow.diff.join import is_rebuilt
 from shadow.diff.lines import Delivered
 from shadow.diff.two_books import Levels, TwoBooks, levels_of
@@ -125,7 +125,7 @@ class BookWalk(TwoBooks):
                     self.put(delivered.body)
             elif delivered.code != "EDGE":
                 self.update(delivered, self.place_of[id(delivered.owed)])
-        resynced = [item.t for item in given if item.t is not None and is_rebuilt(item)]
+        resynced = [whole_of(item.t, item.body) for item in given if item.t is not None and is_rebuilt(item)]
         self.versions.resynced = resynced = [*self.versions.resynced, *resynced]
         for field, item in gaps(self.owed, self.holes, resynced, self.has_snapshots, self.versions):
             self.note("GAP", field, version_of(item), None)

@@ -8,7 +8,8 @@ destroyed are owed nothing, so their hole stands in the sequence itself. The fau
     swap                   frames may be delivered in sent order or healed; an older one may be dropped, if it is no
                            trade and no fill
     corrupt                one decode error per destroyed frame
-    abnormal close         what was sent behind the last frame that evidence proves received is IN_FLIGHT
+    abnormal close         what was sent behind the last frame that evidence proves received is IN_FLIGHT, but not what
+                           was sent T before the close, or longer: a stack that was alive had it by then
     refuse-auth, late-auth, expire-key, refuse-subscribe
                            a side without a subscription; refusals behind the fault are none of the side's
 
@@ -25,7 +26,7 @@ from typing import Any, Final
 
 import msgspec
 
-from shadow.diff.allowance import Allowance
+from shadow.diff.allowance import MIN_SILENCE_NS, Allowance, silence_ns
 from shadow.diff.canonical import FIELDS
 from shadow.diff.codes import PRIVATE_TYPES
 from shadow.diff.forms import Form
@@ -155,6 +156,19 @@ def last_received(streams: dict[tuple[str, str, str], list[Owed]]) -> dict[tuple
     return found
 
 
+def first_in_flight(streams: dict[tuple[str, str, str], list[Owed]], allowed: Allowance) -> dict[tuple[str, int], int]:
+    """Per connection that ended abnormally, when (ns) the first frame was sent that may have been on its way then."""
+    times: dict[tuple[str, int], list[int]] = {link: [] for link in allowed.abnormal}
+    for (connection, _, _), stream in streams.items():
+        for owed in stream:
+            if (connection, owed.conn_no) in times:
+                times[connection, owed.conn_no].append(owed.t_sent)
+    return {
+        link: 0 if closed is None else closed - int(silence_ns(sorted(times[link])) or MIN_SILENCE_NS)
+        for link, closed in allowed.abnormal.items()
+    }
+
+
 def excuse(
     streams: dict[tuple[str, str, str], list[Owed]],
     allowed: Allowance,
@@ -166,6 +180,7 @@ def excuse(
     `decided` are the codes of those that are known by what came later, by time of sending and place.
     """
     received = last_received(streams)
+    flights = first_in_flight(streams, allowed)
     for (connection, event_type, symbol), stream in streams.items():
         if all(owed.code for owed in stream):
             continue
@@ -178,7 +193,7 @@ def excuse(
             seen.add(key)
             if not owed.code:
                 known = decided.get((owed.t_sent, owed.ref))
-                owed.code = known or excuse_of(owed, allowed, received, connection, whole, twin, limit)
+                owed.code = known or excuse_of(owed, flights, received, connection, whole, twin, limit)
 
 
 def next_deliveries(stream: list[Owed]) -> list[int]:
@@ -197,7 +212,7 @@ def next_deliveries(stream: list[Owed]) -> list[int]:
 
 def excuse_of(
     owed: Owed,
-    allowed: Allowance,
+    flights: dict[tuple[str, int], int],
     received: dict[tuple[str, int], int],
     connection: str,
     whole: list[tuple[int, int]],
@@ -208,7 +223,7 @@ def excuse_of(
     link = connection, owed.conn_no
     if owed.edge:
         return "EDGE"
-    if link in allowed.abnormal and owed.send > received.get(link, -1):
+    if link in flights and owed.send > received.get(link, -1) and owed.t_sent >= flights[link]:
         return "IN_FLIGHT"
     if twin or (owed.fault == "swap" and owed.event.type not in ("trade", "fill")):
         return "CONFLATED"

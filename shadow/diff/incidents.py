@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection
-from itertools import pairwise
-from statistics import median
 from typing import Any, Final
 
-from shadow.diff.allowance import Allowance, SideRows
+from shadow.diff.allowance import Allowance, SideRows, silence_ns
 from shadow.diff.codes import PRIVATE_TYPES, Finding
 from shadow.diff.expected import Owed
+from shadow.diff.lateness import Wholes, late_silences
 from shadow.diff.lines import Delivered
 
-__all__ = ["MIN_SILENCE_NS", "exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
+__all__ = ["exceptions", "judge_clock", "lifecycle", "never_sent", "stale", "untold"]
 
-MIN_SILENCE_NS: Final = 2_000_000_000
-SILENT_GAPS: Final = 20
 RAISED: Final = frozenset({"decode", "callback", "internal"})
 TYPED: Final = frozenset({"connect", "auth", "subscribe"})
 STATES: Final[dict[str, frozenset[str]]] = {
@@ -33,11 +30,14 @@ STATES: Final[dict[str, frozenset[str]]] = {
 """What may follow a state (itself always may); nothing follows `closed`, and `subscribed` needs a connection."""
 
 
-def stale(streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[str] = ()) -> list[Finding]:
+def stale(
+    streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[str] = (), wholes: Wholes | None = None
+) -> list[Finding]:
     """STALE per stream: nothing delivered for T while the venue sent, T = max(2 s, 20 median gaps of the stream).
 
-    A whole connection that delivered nothing at all is judged as one stream too, so that thin streams hide nothing;
-    those in `heard_of` delivered something before.
+    What was delivered later makes no difference. A whole connection that delivered nothing at all is judged as one
+    stream too, so that thin streams hide nothing; those in `heard_of` delivered something before. `wholes` are
+    (version, t) of the whole books delivered, by (connection, symbol).
     """
     found: list[Finding] = []
     by_connection: dict[str, list[Owed]] = {}
@@ -54,7 +54,9 @@ def stale(streams: dict[tuple[str, str, str], list[Owed]], heard_of: Collection[
             owed.sort(key=lambda item: item.t_sent)
             if (start := silence(owed)) is not None:
                 found.append(silent(connection, "", "", start))
-    return found
+    told = {(item.connection, item.type, item.symbol) for item in found}
+    late = late_silences(streams, wholes or {})
+    return found + [silent(*stream, start) for stream, start in late.items() if stream not in told]
 
 
 def silent(connection: str, event_type: str, symbol: str, start: Owed) -> Finding:
@@ -64,10 +66,9 @@ def silent(connection: str, event_type: str, symbol: str, start: Owed) -> Findin
 
 def silence(owed: list[Owed]) -> Owed | None:
     """The first event of a run of missing ones that spans T, or None."""
-    gaps = [b.t_sent - a.t_sent for a, b in pairwise(owed)]
-    if not gaps:
+    limit = silence_ns(item.t_sent for item in owed)
+    if limit is None:
         return None
-    limit = max(MIN_SILENCE_NS, SILENT_GAPS * median(gaps))
     start: Owed | None = None
     for item in owed:
         if item.code != "MISSING":
@@ -80,17 +81,20 @@ def silence(owed: list[Owed]) -> Owed | None:
 
 
 def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed: Allowance) -> list[Finding]:
-    """EXC of error lines that tell of a raised exception, and of subjects that failed; corrupt frames excuse decode."""
+    """EXC of error lines that tell of a raised exception, and of subjects that failed; corrupt frames excuse decode.
+
+    A kind that the protocol does not know may be anything, so it counts as one that was raised.
+    """
     found: list[Finding] = []
     excused = Counter(allowed.corrupt)
     for error in errors:
         kind, connection = str(error.get("kind")), str(error.get("c") or "")
         if kind == "decode" and excused[connection] > 0:
             excused[connection] -= 1
-        elif kind in RAISED:
-            text = str(error.get("message", ""))
+        elif kind not in TYPED:
+            text, field = str(error.get("message", "")), kind if kind in RAISED else "unknown kind"
             found.append(
-                Finding("EXC", connection, "", "", kind, ("EXC", connection, kind, text), delivered=error)
+                Finding("EXC", connection, "", "", field, ("EXC", connection, kind, text), delivered=error)
             )  # fmt: skip
     failures = [row for row in rows.marks if row["role"] == role and row["name"] == "subject-failed"]
     is_refused = any(allowed.is_refusing(connection) for connection in allowed.faults)
@@ -107,7 +111,7 @@ def exceptions(role: str, errors: list[dict[str, Any]], rows: SideRows, allowed:
 
 def untold(errors: list[dict[str, Any]], states: list[dict[str, Any]], allowed: Allowance) -> list[Finding]:
     """CONTROL of each connection whose authentication was refused without a typed error of the side."""
-    told = {str(error.get("c")) for error in errors if error.get("kind") in TYPED}
+    told = {str(error.get("c")) for error in errors if str(error.get("kind")) in TYPED}
     told |= {str(line.get("c")) for line in states if line.get("state") == "error"}
     return [
         Finding("CONTROL", connection, "", "", "auth refusal untold", ("CONTROL", connection, "auth refusal untold"))
@@ -201,8 +205,5 @@ def never_sent(
 
 def silence_limit(owed: list[Owed]) -> int | None:
     """T of a stream when it lasts longer than T, else None."""
-    gaps = [b.t_sent - a.t_sent for a, b in pairwise(owed)]
-    if not gaps:
-        return None
-    limit = int(max(MIN_SILENCE_NS, SILENT_GAPS * median(gaps)))
-    return limit if owed[-1].t_sent - owed[0].t_sent >= limit else None
+    limit = silence_ns(item.t_sent for item in owed)
+    return int(limit) if limit is not None and owed[-1].t_sent - owed[0].t_sent >= limit else None

@@ -26,12 +26,12 @@ def trade_values(event: Any) -> Key:
 
 def trade_body(body: dict[str, Any]) -> Key:
     names = ("price", "quantity")
-    return (body.get("ts"), *(number_key(body.get(name)) for name in names), body.get("side"))
+    return (whole(body.get("ts")), *(number_key(body.get(name)) for name in names), whole(body.get("side")))
 
 
 def whole(number: Any) -> Key:
-    """A version as a key; a list or the like becomes text."""
-    return number if isinstance(number, (int, float, str)) else str(number)
+    """A version, a time or a word as a key; a list or the like becomes text."""
+    return number if number is None or isinstance(number, (int, float, str)) else str(number)
 
 
 def content_of(event_type: str) -> OfBody:

@@ -11,14 +11,14 @@ import numpy as np
 
 from shadow.diff.account_history import judge_accounts
 from shadow.diff.accounts import is_account, told_by_side, venue_run
-from shadow.diff.allowance import Allowance, SideRows, allowance
+from shadow.diff.allowance import MIN_SILENCE_NS, Allowance, SideRows, allowance
 from shadow.diff.books import NOT_OWED, BookWalk
 from shadow.diff.carry import AROUND_NS, Carried, Stretch, carry
 from shadow.diff.codes import TYPES, Ends, Finding, Matches
 from shadow.diff.ends import account_ends
 from shadow.diff.expected import Owed, excuse, owed_events
 from shadow.diff.frames import FrameStore, Send
-from shadow.diff.incidents import MIN_SILENCE_NS, exceptions, judge_clock, lifecycle, stale, untold
+from shadow.diff.incidents import exceptions, judge_clock, lifecycle, stale, untold
 from shadow.diff.join import is_rebuilt, join_stream
 from shadow.diff.lines import Delivered, Spoken
 
@@ -79,7 +79,8 @@ def judge_side(
         rounded += join_stream(with_before.get(stream, []), given, held_here, late_ns, findings)
     if left_out:
         doubt_strangers(spoken.events, first_left_out(sends, streams), findings)
-    excuse(with_before, allowed, whole_books(spoken.events), stretch.decided)
+    wholes = whole_books(spoken.events)
+    excuse(with_before, allowed, wholes, stretch.decided)
     if spoken.unread:
         doubt_missing(streams, max(event.t or event.t_read for event in spoken.events))
     walks = walk_books(streams, by_stream, store, findings, before)
@@ -89,7 +90,7 @@ def judge_side(
     judge_clock(spoken.events, findings, newest)
     carried = carry(before, streams, sends, spoken, allowed, newest, walks, stretch)
     silences = stale(
-        {stream: [*before.losing.get(stream, ()), *owed] for stream, owed in streams.items()}, before.heard
+        {stream: [*before.losing.get(stream, ()), *owed] for stream, owed in streams.items()}, before.heard, wholes
     )
     findings += [silence for silence in silences if silence.ref not in before.told]
     carried.told = before.told | {silence.ref for silence in silences}
@@ -195,6 +196,7 @@ def walk_books(
 def strangers(events: list[Delivered], allowed: Allowance, findings: list[Finding]) -> None:
     """Delivered events that nothing was expected for: EDGE before the ack or behind the stop, else PHANTOM.
 
+    Both times have to lie there, the side's own and the one at which its line was read: the side's is its word alone.
     Where a fault refused the subscription nothing may come before the ack.
     """
     for event in events:
@@ -203,8 +205,8 @@ def strangers(events: list[Delivered], allowed: Allowance, findings: list[Findin
         event.code = "PHANTOM"
         ack = allowed.first_ack(event.connection, event.type, event.symbol)
         t = event.t if event.t is not None else event.t_read
-        is_early = ack is not None and t < ack and not allowed.is_refusing(event.connection)
-        if is_early or (allowed.stop is not None and t > allowed.stop):
+        is_early = ack is not None and max(t, event.t_read) < ack and not allowed.is_refusing(event.connection)
+        if is_early or (allowed.stop is not None and min(t, event.t_read) > allowed.stop):
             event.code = "EDGE"
             continue
         content = tuple((key, str(value)) for key, value in sorted(event.body.items()) if key not in STAMPS)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from shadow.diff.allowance import MIN_SILENCE_NS
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -36,8 +38,9 @@ class Counts(msgspec.Struct):
 
     `equal` and `changed` are pairs of one key; `missing` were owed and not delivered, `extra` delivered and not owed,
     `repeated` those of them whose key was owed; `behind` came after one that was sent later. `edges` were owed outside
-    of the subscription and not delivered, `edge_pairs` delivered all the same; `early` are pairs with t before t_sent.
-    `low` and `high` bound given_no - owed_no over all pairs.
+    of the subscription and not delivered, `edge_pairs` delivered all the same; `early` are pairs with t before t_sent,
+    `late` those with t so long after it that it may have been a silence. `low` and `high` bound given_no - owed_no over
+    all pairs.
     """
 
     stream: int
@@ -52,6 +55,7 @@ class Counts(msgspec.Struct):
     edges: int
     edge_pairs: int
     early: int
+    late: int
     low: int | None
     high: int | None
 
@@ -126,7 +130,7 @@ def _repeats(db: duckdb.DuckDBPyConnection, table: str) -> bool:
     return db.execute(query).fetchone() is not None
 
 
-_COUNTS: Final = """
+_COUNTS: Final = f"""
 SELECT stream,
   count_if(was_owed), count_if(was_given),
   count_if(was_owed AND was_given AND NOT edge AND is_equal),
@@ -135,6 +139,7 @@ SELECT stream,
   0, 0,
   count_if(was_owed AND NOT was_given AND edge), count_if(was_owed AND was_given AND edge),
   count_if(was_owed AND was_given AND t < t_sent),
+  count_if(was_owed AND was_given AND NOT edge AND t - t_sent >= {MIN_SILENCE_NS}),
   min(given_no - owed_no) FILTER (was_owed AND was_given AND NOT edge),
   max(given_no - owed_no) FILTER (was_owed AND was_given AND NOT edge)
 FROM pair GROUP BY stream ORDER BY stream

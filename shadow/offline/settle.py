@@ -50,12 +50,12 @@ def merged(buckets: Iterable[Counts], opened: Iterable[Counts]) -> dict[int, Cou
 
 
 def blank(stream: int) -> Counts:
-    return Counts(stream, *(0,) * 11, None, None)
+    return Counts(stream, *(0,) * 12, None, None)
 
 
 def add(total: Counts, one: Counts) -> None:
     for name in ("owed", "given", "equal", "changed", "missing", "extra", "repeated", "behind", "edges", "edge_pairs",
-                 "early"):  # fmt: skip
+                 "early", "late"):  # fmt: skip
         setattr(total, name, getattr(total, name) + getattr(one, name))
     if one.low is not None and one.high is not None:
         total.low = one.low if total.low is None else min(total.low, one.low)
@@ -87,13 +87,16 @@ def settle(
 def judge_counts(number: int, total: Counts, streams: Streams) -> None:
     """Anything but equal pairs in order; a stream without any may be part of a connection's silence.
 
-    What was on its way when a connection was cut off is judged by the last frame of any stream that came through.
+    What was on its way when a connection was cut off is judged by the last frame of any stream that came through, and
+    what came late by whatever else came on the connection meanwhile.
     """
     connection = streams.names[number][0]
     if not total.equal:
         streams.leave_connection(connection, "a stream without events")
     if total.missing and connection in streams.cut:
         streams.leave_connection(connection, "an abnormal close")
+    if total.late:
+        streams.leave_connection(connection, "an event that came late")
     if total.changed or total.missing or total.extra or total.early or total.edge_pairs or total.low != total.high:
         streams.leave(number, "differences")
 

@@ -169,6 +169,8 @@ def test_corrupt_frames_excuse_one_decode_error_each(scene: Any) -> None:
         (1001, "connect-leg", "MISSING"),
         (1001, "planned", "MISSING"),
         (1000, "client", "MISSING"),
+        (1006, "client", "MISSING"),
+        (None, "client", "MISSING"),
     ],
 )
 def test_frames_behind_the_last_received_one(scene: Any, code: int | None, cause: str, wanted: str) -> None:
@@ -191,6 +193,44 @@ def test_a_frame_lost_before_one_that_was_received_is_missing_even_at_an_abnorma
     back(scene, "legacy", GATEIO)
     scene.step(GATEIO)
     assert scene.judge().totals["legacy"]["codes"]["MISSING"] == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "wait_ms", "wanted"),
+    [
+        (1006, "connect-leg", 1500, "IN_FLIGHT"),
+        (1006, "connect-leg", 2500, "MISSING"),
+        (None, "fault:reset", 2500, "MISSING"),
+        (1006, "fault:halfopen", 60_000, "IN_FLIGHT"),
+    ],
+)
+def test_what_was_sent_long_before_an_abnormal_close_was_not_on_its_way(
+    scene: Any, code: int | None, cause: str, wait_ms: int, wanted: str
+) -> None:
+    scene.step(GATEIO, silent=("new",))
+    scene.now += wait_ms * MS
+    close(scene, "new", GATEIO, code, cause)
+    back(scene, "new", GATEIO)
+    scene.rebuild("new", GATEIO)
+    for _ in range(3):
+        scene.step(GATEIO)
+    diff = scene.judge()
+    assert diff.totals["new"]["codes"].get("IN_FLIGHT", 0) == (4 if wanted == "IN_FLIGHT" else 0)
+    assert diff.totals["new"]["codes"].get("MISSING", 0) == (3 if wanted == "MISSING" else 0)
+    assert {item.side for item in diff.differences} == ({"new"} if wanted == "MISSING" else set())
+
+
+def test_a_side_that_goes_silent_and_aborts_its_own_socket_has_lost_what_it_was_sent(scene: Any) -> None:
+    for _ in range(30):
+        scene.now += 100 * MS
+        scene.step(GATEIO, silent=("new",))
+    close(scene, "new", GATEIO, 1006, "client")
+    back(scene, "new", GATEIO)
+    scene.rebuild("new", GATEIO)
+    for _ in range(3):
+        scene.step(GATEIO)
+    found = codes(scene.judge())
+    assert {(code, side) for code, side, _ in found} == {("MISSING", "new"), ("STALE", "new"), ("GAP", "new")}
 
 
 def test_the_hole_between_close_and_resubscription_is_allowed(scene: Any) -> None:
@@ -254,6 +294,29 @@ def test_a_strange_event_before_the_first_ack_is_edge_and_later_phantom(scene: A
     assert diff.totals["new"]["codes"]["EDGE"] == 1
     early["t"] = early["read"] = line["t"]
     assert codes(scene.judge()) == {("PHANTOM", "new", "trade")}
+
+
+@pytest.mark.parametrize("forged", [1, 2**62, -(2**62), None])
+@pytest.mark.parametrize("changes", [{"id": "777"}, {"c": "binance.spot.public"}, {"type": "liquidation"}])
+def test_an_invention_whose_own_time_claims_the_edge_is_phantom(
+    scene: Any, forged: Any, changes: dict[str, str]
+) -> None:
+    line = scene.events("new", GATEIO, "trade")[20]
+    scene.now += 100 * MS
+    scene.mark("leg-end")
+    scene.lines["new"].insert(scene.lines["new"].index(line) + 1, {**line, **changes, "t": forged})
+    diff = scene.judge()
+    assert {(item.code, item.side, item.count) for item in diff.differences} == {("PHANTOM", "new", 1)}
+    assert "EDGE" not in diff.totals["new"]["codes"]
+
+
+def test_a_strange_event_that_was_read_behind_the_stop_is_edge(scene: Any) -> None:
+    line = scene.events("new", GATEIO, "trade")[20]
+    scene.mark("leg-end")
+    scene.lines["new"].append({**line, "id": "777", "t": scene.now + MS, "read": scene.now + 2 * MS})
+    diff = scene.judge()
+    assert diff.differences == []
+    assert diff.totals["new"]["codes"]["EDGE"] == 1
 
 
 @pytest.mark.parametrize(("roles", "sides"), [(("legacy", "new"), []), (("new",), ["new"])])

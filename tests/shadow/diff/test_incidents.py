@@ -53,10 +53,100 @@ def test_a_stream_sent_to_one_side_only_is_stale_for_the_other(scene: Any) -> No
     assert incidents(scene.judge()) == {("STALE", "new", "not subscribed")}
 
 
+def deliver_late(scene: Any, upto: int, *types: str, begin: int = 0) -> None:
+    """The new side hands on what it was sent between two times at the later one, in order."""
+    for line in scene.lines["new"]:
+        if line["k"] == "event" and line["type"] in types and begin <= line["t"] < upto:
+            line["t"], line["read"] = upto, upto + MS
+    scene.lines["new"].sort(key=lambda line: line["read"])
+
+
+def run_on(scene: Any, rounds: int, step_ms: int = 100) -> int:
+    """So many rounds more; returns when they began."""
+    begin: int = scene.now
+    for _ in range(rounds):
+        scene.now += step_ms * MS
+        scene.step(GATEIO)
+    return begin
+
+
+@pytest.mark.parametrize("types", [("ticker",), ("trade", "book_ticker"), ("book", "trade", "book_ticker", "ticker")])
+def test_a_silence_is_stale_though_all_that_was_owed_came_later(scene: Any, types: tuple[str, ...]) -> None:
+    begin = run_on(scene, 40)
+    deliver_late(scene, scene.now + 20 * MS, *types, begin=begin)
+    run_on(scene, 3)
+    diff = scene.judge()
+    assert {(item.code, item.side, item.connection, item.type, item.severity) for item in diff.differences} == {
+        ("STALE", "new", GATEIO, kind, "critical") for kind in types
+    }
+    assert diff.totals["new"]["codes"].keys() == {"MATCH"}
+
+
+def test_a_delay_shorter_than_t_is_no_silence(scene: Any) -> None:
+    begin = run_on(scene, 15)
+    deliver_late(scene, scene.now + 20 * MS, "ticker", begin=begin)
+    assert scene.judge().differences == []
+
+
+def test_what_waits_behind_a_backlog_that_is_worked_off_is_no_silence(scene: Any) -> None:
+    """A flood of books and trades takes four seconds; the tickers that were sent behind it come behind it."""
+    begin = scene.now
+    flood = {no for _ in range(80) for no in scene.step(GATEIO)}
+    flood = {row["frame_no"] for row in scene.frames if row["channel"] in ("ticker", "book_ticker")} & flood
+    scene.sends = [row for row in scene.sends if row["frame_no"] not in flood]
+    for role, lines in scene.lines.items():
+        scene.lines[role] = [
+            line for line in lines if line["t"] < begin or line.get("type") not in ("ticker", "book_ticker")
+        ]
+    behind = run_on(scene, 40, 75)
+    end = begin
+    for line in scene.lines["new"]:
+        if line["k"] == "event" and line["c"] == GATEIO and line["t"] >= begin:
+            line["t"] = end = max(line["t"], end + (30 if line["t"] < behind else 1) * MS)
+            line["read"] = line["t"] + MS
+    late = [line["t"] for line in scene.events("new", GATEIO, "ticker") if line["t"] >= behind]
+    assert late[0] - behind > 3000 * MS
+    assert scene.judge().differences == []
+
+
+def test_a_machine_that_stands_still_makes_nobody_stale(scene: Any) -> None:
+    scene.step(GATEIO)
+    stopped = scene.now
+    for role in ("legacy", "new"):
+        for line in [line for line in scene.lines[role] if line["k"] == "event" and line["c"] == GATEIO][-5:]:
+            line["t"], line["read"] = stopped + 5000 * MS, stopped + 5001 * MS
+    scene.now += 5000 * MS
+    run_on(scene, 5)
+    assert scene.judge().differences == []
+
+
+def test_updates_that_wait_for_a_book_to_be_rebuilt_are_no_silence(scene: Any) -> None:
+    scene.step(GATEIO, to=("legacy",))
+    scene.rebuild("new", GATEIO)
+    whole = scene.lines["new"].pop()
+    begin = run_on(scene, 30)
+    end = scene.now + 20 * MS
+    held = [line for line in scene.events("new", GATEIO, "book") if line["t"] >= begin]
+    scene.lines["new"] = [line for line in scene.lines["new"] if not any(line is other for other in held)]
+    scene.lines["new"] += [{**line, "t": end, "read": end + MS} for line in (whole, *held)]
+    run_on(scene, 3)
+    assert scene.judge().differences == []
+
+
 @pytest.mark.parametrize("kind", ["internal", "callback", "decode"])
 def test_raised_errors_are_exc(scene: Any, kind: str) -> None:
     scene.lines["new"].append({"k": "error", "c": GATEIO, "t": 1, "kind": kind, "message": "boom", "read": 2})
     assert incidents(scene.judge()) == {("EXC", "new", kind)}
+
+
+@pytest.mark.parametrize("kind", ["exception", "", "Callback", None, ["auth"]])
+def test_an_error_of_a_kind_that_there_is_none_of_is_exc(scene: Any, kind: Any) -> None:
+    line = {"k": "error", "c": GATEIO, "t": 1, "kind": kind, "message": "ValueError: consumer raised", "read": 2}
+    scene.lines["new"] += [line] * 4
+    (item,) = scene.judge().differences
+    assert (item.code, item.side, item.field, item.severity, item.count) == (
+        "EXC", "new", "unknown kind", "critical", 4
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["connect", "auth", "subscribe"])

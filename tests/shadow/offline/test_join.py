@@ -18,7 +18,7 @@ from shadow.offline.join import Bucket, Counts, connect, join_bucket
 from shadow.offline.settle import merged
 
 MINUTE = 60_000_000_000
-COUNTED = ("owed", "given", "equal", "changed", "missing", "extra", "repeated", "behind", "edges", "edge_pairs")
+COUNTED = ("owed", "given", "equal", "changed", "missing", "extra", "repeated", "behind", "edges", "edge_pairs", "late")
 event = st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 2), st.integers(0, 130))
 """Stream, key, digest, second."""
 sides = st.tuples(st.lists(event, max_size=25), st.lists(event, max_size=25), st.lists(st.integers(0, 24), max_size=3))
@@ -84,6 +84,7 @@ def oracle(owed: list[dict[str, Any]], given: list[dict[str, Any]]) -> dict[int,
             "repeated": int(extra["key"].isin(o[o["stream"] == stream]["key"]).sum()),
             "behind": int((ordered < ordered.cummax().shift(fill_value=-1)).sum()),
             "edges": int((lone & edge).sum()), "edge_pairs": int((pair & edge).sum()),
+            "late": int((pair & ~edge & (rows["t"] - rows["t_sent"] >= 2 * 10**9)).sum()),
         }  # fmt: skip
     return found
 

@@ -49,6 +49,10 @@ def test_silence_and_what_was_missing_at_a_cut_leave_the_connection() -> None:
     assert left_by(counts(missing=1), cut=True) == {0, 1}
 
 
+def test_an_event_that_came_late_leaves_the_connection() -> None:
+    assert left_by(counts(late=1)) == {0, 1}
+
+
 def test_accounts_are_left() -> None:
     streams = Streams()
     streams.number(("mexc.spot.private", "order", "BTCUSDT"))
