@@ -23,7 +23,7 @@ from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import Held, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
 from shadow.diff.part import Part, Streams
-from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
+from shadow.diff.requests import asked, auth_faults, compare_requests, given_up, refusals, shared_refusals, summary
 from shadow.diff.side import SideJudgement, judge_side, matches_of
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def diff_streams(
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)
-    refused = {role: refusals(role, rows, shared) for role in lines}
+    refused = {role: refusals(role, rows, shared) + given_up(role, rows, sides[role].allowed.stop) for role in lines}
     if part.is_last:
         findings = gather(sides, part.seen, compare_requests(control, excused), refused, own)
     else:

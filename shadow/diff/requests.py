@@ -23,7 +23,7 @@ from shadow.diff.meanings import (
     login_meaning,
 )
 
-__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "refusals", "shared_refusals", "summary"]
+__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "given_up", "refusals", "shared_refusals", "summary"]
 
 ORDER_WORDS: Final = ("order_place", "order_cancel", "order_amend", "order_batch", "order_status", "order_list")
 MIN_PINGS: Final = 2
@@ -161,6 +161,34 @@ def refusals(role: str, rows: SideRows, shared: Collection[tuple[str, str, str]]
             ref = ("CONTROL", row["connection"], "refused", what)
             found.append(Finding("CONTROL", row["connection"], "", "", "refused", ref, delivered=row.get("detail")))
     return found
+
+
+def given_up(role: str, rows: SideRows, stop: int | None) -> list[Finding]:
+    """CONTROL of each stream that a side unsubscribed before its stop (ns) and on no socket took up again.
+
+    No session asks a subject to unsubscribe; one that has the stream on a second socket by then gives nothing up.
+    """
+    held: dict[tuple[str, str, str], set[int]] = {}
+    lost: set[tuple[str, str, str]] = set()
+    for row in sorted(rows.connections, key=lambda row: row["t"]):
+        if row["subject"] != role or (stop is not None and row["t"] > stop):
+            continue
+        stream = row["connection"], row["channel"], row["symbol"] or ""
+        if row["event"] == "subscribed":
+            held.setdefault(stream, set()).add(row["conn_no"])
+            lost.discard(stream)
+        elif row["event"] == "unsubscribed":
+            sockets = held.setdefault(stream, set())
+            sockets.discard(row["conn_no"])
+            if not sockets:
+                lost.add(stream)
+        elif row["event"] == "close":
+            for (connection, _, _), sockets in held.items():
+                if connection == row["connection"]:
+                    sockets.discard(row["conn_no"])
+    return [
+        Finding("CONTROL", *stream, "unsubscribed", ("CONTROL", *stream, "unsubscribed")) for stream in sorted(lost)
+    ]
 
 
 def is_fault(row: dict[str, Any]) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRAVE",
+    "SAME_LOAD",
+    "asked_less",
     "covered_by_list",
     "difference_facts",
     "failure_facts",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 GRAVE = ("critical", "major")
+SAME_LOAD = 0.9
+"""Both sides ask for the same; what they are owed differs only by what came between a close and the resubscription."""
 _REASONS = {
     "not-found": "could not be started",
     "exited-before-hello": "ended before it said hello",
@@ -87,6 +91,14 @@ def mute_sides(diffs: Mapping[str, LegDiff]) -> tuple[list[Fact], list[str]]:
                 else:
                     failures.append(f"the legacy {text}")
     return facts, failures
+
+
+def asked_less(main: LegDiff | None) -> list[str]:
+    """A sentence where new was owed clearly less than legacy: what it did not ask for was not compared."""
+    if main is None:
+        return []
+    legacy, new = (main.totals.get(role, {}).get("expected", 0) for role in main.roles)
+    return [f"the new stack was owed {new} events, legacy {legacy}"] if new < SAME_LOAD * legacy else []
 
 
 def difference_facts(differences: Iterable[Difference]) -> list[Fact]:

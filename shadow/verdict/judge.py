@@ -19,6 +19,8 @@ from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Evidence, Fact, Measured, six_digits
 from shadow.verdict.facts import (
     GRAVE,
+    SAME_LOAD,
+    asked_less,
     covered_by_list,
     difference_facts,
     failure_facts,
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
     from shadow.diff.codes import Difference, LegDiff
 
 __all__ = ["Judgement", "exit_code", "facts_of", "gather", "judge", "judge_diffs"]
-
-
-SAME_LOAD = 0.9
-"""Both sides ask for the same; what they are owed differs only by what came between a close and the resubscription."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,8 @@ def gather(collected: Collected) -> Evidence:
         facts=facts_of(collected),
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
-        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason)
+        + ([] if plan.direct else asked_less(main)),
         covered=covered_by_list(_told(collected)[1]),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],

@@ -270,3 +270,14 @@ def test_a_session_that_was_stopped_early_holds_unless_its_own_data_say_roll_bac
     assert "stopped early by 1 critical MISSING" in verdict["reason"]
     proven = made_up(marks=[STOPPED], differences=[lost_trade()], seed=2).judge().verdict
     assert (proven["verdict"], proven["decided_by"]) == ("ROLL_BACK", "functionality")
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.91, "SHIP"), (0.88, "HOLD")])
+def test_who_was_owed_less_than_legacy_is_not_shipped(made_up: MakeRun, share: float, outcome: str) -> None:
+    run = made_up()
+    owed = run.diffs["main"].totals["new"]["expected"]
+    run.diffs["main"].totals["new"] |= {"expected": int(share * owed)}
+    verdict = run.judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        assert verdict["reason"] == f"The new stack was owed {int(share * owed)} events, legacy {owed}."
