@@ -161,5 +161,8 @@ def holds_of(
         unjudged = sum(totals.get("codes", {}).get("UNJUDGED", 0) for totals in diff.totals.values())
         if unjudged:
             out.append(f"{unjudged} events of leg {leg} were not judged: the join's memory cap was reached")
+    floods = sum(role == "new" and timeline.is_measured(leg, t) for t, leg, role in timeline.loud)
+    if floods:
+        out.append(f"the new stack flooded its log {floods} time{'s' if floods > 1 else ''}")
     out += [f"the {f.role} stack {_said(f)}" for f in timeline.failures if f.reason in HARMLESS]
     return out

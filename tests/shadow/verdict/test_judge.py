@@ -281,3 +281,21 @@ def test_who_was_owed_less_than_legacy_is_not_shipped(made_up: MakeRun, share: f
     assert verdict["verdict"] == outcome, verdict["reason"]
     if outcome == "HOLD":
         assert verdict["reason"] == f"The new stack was owed {int(share * owed)} events, legacy {owed}."
+
+
+@pytest.mark.parametrize(("role", "outcome"), [("new", "HOLD"), ("legacy", "SHIP")])
+def test_a_flooded_log_is_a_doubt_and_its_blocks_are_judged(made_up: MakeRun, role: str, outcome: str) -> None:
+    quiet = made_up()
+    (phase,) = [p for p in quiet.collect().timeline.phases if (p.leg, p.phase) == ("main", "paired")]
+    marks = [[phase.begin + n * 1_000_000_000, "main", role, "subject-loud", "{}"] for n in range(12)]
+    verdict = made_up(marks=marks, seed=2).judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    assert metric(verdict, "latency.gateio.spot.public.typical")["blocks"] == 42
+    if outcome == "HOLD":
+        assert verdict["reason"] == "The new stack flooded its log 12 times."
+
+
+def test_a_log_dumped_outside_the_measured_phases_is_nobodys_business(made_up: MakeRun) -> None:
+    begin = made_up().collect().timeline.phase("main", "paired").begin
+    marks = [[begin - 1, "main", "new", "subject-loud", "{}"]]
+    assert made_up(marks=marks, seed=2).judge().verdict["verdict"] == "SHIP"
