@@ -107,7 +107,7 @@ def is_abnormal(code: int | None, cause: str) -> bool:
 
 def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:
     name = row["name"]
-    if name == "leg-end" or (name in ("subject-stop", "subject-bye") and row["role"] == role):
+    if name == "leg-end" or (name == "subject-stop" and row["role"] == role):
         allowed.stop = min(allowed.stop or row["t"], row["t"])
     elif name == "fault":
         detail = json.loads(row["detail"] or "{}")

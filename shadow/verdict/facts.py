@@ -33,6 +33,7 @@ _REASONS = {
     "not-found": "could not be started",
     "exited-before-hello": "ended before it said hello",
     "no-hello": "never said hello",
+    "protocol": "speaks another protocol",
     "no-subscription": "never completed its subscriptions",
     "died": "died",
     "hung": "did not end when told to",

@@ -31,7 +31,7 @@ from shadow.verdict.facts import (
     mute_sides,
     without_shared_refusal,
 )
-from shadow.verdict.last_words import with_last_words
+from shadow.verdict.last_words import with_last_words, without_bye
 from shadow.verdict.legs import DiffLegs, KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.stretched import Stretched, read_stretched
@@ -67,7 +67,7 @@ def judge(run: RunData, differ: DiffLegs = diff_legs) -> Judgement:
         run.verify()
     plan = PlanView(run.session)
     timeline = read_marks(run.table("marks").to_pylist())
-    timeline.failures = with_last_words(timeline.failures, run)
+    timeline.failures = with_last_words(timeline.failures, run) + without_bye(timeline, run)
     known = read_known(run.path, run.session)
     legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
     stretched = read_stretched(run.path)

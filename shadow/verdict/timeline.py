@@ -57,9 +57,9 @@ class Failure:
 class Timeline:
     """What the marks of a run say; times in ns, `origin` the first of them.
 
-    Of a live session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
-    exchange and role; `bound` when the harness could not keep up, `loud` when, in which leg and which role flooded its
-    log; `stopped` the regression for which the online judge ended the session.
+    `exits` are the (leg, role) whose process ended; `bound` says when the harness could not keep up, `loud` when a
+    role flooded its log in a leg. Of a live session `budget` is what was done at each exchange, `held_back` what a
+    relay refused or made wait, by exchange and role; `stopped` the regression for which the online judge ended it.
     """
 
     origin: int = 0
@@ -67,6 +67,7 @@ class Timeline:
     bursts: dict[str, list[Burst]] = field(default_factory=dict)
     closes: list[Close] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    exits: list[tuple[str, str]] = field(default_factory=list)
     faulted: set[tuple[str, str]] = field(default_factory=set)
     bound: list[int] = field(default_factory=list)
     loud: list[tuple[int, str, str]] = field(default_factory=list)
@@ -137,6 +138,8 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
                 line.legs.append(leg)
         case "forced-close":
             line.closes.append(Close(t, leg, role, detail.get("connection", "")))
+        case "subject-exit":
+            line.exits.append((leg, role))
         case "subject-failed":
             line.failures.append(Failure(leg, role, str(detail.get("reason", "")), str(detail.get("text", ""))))
         case "fault":
