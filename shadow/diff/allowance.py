@@ -11,7 +11,7 @@ import msgspec
 from shadow.diff.codes import PRIVATE_TYPES
 from shadow.diff.frames import Send, rows_of
 
-__all__ = ["AUTH_FAULTS", "Allowance", "SideRows", "allowance", "side_rows"]
+__all__ = ["AUTH_FAULTS", "REFUSING", "Allowance", "SideRows", "allowance", "side_rows"]
 
 ABNORMAL_CODES: Final = frozenset({1006})
 ABNORMAL_CAUSES: Final = frozenset({"fault:reset", "fault:halfopen"})

@@ -13,6 +13,7 @@ import numpy as np
 
 from shadow.capture.tables import COLUMNS
 from shadow.diff.allowance import side_rows
+from shadow.diff.amounts import too_much
 from shadow.diff.arrow import columns_of_table
 from shadow.diff.codes import INCIDENT_CODES, Difference, Dual, Finding, FirstArrival, LegDiff
 from shadow.diff.dual import WINDOW_NS, compare_sides
@@ -190,7 +191,9 @@ def diff_streams(
     shared = shared_refusals(lines, rows)
     refused = {role: refusals(role, rows, shared) + given_up(role, rows, sides[role].allowed.stop) for role in lines}
     if part.is_last:
-        findings = gather(sides, part.seen, compare_requests(control, excused), refused, own)
+        found = compare_requests(control, excused)
+        found[candidate] += too_much(control, rows, {role: side.allowed for role, side in sides.items()})
+        findings = gather(sides, part.seen, found, refused, own)
     else:
         findings = {role: side.findings for role, side in sides.items()}
     groups = merge(findings)
