@@ -143,7 +143,8 @@ def gather(collected: Collected) -> Evidence:
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
         hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason)
-        + ([] if plan.direct else asked_less(main)),
+        + ([] if plan.direct else asked_less(main))
+        + collected.slow_recoveries,
         covered=covered_by_list(_told(collected)[1]),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],

@@ -299,3 +299,18 @@ def test_a_log_dumped_outside_the_measured_phases_is_nobodys_business(made_up: M
     begin = made_up().collect().timeline.phase("main", "paired").begin
     marks = [[begin - 1, "main", "new", "subject-loud", "{}"]]
     assert made_up(marks=marks, seed=2).judge().verdict["verdict"] == "SHIP"
+
+
+@pytest.mark.parametrize(("gap", "outcome"), [(20.0, "SHIP"), (60.0, "HOLD")])
+def test_few_slow_recoveries_are_too_few_for_a_regression_and_hold(made_up: MakeRun, gap: float, outcome: str) -> None:
+    """Legacy comes back in 4 ms; new in 80 ms or in 240 ms, but only three closes of each were reached."""
+    run = made_up(gap=gap, gap_noise=0.3)
+    marks = run._rows["marks"]
+    marks[:] = [mark for mark in marks if mark[3] != "forced-close" or json.loads(mark[4])["conn_no"] <= 3]
+    verdict = run.judge().verdict
+    gaps = metric(verdict, "stability.reconnect_gap.mexc.spot.public")
+    assert (gaps["verdict"], gaps["n"]) == ("NOT_JUDGED", 3)
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        assert verdict["reason"].startswith("The new stack takes "), verdict["reason"]
+        assert " ms to come back on gateio.spot.public, legacy " in verdict["reason"]
