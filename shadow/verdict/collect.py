@@ -36,15 +36,7 @@ from shadow.verdict.stretched import Stretched
 from shadow.verdict.targets import Stamped, stamped_times
 from shadow.verdict.timeline import Phase, Timeline
 from shadow.verdict.union import as_one
-from shadow.verdict.uptime import (
-    Downtime,
-    Recovery,
-    connect_metrics,
-    downtime,
-    recoveries,
-    slow_recovery,
-    uptime_metric,
-)
+from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
 
 if TYPE_CHECKING:
     from shadow.capture.reader import RunData
@@ -109,16 +101,6 @@ class Collected:
     def recovered(self) -> dict[str, dict[str, list[Recovery | None]]]:
         """Connection to role to what followed the forced closes of the comparison."""
         return self._recoveries()
-
-    @property
-    def slow_recoveries(self) -> list[str]:
-        """What new's reconnect gaps in the comparison say against it, by connection."""
-        over_ms = self.limits.uptime.over_legacy_ms
-        found = [
-            slow_recovery(connection, sides.get("legacy", ()), sides.get("new", ()), over_ms)
-            for connection, sides in self.recovered.items()
-        ]
-        return [sentence for sentence in found if sentence]
 
     @property
     def main_legs(self) -> list[str]:

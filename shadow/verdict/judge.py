@@ -20,7 +20,6 @@ from shadow.verdict.evidence import Evidence, Fact, Measured, six_digits
 from shadow.verdict.facts import (
     GRAVE,
     SAME_LOAD,
-    asked_less,
     covered_by_list,
     difference_facts,
     failure_facts,
@@ -31,6 +30,7 @@ from shadow.verdict.facts import (
     mute_sides,
     without_shared_refusal,
 )
+from shadow.verdict.lacks import lacks_of
 from shadow.verdict.last_words import with_last_words, without_bye
 from shadow.verdict.legs import DiffLegs, KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
@@ -142,9 +142,7 @@ def gather(collected: Collected) -> Evidence:
         facts=facts_of(collected),
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
-        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason)
-        + ([] if plan.direct else asked_less(main))
-        + collected.slow_recoveries,
+        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason) + lacks_of(collected),
         covered=covered_by_list(_told(collected)[1]),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],

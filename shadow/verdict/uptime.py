@@ -18,16 +18,7 @@ from shadow.verdict.checklist import Uptime
 from shadow.verdict.evidence import Census, Measured, Range, six_digits
 from shadow.verdict.timeline import Close
 
-__all__ = [
-    "Downtime",
-    "Recovery",
-    "by_venue",
-    "connect_metrics",
-    "downtime",
-    "recoveries",
-    "slow_recovery",
-    "uptime_metric",
-]
+__all__ = ["Downtime", "Recovery", "by_venue", "connect_metrics", "downtime", "recoveries", "uptime_metric"]
 
 Row = Mapping[str, Any]
 OWN_CAUSES = ("client", "idle")
@@ -202,23 +193,6 @@ def _recovery(closed: int, until: int | None, rows: Sequence[Row], wanted: int) 
                 return None
             return Recovery(opened - closed, row["t"] - opened, row["t"] - closed, max(first - opened, 0))
     return None
-
-
-def slow_recovery(
-    connection: str, legacy: Sequence[Recovery | None], new: Sequence[Recovery | None], over_ms: float
-) -> str:
-    """A sentence where new's median reconnect gap is more than `over_ms` above legacy's; empty where it is not.
-
-    The first second after a close is nobody's downtime, and a slow stack has few closes in a short leg, too few for an
-    interval. A single slow recovery among several says nothing.
-    """
-    gaps = [[one.gap / 1e6 for one in side if one is not None] for side in (legacy, new)]
-    if not all(gaps):
-        return ""
-    ours, theirs = (float(np.median(side)) for side in gaps)
-    if theirs - ours <= over_ms:
-        return ""
-    return f"the new stack takes {theirs:.4g} ms to come back on {connection}, legacy {ours:.4g} ms"
 
 
 _PARTS = {

@@ -120,3 +120,15 @@ def test_who_ends_without_a_bye_is_held(run_session: Callable[..., Any], tmp_pat
     code, verdict, _ = run_session(tmp_path / "run", *SHORT, "--new", f"{RELAY} says-no-bye")
     assert (code, verdict["verdict"]) == (11, "HOLD")
     assert verdict["reason"].startswith("The new stack ended without saying bye (leg main)"), verdict["reason"]
+
+
+@pytest.mark.long
+def test_a_stream_that_only_legacy_asks_for_again_after_a_refusal_is_told(
+    run_session: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Our own new stack waits for its caller then, which the fault table allows: no difference, and no SHIP."""
+    once = "refuse-subscribe@gateio.spot.public:at=2s", "close@gateio.spot.public:at=2500ms"
+    faults = [word for fault in once for word in ("--fault", fault)]
+    code, verdict, _ = run_session(tmp_path / "run", *SHORT[:3], "--duration", "5s", *faults)
+    assert (code, verdict["verdict"], verdict["differences"]) == (11, "HOLD", [])
+    assert " of gateio.spot.public and never had it again (leg main)" in verdict["reason"]

@@ -314,3 +314,18 @@ def test_few_slow_recoveries_are_too_few_for_a_regression_and_hold(made_up: Make
     if outcome == "HOLD":
         assert verdict["reason"].startswith("The new stack takes "), verdict["reason"]
         assert " ms to come back on gateio.spot.public, legacy " in verdict["reason"]
+
+
+@pytest.mark.parametrize(("again", "outcome"), [(True, "SHIP"), (False, "HOLD")])
+def test_a_stream_that_new_did_not_have_since_a_refusal_was_not_compared(
+    made_up: MakeRun, again: bool, outcome: str
+) -> None:
+    end = made_up().collect().timeline.phase("main", "connect").end
+    where = ["main", "new", "mexc.spot.public", 40]
+    rows = [[end + 1, *where, "refused", "trade", "BTC_USDT", None, "fault:refuse-subscribe", ""]]
+    rows += [[end + 2, *where, "subscribed", "trade", "BTC_USDT", None, "client", ""]] if again else []
+    verdict = made_up(connections=rows, seed=2).judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        told = "The new stack was refused trade BTC_USDT of mexc.spot.public and never had it again (leg main)."
+        assert verdict["reason"] == told

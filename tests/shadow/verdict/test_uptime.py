@@ -8,15 +8,7 @@ import pytest
 from shadow.stats.burn_rate import BurnRule, BurnWarning
 from shadow.verdict.checklist import load_checklist
 from shadow.verdict.timeline import Close
-from shadow.verdict.uptime import (
-    Downtime,
-    Recovery,
-    connect_metrics,
-    downtime,
-    recoveries,
-    slow_recovery,
-    uptime_metric,
-)
+from shadow.verdict.uptime import Downtime, Recovery, connect_metrics, downtime, recoveries, uptime_metric
 
 MS = 1_000_000
 FREE = 1000 * MS
@@ -170,23 +162,3 @@ def test_own_downtime_that_burns_its_allowance_warns_before_it_is_used_up() -> N
     assert "early warning" not in quiet.census.note
     assert "early warning: 10.5 times the allowed 1% over 60 s and at least 10 times over 5 s" in warned.census.note
     assert warned.census.verdict == quiet.census.verdict == "PASS"
-
-
-@pytest.mark.parametrize(
-    ("legacy_ms", "new_ms", "is_slow"),
-    [
-        ([6, 7, 5], [950, 940, 960], True),
-        ([6, 7, 5, 6, 6, 7, 5, 6], [950, None, 940], True),
-        ([6, 7, 5], [7, 950, 6], False),
-        ([6, 7, 5], [105, 106, 107], False),
-        ([6, 7, 5], [107, 106, 107], True),
-        ([950, 940, 960], [970, 960, 980], False),
-        ([None], [950, 950], False),
-        ([6, 7], [None, None], False),
-    ],
-)
-def test_who_comes_back_later_than_legacy_by_the_allowed_time_is_named(
-    legacy_ms: list[int | None], new_ms: list[int | None], is_slow: bool
-) -> None:
-    sides = [[ms if ms is None else Recovery(0, 0, ms * MS, 0) for ms in side] for side in (legacy_ms, new_ms)]
-    assert bool(slow_recovery("x.y.z", sides[0], sides[1], LIMITS.over_legacy_ms)) == is_slow
