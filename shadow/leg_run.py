@@ -14,7 +14,7 @@ import orjson
 
 from shadow.children import Child, ChildDied, Message, end_group, keep_offspring, same_layout, subject_environment
 from shadow.plan import WARM_UP_S, Leg, Phase
-from shadow.subjects.protocol import ConnectionSpec, StartLine
+from shadow.subjects.protocol import PROTOCOL, ConnectionSpec, StartLine
 
 __all__ = ["LegRun", "Listener", "Subject"]
 
@@ -58,6 +58,7 @@ class Subject:
         self.role = role
         self.process = process
         self.hello = asyncio.Event()
+        self.protocol: object = None
         self.ended = asyncio.Event()
         self.subscribed: set[str] = set()
         self.failed: str | None = None
@@ -134,6 +135,7 @@ class LegRun:
         if subject is None or message.get("leg") != self.leg.leg:
             return
         if message["k"] == "line" and message["line"].get("k") == "hello":
+            subject.protocol = message["line"].get("protocol")
             subject.hello.set()
             self._wake()
         elif message["k"] == "eof":
@@ -178,7 +180,7 @@ class LegRun:
         self._watchers.append(asyncio.create_task(self._await_exit(subject)))
         await self._mark("subject-start", role, {"pid": process.pid, "command": argv})
         await self._recorder.send({"cmd": "watch", "leg": self.leg.leg, "role": role, "pid": process.pid})
-        line = StartLine(1, self._run, role, tuple(self._specs[role]), self._options.get(role, {}))
+        line = StartLine(PROTOCOL, self._run, role, tuple(self._specs[role]), self._options.get(role, {}))
         await _write(process, line)
         return subject
 
@@ -203,6 +205,8 @@ class LegRun:
             if subject.failed is None and not subject.hello.is_set():
                 ended = subject.ended.is_set()
                 await self._fail(subject, "exited-before-hello" if ended else "no-hello", "")
+            elif subject.failed is None and subject.protocol != PROTOCOL:
+                await self._fail(subject, "protocol", f"{subject.protocol!r:.40}, this harness speaks {PROTOCOL}")
         await self._wait(lambda s: not s.alive or len(s.subscribed) == len(self._specs[s.role]), SUBSCRIBED_S)
         for subject in self.subjects.values():
             if subject.failed is None and subject.ended.is_set():

@@ -186,12 +186,13 @@ class Recorder:
                 self._wakers.unregister(key.fd)
             if key.fd != self._stdin:
                 os.close(key.fd)
-        elif name:
-            self._strain.pipe(name, size, capacity)
+        elif name == "ledger":
+            self._strain.ledger(size, capacity)
         take(bytes(self._view[:size]), t_read)
 
     def _on_output(self, intake: SubjectIntake, stream: str, chunk: bytes, t_read: int) -> None:
         rows = intake.feed(chunk, t_read, stream) if chunk else intake.end(t_read, stream)
+        self._strain.said(intake.leg, intake.role, len(chunk), rows)
         if rows:
             self._leg, self._last_read = intake.leg, t_read
             self._writers[f"events/{intake.role}"].extend(rows)

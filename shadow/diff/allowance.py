@@ -14,7 +14,7 @@ import msgspec
 from shadow.diff.codes import PRIVATE_TYPES
 from shadow.diff.frames import Send, rows_of
 
-__all__ = ["AUTH_FAULTS", "MIN_SILENCE_NS", "Allowance", "SideRows", "allowance", "side_rows", "silence_ns"]
+__all__ = ["AUTH_FAULTS", "MIN_SILENCE_NS", "REFUSING", "Allowance", "SideRows", "allowance", "side_rows", "silence_ns"]
 
 MIN_SILENCE_NS: Final = 2_000_000_000
 SILENT_GAPS: Final = 20
@@ -125,7 +125,7 @@ def silence_ns(times: Iterable[int]) -> float | None:
 
 def note_mark(allowed: Allowance, role: str, row: dict[str, Any]) -> None:
     name = row["name"]
-    if name == "leg-end" or (name in ("subject-stop", "subject-bye") and row["role"] == role):
+    if name == "leg-end" or (name == "subject-stop" and row["role"] == role):
         allowed.stop = min(allowed.stop or row["t"], row["t"])
     elif name == "fault":
         detail = json.loads(row["detail"] or "{}")

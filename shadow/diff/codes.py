@@ -47,7 +47,7 @@ def severity_of(code: str, event_type: str = "", field: str = "") -> str:
     """critical, major, minor or info, by the taxonomy of the diff's design.
 
     FIELD is minor where only the time source differs; DUP is info on last-value channels; GAP is major when a snapshot
-    recovered it; CONTROL is critical when an order was sent or the exchange refused.
+    recovered it; CONTROL is critical when an order was sent, the exchange refused, or a stream was given up unasked.
     """
     if code == "FIELD" and field.endswith(":time source"):
         return "minor"
@@ -55,7 +55,7 @@ def severity_of(code: str, event_type: str = "", field: str = "") -> str:
         return "info"
     if code == "GAP" and field != "recovered":
         return "critical"
-    if code == "CONTROL" and field in ("order", "refused"):
+    if code == "CONTROL" and field in ("order", "refused", "unsubscribed"):
         return "critical"
     if code in _CRITICAL:
         return "critical"

@@ -13,6 +13,7 @@ import numpy as np
 
 from shadow.capture.tables import COLUMNS
 from shadow.diff.allowance import side_rows
+from shadow.diff.amounts import too_much
 from shadow.diff.arrow import columns_of_table
 from shadow.diff.codes import INCIDENT_CODES, Difference, Dual, Finding, FirstArrival, LegDiff
 from shadow.diff.dual import WINDOW_NS, compare_sides
@@ -23,7 +24,7 @@ from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import Held, read_lines
 from shadow.diff.merge import differences_of, merge, samples_of
 from shadow.diff.part import Part, Streams
-from shadow.diff.requests import asked, auth_faults, compare_requests, refusals, shared_refusals, summary
+from shadow.diff.requests import asked, auth_faults, compare_requests, given_up, refusals, shared_refusals, summary
 from shadow.diff.side import SideJudgement, judge_side, matches_of
 
 if TYPE_CHECKING:
@@ -188,9 +189,11 @@ def diff_streams(
     control = {role: asked(role, asking) for role in lines}
     excused = {connection for role in lines for connection in auth_faults(role, rows)}
     shared = shared_refusals(lines, rows)
-    refused = {role: refusals(role, rows, shared) for role in lines}
+    refused = {role: refusals(role, rows, shared) + given_up(role, rows, sides[role].allowed.stop) for role in lines}
     if part.is_last:
-        findings = gather(sides, part.seen, compare_requests(control, excused), refused, own)
+        found = compare_requests(control, excused)
+        found[candidate] += too_much(control, rows, {role: side.allowed for role, side in sides.items()})
+        findings = gather(sides, part.seen, found, refused, own)
     else:
         findings = {role: side.findings for role, side in sides.items()}
     groups = merge(findings)

@@ -16,6 +16,7 @@ __all__ = [
     "key_call",
     "key_meaning",
     "login_meaning",
+    "question",
 ]
 
 Meaning = tuple[str, ...]
@@ -25,6 +26,7 @@ USER_CHANNELS: Final = ("orders", "usertrades", "balances", "positions")
 """Futures channels whose payload begins with the user's id."""
 LOGIN_FIELDS: Final = ("req_id", "api_key", "timestamp", "signature")
 KEY_PATH: Final = "/api/v3/userDataStream"
+SIGNING: Final = frozenset({"timestamp", "signature", "recvWindow", "listenKey"})
 KEY_CALLS: Final = {"POST": "create", "PUT": "extend"}
 PLAIN_HEADERS: Final = frozenset(
     {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "user-agent", "origin",
@@ -95,6 +97,15 @@ def is_order_call(payload: bytes) -> bool:
     """Whether a REST call changes anything at the exchange but listen keys."""
     method, path, _ = call_parts(payload)
     return method in ("POST", "PUT", "PATCH", "DELETE") and not path.endswith(KEY_PATH)
+
+
+def question(payload: bytes) -> Meaning:
+    """A REST call that asks for something: method, path, and what it asks, apart from times and signatures."""
+    line, _, _ = payload.decode(errors="replace").partition("\n")
+    method, _, target = line.partition(" ")
+    url = urlsplit(target)
+    asked = sorted(f"{name}={value}" for name, value in parse_qsl(url.query) if name not in SIGNING)
+    return ("rest", method, url.path, *asked)
 
 
 def call_parts(payload: bytes) -> tuple[str, str, list[str]]:

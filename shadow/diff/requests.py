@@ -1,7 +1,7 @@
 """What each side sent to the venue, compared by meaning: subscriptions as a set, pings by presence, orders never.
 
 Neither the order nor the batching of subscribe frames matters, nor the number of pings and of renewals of a listen key,
-nor what keys, ids, times and signatures say.
+nor what keys, ids, times and signatures say. How often a request is made is judged in `amounts.py`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from shadow.diff.meanings import (
     key_call,
     key_meaning,
     login_meaning,
+    question,
 )
 
-__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "refusals", "shared_refusals", "summary"]
+__all__ = ["Asked", "asked", "auth_faults", "compare_requests", "given_up", "refusals", "shared_refusals", "summary"]
 
 ORDER_WORDS: Final = ("order_place", "order_cancel", "order_amend", "order_batch", "order_status", "order_list")
+HANDSHAKE: Final = ("header", "parameter")
 MIN_PINGS: Final = 2
 """A ping is only called missing where the other side sent at least this many in the leg."""
 
@@ -38,6 +40,11 @@ class Asked:
         self.pings: Counter[tuple[str, str]] = Counter()
         self.orders: list[tuple[str, str]] = []
         self.counts: Counter[tuple[str, str]] = Counter()
+        self._amounts: dict[str, Counter[Meaning]] = {}
+
+    def amounts(self, connection: str) -> Counter[Meaning]:
+        """How often each request was made on a connection; pings, renewals of a listen key and orders are none."""
+        return self._amounts.get(connection, Counter())
 
     def add(self, connection: str, kind: str, payload: bytes) -> None:
         """Note one row of the requests table."""
@@ -78,9 +85,12 @@ class Asked:
             self.pings[(connection, "listen key renewal")] += 1
         elif is_order_call(payload):
             self.orders.append((connection, payload.partition(b"?")[0].decode(errors="replace")))
+        else:
+            self._amounts.setdefault(connection, Counter())[question(payload)] += 1
 
     def mean(self, connection: str, *meanings: Meaning) -> None:
         self.meanings.setdefault(connection, set()).update(meanings)
+        self._amounts.setdefault(connection, Counter()).update(m for m in meanings if m[0] not in HANDSHAKE)
 
 
 def asked(role: str, rows: Iterable[dict[str, Any]]) -> Asked:
@@ -161,6 +171,34 @@ def refusals(role: str, rows: SideRows, shared: Collection[tuple[str, str, str]]
             ref = ("CONTROL", row["connection"], "refused", what)
             found.append(Finding("CONTROL", row["connection"], "", "", "refused", ref, delivered=row.get("detail")))
     return found
+
+
+def given_up(role: str, rows: SideRows, stop: int | None) -> list[Finding]:
+    """CONTROL of each stream that a side unsubscribed before its stop (ns) and on no socket took up again.
+
+    No session asks a subject to unsubscribe; one that has the stream on a second socket by then gives nothing up.
+    """
+    held: dict[tuple[str, str, str], set[int]] = {}
+    lost: set[tuple[str, str, str]] = set()
+    for row in sorted(rows.connections, key=lambda row: row["t"]):
+        if row["subject"] != role or (stop is not None and row["t"] > stop):
+            continue
+        stream = row["connection"], row["channel"], row["symbol"] or ""
+        if row["event"] == "subscribed":
+            held.setdefault(stream, set()).add(row["conn_no"])
+            lost.discard(stream)
+        elif row["event"] == "unsubscribed":
+            sockets = held.setdefault(stream, set())
+            sockets.discard(row["conn_no"])
+            if not sockets:
+                lost.add(stream)
+        elif row["event"] == "close":
+            for (connection, _, _), sockets in held.items():
+                if connection == row["connection"]:
+                    sockets.discard(row["conn_no"])
+    return [
+        Finding("CONTROL", *stream, "unsubscribed", ("CONTROL", *stream, "unsubscribed")) for stream in sorted(lost)
+    ]
 
 
 def is_fault(row: dict[str, Any]) -> bool:

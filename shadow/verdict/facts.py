@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRAVE",
+    "SAME_LOAD",
+    "asked_less",
     "covered_by_list",
     "difference_facts",
     "failure_facts",
@@ -25,10 +27,13 @@ __all__ = [
 ]
 
 GRAVE = ("critical", "major")
+SAME_LOAD = 0.9
+"""Both sides ask for the same; what they are owed differs only by what came between a close and the resubscription."""
 _REASONS = {
     "not-found": "could not be started",
     "exited-before-hello": "ended before it said hello",
     "no-hello": "never said hello",
+    "protocol": "speaks another protocol",
     "no-subscription": "never completed its subscriptions",
     "died": "died",
     "hung": "did not end when told to",
@@ -87,6 +92,14 @@ def mute_sides(diffs: Mapping[str, LegDiff]) -> tuple[list[Fact], list[str]]:
                 else:
                     failures.append(f"the legacy {text}")
     return facts, failures
+
+
+def asked_less(main: LegDiff | None) -> list[str]:
+    """A sentence where new was owed clearly less than legacy: what it did not ask for was not compared."""
+    if main is None:
+        return []
+    legacy, new = (main.totals.get(role, {}).get("expected", 0) for role in main.roles)
+    return [f"the new stack was owed {new} events, legacy {legacy}"] if new < SAME_LOAD * legacy else []
 
 
 def difference_facts(differences: Iterable[Difference]) -> list[Fact]:
@@ -149,5 +162,8 @@ def holds_of(
         unjudged = sum(totals.get("codes", {}).get("UNJUDGED", 0) for totals in diff.totals.values())
         if unjudged:
             out.append(f"{unjudged} events of leg {leg} were not judged: the join's memory cap was reached")
+    floods = sum(role == "new" and timeline.is_measured(leg, t) for t, leg, role in timeline.loud)
+    if floods:
+        out.append(f"the new stack flooded its log {floods} time{'s' if floods > 1 else ''}")
     out += [f"the {f.role} stack {_said(f)}" for f in timeline.failures if f.reason in HARMLESS]
     return out

@@ -19,6 +19,7 @@ from shadow.verdict.collect import Collected
 from shadow.verdict.evidence import Evidence, Fact, Measured, six_digits
 from shadow.verdict.facts import (
     GRAVE,
+    SAME_LOAD,
     covered_by_list,
     difference_facts,
     failure_facts,
@@ -29,7 +30,8 @@ from shadow.verdict.facts import (
     mute_sides,
     without_shared_refusal,
 )
-from shadow.verdict.last_words import with_last_words
+from shadow.verdict.lacks import lacks_of
+from shadow.verdict.last_words import with_last_words, without_bye
 from shadow.verdict.legs import DiffLegs, KnownList, diff_legs, read_known
 from shadow.verdict.plan_view import PlanView
 from shadow.verdict.stretched import Stretched, read_stretched
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
     from shadow.diff.codes import Difference, LegDiff
 
 __all__ = ["Judgement", "exit_code", "facts_of", "gather", "judge", "judge_diffs"]
-
-
-SAME_LOAD = 0.9
-"""Both sides ask for the same; what they are owed differs only by what came between a close and the resubscription."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def judge(run: RunData, differ: DiffLegs = diff_legs) -> Judgement:
         run.verify()
     plan = PlanView(run.session)
     timeline = read_marks(run.table("marks").to_pylist())
-    timeline.failures = with_last_words(timeline.failures, run)
+    timeline.failures = with_last_words(timeline.failures, run) + without_bye(timeline, run)
     known = read_known(run.path, run.session)
     legs = [(str(leg["leg"]), plan.roles(leg["leg"])) for leg in plan.legs if leg["leg"] in timeline.legs]
     stretched = read_stretched(run.path)
@@ -144,7 +142,7 @@ def gather(collected: Collected) -> Evidence:
         facts=facts_of(collected),
         legacy_failures=legacy_failures(timeline) + mute_legacies,
         aa_intolerable=_aa_intolerable(collected) if calibrated else [],
-        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason),
+        hold=holds_of(diffs, timeline, [leg["leg"] for leg in plan.legs], manifest_reason) + lacks_of(collected),
         covered=covered_by_list(_told(collected)[1]),
         short=plan.short,
         watched=watched_of(collected) if calibrated else [],

@@ -57,8 +57,9 @@ class Failure:
 class Timeline:
     """What the marks of a run say; times in ns, `origin` the first of them.
 
-    Of a live session `budget` is what was done at each exchange, `held_back` what a relay refused or made wait, by
-    exchange and role; `stopped` the regression for which the online judge ended the session.
+    `exits` are the (leg, role) whose process ended; `bound` says when the harness could not keep up, `loud` when a
+    role flooded its log in a leg. Of a live session `budget` is what was done at each exchange, `held_back` what a
+    relay refused or made wait, by exchange and role; `stopped` the regression for which the online judge ended it.
     """
 
     origin: int = 0
@@ -66,8 +67,10 @@ class Timeline:
     bursts: dict[str, list[Burst]] = field(default_factory=dict)
     closes: list[Close] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    exits: list[tuple[str, str]] = field(default_factory=list)
     faulted: set[tuple[str, str]] = field(default_factory=set)
     bound: list[int] = field(default_factory=list)
+    loud: list[tuple[int, str, str]] = field(default_factory=list)
     drops: int = 0
     budget: list[dict[str, Any]] = field(default_factory=list)
     held_back: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -78,6 +81,11 @@ class Timeline:
     def phase(self, leg: str, name: str) -> Phase | None:
         """The first phase of that name in a leg."""
         return next((phase for phase in self.phases if (phase.leg, phase.phase) == (leg, name)), None)
+
+    def is_measured(self, leg: str, t: int) -> bool:
+        """Whether a measured phase of the leg was under way at `t` (ns)."""
+        phases = [phase for phase in self.phases if phase.leg == leg and phase.phase != "warm-up"]
+        return any(phase.begin <= t < phase.end for phase in phases)
 
 
 def _detail(text: str) -> dict[str, Any]:
@@ -130,12 +138,16 @@ def _note(line: Timeline, t: int, leg: str, role: str, name: str, detail: dict[s
                 line.legs.append(leg)
         case "forced-close":
             line.closes.append(Close(t, leg, role, detail.get("connection", "")))
+        case "subject-exit":
+            line.exits.append((leg, role))
         case "subject-failed":
             line.failures.append(Failure(leg, role, str(detail.get("reason", "")), str(detail.get("text", ""))))
         case "fault":
             line.faulted.add((leg, str(detail.get("connection", ""))))
         case "harness-bound":
             line.bound.append(t)
+        case "subject-loud":
+            line.loud.append((t, leg, role))
         case "harness-drops":
             line.drops += int(detail.get("count", 1))
         case "budget-used":

@@ -57,9 +57,9 @@ class Downtime:
 def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtime:
     """Downtime of one side's connection between two times, from its rows of `connections` in any order.
 
-    Up while the open sockets together hold every (channel, symbol) that was confirmed before and neither unsubscribed
-    by the client nor refused since. The first free_ns after each close or refusal by the venue are nobody's, and so is
-    the time in which the exchange behind the venue was away.
+    Up while the open sockets together hold every (channel, symbol) that was confirmed before and not refused since. No
+    session asks a subject to unsubscribe: what it gives up stays wanted. The first free_ns after each close or refusal
+    by the venue are nobody's, and so is the time in which the exchange behind the venue was away.
     """
     held: dict[int, set[tuple[str, str]]] = defaultdict(set)
     wanted: set[tuple[str, str]] = set()
@@ -76,7 +76,9 @@ def downtime(rows: Iterable[Row], begin: int, end: int, free_ns: int) -> Downtim
             held[row["conn_no"]].add(key)
             wanted.add(key)
             ever = True
-        elif event in ("unsubscribed", "refused"):
+        elif event == "unsubscribed":
+            held[row["conn_no"]].discard(key)
+        elif event == "refused":
             held[row["conn_no"]].discard(key)
             wanted.discard(key)
         elif event == "close":

@@ -303,6 +303,13 @@ def test_a_session_that_does_not_listen_stalls_nothing(session: Session, tmp_pat
     assert session.finish()["rows"]["events/new"] == 3001
 
 
+def test_a_flood_of_log_is_the_subjects_and_binds_no_block(session: Session, tmp_path: Path) -> None:
+    session.out("main", "new", b"a line that says nothing, again and again\n" * 17_000, "e")
+    session.finish()
+    marks = RunData(tmp_path).table("marks").to_pylist()
+    assert {(row["leg"], row["role"], row["name"]) for row in marks} == {("main", "new", "subject-loud")}
+
+
 def test_a_full_disk_is_said_in_one_line(session: Session, tmp_path: Path) -> None:
     session.out("main", "new", event(1))
     session.counted("main", "new", "mexc.spot.public", 1)

@@ -79,3 +79,32 @@ def test_headers_of_the_exchange_are_compared_and_those_of_the_library_are_not(s
 def test_a_single_ping_proves_nothing(scene: Any) -> None:
     ask(scene, "legacy", GATEIO, {"time": 1, "channel": "spot.ping"})
     assert scene.judge().differences == []
+
+
+@pytest.mark.parametrize("role", ["legacy", "new"])
+def test_a_stream_that_is_given_up_unasked_is_critical(scene: Any, role: str) -> None:
+    scene.note(role, GATEIO, "unsubscribed", channel="trade", symbol="BTC_USDT")
+    (item,) = scene.judge().differences
+    assert (item.code, item.side, item.connection, item.type) == ("CONTROL", role, GATEIO, "trade")
+    assert (item.field, item.severity) == ("unsubscribed", "critical")
+
+
+@pytest.mark.parametrize("conn_no", [1, 2])
+def test_what_is_taken_up_again_or_was_held_by_a_second_socket_is_not_given_up(scene: Any, conn_no: int) -> None:
+    scene.note("new", GATEIO, "unsubscribed", channel="trade", symbol="BTC_USDT")
+    scene.note("new", GATEIO, "subscribed", channel="trade", symbol="BTC_USDT", conn_no=conn_no)
+    assert scene.judge().differences == []
+
+
+def test_a_second_socket_may_take_over_before_the_first_gives_up(scene: Any) -> None:
+    scene.note("new", GATEIO, "subscribed", channel="trade", symbol="BTC_USDT", conn_no=2)
+    scene.note("new", GATEIO, "unsubscribed", channel="trade", symbol="BTC_USDT", conn_no=1)
+    scene.note("new", GATEIO, "close", conn_no=2, code=1006)
+    assert scene.judge().differences == []
+
+
+def test_who_was_told_to_stop_may_unsubscribe(scene: Any) -> None:
+    scene.mark("subject-stop", "new")
+    scene.now += 1
+    scene.note("new", GATEIO, "unsubscribed", channel="trade", symbol="BTC_USDT")
+    assert scene.judge().differences == []

@@ -5,6 +5,7 @@ The fault is in the stack itself, not in what it writes: this is what a candidat
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -57,6 +58,18 @@ def initialize_subscribes_nothing() -> None:
         await initialize(self, None, channels)
 
     WebSocketManager.initialize = without_symbols  # type: ignore[method-assign]  # the fault
+
+
+def a_symbol_is_given_up() -> None:
+    """A second and a half after the start, and nobody asked for it."""
+    initialize = WebSocketManager.initialize
+
+    async def then_unsubscribe(self: Any, symbols: Any = None, channels: Any = None) -> None:
+        await initialize(self, symbols, channels)
+        loop = asyncio.get_running_loop()
+        loop.call_later(1.5, lambda: loop.create_task(self.unsubscribe(symbols[1:])))
+
+    WebSocketManager.initialize = then_unsubscribe  # type: ignore[method-assign]  # the fault
 
 
 def removed_levels_are_left_out() -> None:

@@ -72,6 +72,10 @@ def main(kind: str, connection: str) -> int:
         if kind == "freezes" and seen > AFTER_EVENTS:
             os.kill(relay.child.pid, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
+        if kind == "another-protocol" and line.startswith(b'{"k":"hello"'):
+            line = line.replace(b'"protocol":1', b'"protocol":99')
+        if kind == "says-no-bye" and line.startswith(b'{"k":"bye"'):
+            continue
         out.write(line)
         out.flush()
     return relay.child.wait()

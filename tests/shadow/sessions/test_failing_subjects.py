@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +99,36 @@ def test_a_candidate_that_is_started_again_is_held_for_the_time_that_it_was_gone
     assert pc.sum(pc.equal(hellos["k"], "hello")).as_py() == 2
     assert verdict["conservation"]["ok"]
     assert leftovers(out) == []
+
+
+RELAY = f"{sys.executable} {Path(__file__).parent / 'relay.py'}"
+SHORT = ("--connections", "gateio.spot.public", "--no-calibration", "--duration", "2s")
+
+
+@pytest.mark.parametrize(
+    ("side", "outcome"), [("--new", (10, "ROLL_BACK", "functionality")), ("--legacy", (12, "NOT_FIT", None))]
+)
+def test_a_subject_of_another_protocol_is_refused_and_named(
+    run_session: Callable[..., Any], tmp_path: Path, side: str, outcome: tuple[int, str, str | None]
+) -> None:
+    code, verdict, _ = run_session(tmp_path / "run", *SHORT, side, f"{RELAY} another-protocol")
+    assert (code, verdict["verdict"], verdict["decided_by"]) == outcome
+    assert "stack speaks another protocol: 99, this harness speaks 1 (leg main)" in verdict["reason"]
+
+
+def test_who_ends_without_a_bye_is_held(run_session: Callable[..., Any], tmp_path: Path) -> None:
+    code, verdict, _ = run_session(tmp_path / "run", *SHORT, "--new", f"{RELAY} says-no-bye")
+    assert (code, verdict["verdict"]) == (11, "HOLD")
+    assert verdict["reason"].startswith("The new stack ended without saying bye (leg main)"), verdict["reason"]
+
+
+@pytest.mark.long
+def test_a_stream_that_only_legacy_asks_for_again_after_a_refusal_is_told(
+    run_session: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Our own new stack waits for its caller then, which the fault table allows: no difference, and no SHIP."""
+    once = "refuse-subscribe@gateio.spot.public:at=2s", "close@gateio.spot.public:at=2500ms"
+    faults = [word for fault in once for word in ("--fault", fault)]
+    code, verdict, _ = run_session(tmp_path / "run", *SHORT[:3], "--duration", "5s", *faults)
+    assert (code, verdict["verdict"], verdict["differences"]) == (11, "HOLD", [])
+    assert " of gateio.spot.public and never had it again (leg main)" in verdict["reason"]

@@ -31,6 +31,7 @@ QUICK = {
 }
 SLOW = {
     "initialize_subscribes_nothing": {"EXC", "STALE", "MISSING"},
+    "a_symbol_is_given_up": {"CONTROL"},
     "removed_levels_are_left_out": WRONG,
     "the_version_of_a_book_is_lost": {"MISSING", "PHANTOM", "FIELD", "STATE"},
     "errors_of_the_consumer_are_swallowed": LOST,

@@ -316,3 +316,62 @@ def test_memory_that_is_freed_before_the_end_of_the_leg_counts(made_up: MakeRun)
     found = metric(verdict, "memory.level")
     assert found["ratio"]["best"] == pytest.approx(260 / 60, rel=0.01)
     assert "at the end of " in found["note"]
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.91, "SHIP"), (0.88, "HOLD")])
+def test_who_was_owed_less_than_legacy_is_not_shipped(made_up: MakeRun, share: float, outcome: str) -> None:
+    run = made_up()
+    owed = run.diffs["main"].totals["new"]["expected"]
+    run.diffs["main"].totals["new"] |= {"expected": int(share * owed)}
+    verdict = run.judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        assert verdict["reason"] == f"The new stack was owed {int(share * owed)} events, legacy {owed}."
+
+
+@pytest.mark.parametrize(("role", "outcome"), [("new", "HOLD"), ("legacy", "SHIP")])
+def test_a_flooded_log_is_a_doubt_and_its_blocks_are_judged(made_up: MakeRun, role: str, outcome: str) -> None:
+    quiet = made_up()
+    (phase,) = [p for p in quiet.collect().timeline.phases if (p.leg, p.phase) == ("main", "paired")]
+    marks = [[phase.begin + n * 1_000_000_000, "main", role, "subject-loud", "{}"] for n in range(12)]
+    verdict = made_up(marks=marks, seed=2).judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    assert metric(verdict, "latency.gateio.spot.public.typical")["blocks"] == 42
+    if outcome == "HOLD":
+        assert verdict["reason"] == "The new stack flooded its log 12 times."
+
+
+def test_a_log_dumped_outside_the_measured_phases_is_nobodys_business(made_up: MakeRun) -> None:
+    begin = made_up().collect().timeline.phase("main", "paired").begin
+    marks = [[begin - 1, "main", "new", "subject-loud", "{}"]]
+    assert made_up(marks=marks, seed=2).judge().verdict["verdict"] == "SHIP"
+
+
+@pytest.mark.parametrize(("gap", "outcome"), [(20.0, "SHIP"), (60.0, "HOLD")])
+def test_few_slow_recoveries_are_too_few_for_a_regression_and_hold(made_up: MakeRun, gap: float, outcome: str) -> None:
+    """Legacy comes back in 4 ms; new in 80 ms or in 240 ms, but only three closes of each were reached."""
+    run = made_up(gap=gap, gap_noise=0.3)
+    marks = run._rows["marks"]
+    marks[:] = [mark for mark in marks if mark[3] != "forced-close" or json.loads(mark[4])["conn_no"] <= 3]
+    verdict = run.judge().verdict
+    gaps = metric(verdict, "stability.reconnect_gap.mexc.spot.public")
+    assert (gaps["verdict"], gaps["n"]) == ("NOT_JUDGED", 3)
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        assert verdict["reason"].startswith("The new stack takes "), verdict["reason"]
+        assert " ms to come back on gateio.spot.public, legacy " in verdict["reason"]
+
+
+@pytest.mark.parametrize(("again", "outcome"), [(True, "SHIP"), (False, "HOLD")])
+def test_a_stream_that_new_did_not_have_since_a_refusal_was_not_compared(
+    made_up: MakeRun, again: bool, outcome: str
+) -> None:
+    end = made_up().collect().timeline.phase("main", "connect").end
+    where = ["main", "new", "mexc.spot.public", 40]
+    rows = [[end + 1, *where, "refused", "trade", "BTC_USDT", None, "fault:refuse-subscribe", ""]]
+    rows += [[end + 2, *where, "subscribed", "trade", "BTC_USDT", None, "client", ""]] if again else []
+    verdict = made_up(connections=rows, seed=2).judge().verdict
+    assert verdict["verdict"] == outcome, verdict["reason"]
+    if outcome == "HOLD":
+        told = "The new stack was refused trade BTC_USDT of mexc.spot.public and never had it again (leg main)."
+        assert verdict["reason"] == told

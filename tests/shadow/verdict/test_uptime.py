@@ -56,8 +56,12 @@ def again(t_ms: float) -> list[dict[str, Any]]:
         # by the client, or for want of a ping: all its own
         ([row(9700, "close", cause="client")], 300, 300),
         ([row(9700, "close", cause="idle")], 300, 300),
-        # the client gave up a channel, or the venue refused it: still up
-        ([row(4000, "unsubscribed", "trade")], 0, 0),
+        # the client gave up a channel that it was asked for: down until it takes it up again
+        ([row(4000, "unsubscribed", "trade")], 6000, 6000),
+        ([row(4000, "unsubscribed", "trade"), row(4050, "subscribed", "trade")], 50, 50),
+        # a second socket had it already
+        ([*again(3990), row(4000, "unsubscribed", "trade"), row(4001, "close", cause="client")], 0, 0),
+        # the venue refused it: still up
         ([row(4000, "refused", "trade")], 0, 0),
         # a second socket took over before the first one closed
         (
