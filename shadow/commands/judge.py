@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shadow.commands.outcome import existing_run, judge_folder, tell
+from shadow.commands.outcome import Judging, existing_run, tell
 from shadow.errors import UsageError
 from shadow.pages import render_report
 
@@ -46,8 +46,9 @@ def execute(options: argparse.Namespace) -> int:
     folder = existing_run(options.run)
     if differ is not None and any(folder.glob("stretches/*/*.json")):
         raise UsageError(f"{folder} was compared in stretches while it went on; leave --engine and --memory out")
-    verdict = judge_folder(folder, differ)
-    render_report(folder)
+    with Judging(folder, differ) as judging:
+        verdict = judging.judge()
+        render_report(folder)
     return tell(verdict, folder, as_json=options.json)
 
 

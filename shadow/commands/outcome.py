@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from shadow.capture.reader import RunData
     from shadow.verdict.legs import DiffLegs
 
-__all__ = ["EXIT_CODES", "Judging", "existing_run", "judge_folder", "tell"]
+__all__ = ["EXIT_CODES", "Judging", "existing_run", "tell"]
 
 EXIT_CODES = {"SHIP": 0, "ROLL_BACK": 10, "HOLD": 11, "NOT_FIT": 12}
 
 
 class Judging:
-    """Judges one run; what compares its events starts with `prepare`, or when it is needed."""
+    """Judges one run; what compares its events starts with `prepare`, or when it is needed, and ends with `with`."""
 
     def __init__(self, folder: Path, differ: DiffLegs | None = None) -> None:
         self._folder = folder
@@ -52,12 +52,6 @@ class Judging:
         self.prepare()
         assert self._differ is not None
         return _judged(RunData(self._folder), self._differ)
-
-
-def judge_folder(folder: Path, differ: DiffLegs | None = None) -> dict[str, Any]:
-    """Judge a run; `differ` compares its legs, by default in Python."""
-    with Judging(folder, differ) as judging:
-        return judging.judge()
 
 
 def _judged(run: RunData, differ: DiffLegs) -> dict[str, Any]:

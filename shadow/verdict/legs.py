@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from shadow.errors import RunError, UsageError
@@ -36,13 +37,15 @@ def _nothing() -> None: ...
 
 
 class SideBySide:
-    """Compares the legs of a run in worker processes, which load what they need from `with` on.
+    """Compares the legs of one run in worker processes, which load what they need from `with` on.
 
-    `meanwhile` is called once while they compare: for what this process is going to need.
+    `meanwhile` is called once while they compare: for what this process is going to need. When all is compared they
+    begin to end, which takes them a second or two: so long was what they read; only the end of `with` waits for it.
     """
 
     def __init__(self, meanwhile: Callable[[], None] = _nothing) -> None:
         self._meanwhile = meanwhile
+        self._ending: Thread | None = None
 
     def __enter__(self) -> Self:
         from concurrent.futures import ProcessPoolExecutor
@@ -56,8 +59,15 @@ class SideBySide:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A worker takes seconds to let go of what it read; nobody needs to wait for that, the interpreter's end does.
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._end()
+        assert self._ending is not None
+        self._ending.join()
+
+    def _end(self) -> None:
+        # By a thread, not by `wait=False`: then the end of a process that is itself a worker may wait for ever.
+        if self._ending is None:
+            self._ending = Thread(target=self._pool.shutdown, kwargs={"cancel_futures": True})
+            self._ending.start()
 
     def __call__(self, run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
         """Leg to its diff, in the order given; the longest leg goes first."""
@@ -76,7 +86,9 @@ class SideBySide:
             found[leg] = parts[0] if len(parts) == 1 else joined(parts)
             if found[leg] is None:
                 running[leg] = [self._pool.submit(_diff, run, leg, roles, known, None)]
-        return {leg: found[leg] or running[leg][0].result() for leg, _ in legs}
+        whole = {leg: found[leg] or running[leg][0].result() for leg, _ in legs}
+        self._end()
+        return whole
 
 
 def _last_long(run: Path, order: Sequence[tuple[str, tuple[str, str]]]) -> dict[str, tuple[Half, Half]]:

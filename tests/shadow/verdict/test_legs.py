@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from shadow.verdict import halves, legs
 from shadow.verdict.legs import SideBySide, diff_legs, side_by_side
 
 ROLES = ("legacy", "new")
-ENDS_S = 20
+ENDS_S = 30
 
 
 def run_of(*names: str) -> Any:
@@ -38,6 +38,9 @@ class Pool:
         name = leg if half is None else f"{leg} {'rest' if half[1] else '+'.join(half[0])}"
         self.told.append(f"asked {name}")
         return SimpleNamespace(result=lambda: self.told.append(f"waited {name}") or name.upper())
+
+    def shutdown(self, **_: Any) -> None:
+        """Nobody is left to end."""
 
 
 def session(folder: Path, **lengths: float) -> Path:
@@ -80,9 +83,20 @@ def test_halves_that_say_nothing_are_compared_as_one(tmp_path: Path, monkeypatch
 def test_workers_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legs, "WORKERS", 1)
     with SideBySide() as differ:
-        found = differ(session(tmp_path, main=3), [("main", ROLES)], ())
-        assert (found["main"].leg, found["main"].roles, found["main"].differences) == ("main", ROLES, [])
         worker = next(iter(differ._pool._processes.values()))
         assert worker.is_alive()
-    # Nobody waits for it to let go of what it read, but it does end.
-    assert wait([worker.sentinel], ENDS_S) == [worker.sentinel]
+        found = differ(session(tmp_path, main=3), [("main", ROLES)], ())
+        assert (found["main"].leg, found["main"].roles, found["main"].differences) == ("main", ROLES, [])
+    assert not worker.is_alive()
+
+
+def compare(folder: Path) -> None:
+    with SideBySide() as differ:
+        differ(folder, [("main", ROLES)], ())
+
+
+def test_a_process_that_is_a_worker_itself_compares_and_ends(tmp_path: Path) -> None:
+    process = get_context("forkserver").Process(target=compare, args=(session(tmp_path, main=3),))
+    process.start()
+    process.join(ENDS_S)
+    assert process.exitcode == 0
