@@ -99,4 +99,6 @@ def test_a_process_that_is_a_worker_itself_compares_and_ends(tmp_path: Path) -> 
     process = get_context("forkserver").Process(target=compare, args=(session(tmp_path, main=3),))
     process.start()
     process.join(ENDS_S)
-    assert process.exitcode == 0
+    code = process.exitcode
+    process.kill()
+    assert code == 0
