@@ -45,6 +45,11 @@ class Placement:
         finally:
             os.sched_setaffinity(0, self.every)
 
+    def lift(self) -> None:
+        """Let this process, and what it starts from now on, use every core again: nothing is measured any more."""
+        if self.subjects is not None:
+            os.sched_setaffinity(0, self.every)
+
     def settle_subject(self) -> None:
         """Runs in a subject before its program."""
         if self.subjects is not None:

@@ -152,6 +152,7 @@ class Session:
                     await self._processes.mark("", "", name, {"reason": reason})
         finishing = asyncio.ensure_future(self._processes.finish_recorder(self.plan.measured_s))
         await asyncio.sleep(0)
+        self._placement.lift()
         self._listener.sealing()
         if not await finishing:
             interrupted = interrupted or "the recorder could not finish"

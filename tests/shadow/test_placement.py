@@ -46,6 +46,9 @@ def test_processes_run_where_they_are_put_and_this_one_is_let_go_again() -> None
     with placement.harness():
         harness = subprocess.run(show, capture_output=True, text=True, check=True)
         subject = subprocess.run(show, capture_output=True, text=True, check=True, preexec_fn=placement.settle_subject)
+        placement.lift()
+        judge = subprocess.run(show, capture_output=True, text=True, check=True)
+    assert judge.stdout.strip() == str(sorted(before))
     assert harness.stdout.strip() == str(sorted(before - {max(before)}))
     assert subject.stdout.strip() == str([max(before)])
     assert os.sched_getaffinity(0) == before
