@@ -47,9 +47,7 @@ async def test_a_request_goes_out_once_by_the_side_that_serves(
         message = {"method": "PING", "time": number, "channel": "spot.custom"}
         # While the sides change places, too.
         await dual.send_message(message)
-        while set(dual.serving().values()) != {side} or dual.stages()[dual.scope] is not Stage(stage):
-            await traffic.push()
-            await asyncio.sleep(0.001)
+        await traffic.served(dual, side, Stage(stage))
         if stage == "off":
             await venue.connections[1].wait_closed()
         await dual.send_message(message | {"settled": True})

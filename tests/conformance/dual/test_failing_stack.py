@@ -139,9 +139,7 @@ async def test_a_silent_new_stack_is_left_without_being_told_and_stays_left(
     traffic = Traffic(venue, caller, seed=10)
 
     async def served(side: Side, stage: str) -> None:
-        while set(dual.serving().values()) != {side} or dual.stages()[dual.scope] is not Stage(stage):
-            await traffic.push()
-            await asyncio.sleep(0.001)
+        await traffic.served(dual, side, Stage(stage))
         await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
 
     flag.turn(Stage.LIVE)
@@ -162,9 +160,7 @@ async def test_a_silent_new_stack_is_left_without_being_told_and_stays_left(
     flag.turn(Stage.SHADOW)
     await served(Side.LEGACY, "shadow")
     # The stage is known a moment before the streams are told of it.
-    while dual.get_performance_metrics()["migration"]["latched"]:
-        await traffic.push()
-        await asyncio.sleep(0.001)
+    await traffic.until(lambda: not dual.get_performance_metrics()["migration"]["latched"])
     flag.turn(Stage.CANARY)
     await served(Side.NEW, "canary")
     for kind in KINDS:

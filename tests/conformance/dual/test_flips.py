@@ -74,9 +74,7 @@ async def test_new_dead_before_the_rollback_leaves_no_hole(
     await traffic.push()
     await caller.until(lambda: len(dual.serving()) == 3)
     flag.turn(Stage.LIVE)
-    while set(dual.serving().values()) != {Side.NEW}:
-        await traffic.push()
-        await asyncio.sleep(0)
+    await traffic.served(dual, Side.NEW)
     await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
     # Legacy is started first.
     new = venue.connections[1]
@@ -100,17 +98,13 @@ async def test_in_stage_shadow_legacy_goes_straight_to_the_consumer_and_flips_kn
     monkeypatch.setattr(lane, "STRAIGHT_AFTER_S", 0.0)
     passage = dual._lanes.passage
     for _ in range(3):
-        while not passage.is_open:
-            await traffic.push()
-            await asyncio.sleep(0)
+        await traffic.until(lambda: passage.is_open)
         for _ in range(20):
             await traffic.push()
         assert passage.is_open
         for stage, side in (("canary", Side.NEW), ("shadow", Side.LEGACY)):
             flag.turn(Stage(stage))
-            while set(dual.serving().values()) != {side}:
-                await traffic.push()
-                await asyncio.sleep(0)
+            await traffic.served(dual, side)
             assert side is Side.LEGACY or not passage.is_open
             await traffic.push()
             await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
@@ -142,9 +136,7 @@ async def test_a_stream_that_began_on_the_straight_way_is_known_when_the_stage_h
     for kind in KINDS:
         await new.send(venue.wire.push(kind, BTC, traffic.number))
     venue.connections.append(new)
-    while set(dual.serving().values()) != {Side.NEW}:
-        await traffic.push()
-        await asyncio.sleep(0.001)
+    await traffic.served(dual, Side.NEW)
     await traffic.push()
     await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
     for kind in KINDS:

@@ -78,9 +78,7 @@ async def test_sides_change_places_when_the_process_starts_again_and_never_at_a_
         for turn, side in ((stage, Side.NEW), ("shadow", Side.LEGACY), (stage, Side.NEW)):
             flag.turn(Stage(turn))
             async with asyncio.timeout(10):
-                while len(again.serving()) < 3 or set(again.serving().values()) != {side}:
-                    await traffic.push()
-                    await asyncio.sleep(0.001)
+                await traffic.served(again, side)
             assert set(again.get_performance_metrics()["migration"]["sidecars"]) == {"legacy"}
         await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
         for kind in KINDS:
@@ -125,9 +123,7 @@ async def test_legacy_that_dies_in_its_sidecar_stands_by_again_without_being_tol
 
         async def served(side: Side) -> None:
             async with asyncio.timeout(10):
-                while len(again.serving()) < 3 or set(again.serving().values()) != {side}:
-                    await traffic.push()
-                    await asyncio.sleep(0.001)
+                await traffic.served(again, side)
 
         await served(Side.NEW)
         flag.turn(Stage.SHADOW)
@@ -154,9 +150,7 @@ async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
     traffic = Traffic(venue, caller, seed=15)
     side = Side(serving_architecture(Stage(stage)))
     flag.turn(Stage(stage))
-    while len(beside.serving()) < 3 or set(beside.serving().values()) != {side}:
-        await traffic.push()
-        await asyncio.sleep(0.001)
+    await traffic.served(beside, side)
     await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
     pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
     os.kill(pid, signal.SIGSTOP)
@@ -182,9 +176,7 @@ async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
     await venue.subscribed(1, BTC)
     traffic = Traffic(venue, caller, seed=13)
     flag.turn(Stage.LIVE)
-    while len(beside.serving()) < 3 or set(beside.serving().values()) != {Side.NEW}:
-        await traffic.push()
-        await asyncio.sleep(0.001)
+    await traffic.served(beside, Side.NEW)
     await caller.until(lambda: len(versions_seen(caller)) + 100 == traffic.number)
     hangs, released = threading.Event(), threading.Event()
 

@@ -17,6 +17,8 @@ from exchanges.structs import (
     Symbol,
 )
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
+from infrastructure.networking.websocket.migration.event import Side
+from infrastructure.networking.websocket.migration.stage import Stage
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 KINDS = ("book", "trade", "book_ticker")
@@ -61,9 +63,24 @@ class Traffic:
         self._rng = random.Random(seed)
 
     async def run(self) -> None:
-        while not self.is_over:
+        await self.until(lambda: self.is_over)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Push on until that holds: sides change places with what comes."""
+        while not holds():
             await self.push()
             await self.caller.until(lambda: self.number - len(versions_seen(self.caller)) < 100 + AHEAD)
+            await asyncio.sleep(0)
+
+    async def served(self, manager: DualRunManager, side: Side, stage: Stage | None = None) -> None:
+        """Push on until this side serves every kind, and the flag's stage is this one if one is asked for."""
+
+        def is_served() -> bool:
+            serving = manager.serving()
+            is_stage = stage is None or manager.stages()[manager.scope] is stage
+            return len(serving) == len(KINDS) and set(serving.values()) == {side} and is_stage
+
+        await self.until(is_served)
 
     async def push(self) -> None:
         self.number += 1
