@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
-import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter_ns
 from types import SimpleNamespace
@@ -30,65 +25,17 @@ from exchanges.structs import (
     Symbol,
     Trade,
 )
-from infrastructure.networking.websocket.migration import tap_socket
 from infrastructure.networking.websocket.migration.dual_run import DualRunManager
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stamps import StampClock
 from infrastructure.networking.websocket.migration.tap import MOST_NOTES, SLICE, Source, Tap
-from infrastructure.networking.websocket.migration.tap_socket import MOST_READERS, READER_BYTES, Reader, TapSocket
+from infrastructure.networking.websocket.migration.tap_socket import READER_BYTES, Reader, TapSocket
 from infrastructure.networking.websocket.migration.unit import Unit
+
+from .taps import WAIT_S, Attach, until
 
 BTC = Symbol("BTC", "USDT")
 NAME = "gateio.spot.public"
-WAIT_S = 10.0
-Attach = Callable[[Tap], Awaitable["Judge"]]
-
-
-class Judge:
-    """One that reads."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def line(self, kind: str = "") -> dict[str, Any]:
-        """The next line, of a kind if one is asked for."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                found: dict[str, Any] = orjson.loads(await self.reader.readline())
-                if kind in ("", found["k"]):
-                    return found
-
-    async def rest(self) -> list[dict[str, Any]]:
-        """Everything until the end, but beats."""
-        async with asyncio.timeout(WAIT_S):
-            lines = (await self.reader.read()).splitlines()
-        return [line for line in map(orjson.loads, lines) if line["k"] != "beat"]
-
-
-@pytest.fixture
-async def tap(tmp_path: Path) -> AsyncIterator[Tap]:
-    one = Tap(tmp_path / "taps" / "desk")
-    one.open()
-    yield one
-    await one.close()
-
-
-@pytest.fixture
-async def attach() -> AsyncIterator[Attach]:
-    """Gives a judge that has been greeted."""
-    judges: list[Judge] = []
-
-    async def attached(tap: Tap) -> Judge:
-        judge = Judge(*await asyncio.open_unix_connection(tap.socket.path, limit=1 << 24))
-        judges.append(judge)
-        greeting = await judge.line()
-        assert (greeting["k"], greeting["tap"], greeting["pid"]) == ("tap", 1, os.getpid())
-        return judge
-
-    yield attached
-    for judge in judges:
-        judge.writer.close()
-        await judge.writer.wait_closed()
 
 
 class Elsewhere:
@@ -111,13 +58,6 @@ async def deliver(source: Source, side: Side, message: ParsedMessage, recv_ns: i
 
     await source.past(side, clock, consume)(message)
     assert got == [message]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Let the loop turn until it does: what is awaited comes by a socket of this process."""
-    async with asyncio.timeout(WAIT_S):
-        while not holds():  # noqa: ASYNC110 - the other end's own event
-            await asyncio.sleep(0)
 
 
 def trade(number: int) -> ParsedMessage:
@@ -288,77 +228,6 @@ async def test_a_burst_is_handed_out_in_slices(
         await tap.close()
     await until(lambda: sum(pieces) >= notes)
     assert max(pieces) <= SLICE + 2
-
-
-async def test_the_place_is_the_owners_alone(tap: Tap, tmp_path: Path) -> None:
-    path = tap.socket.path
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    with pytest.raises(ConfigurationError, match=r"no tap at .*in use"):
-        Tap(path).open()
-    (tmp_path / "open").mkdir(mode=0o755)
-    with pytest.raises(ConfigurationError, match="chmod 700"):
-        Tap(tmp_path / "open" / "desk").open()
-    with pytest.raises(ConfigurationError, match="too long"):
-        Tap(tmp_path / "taps" / ("d" * 120)).open()
-    await tap.close()
-    assert not path.exists()
-
-
-async def test_the_socket_of_a_process_that_died_is_replaced(tmp_path: Path, attach: Attach) -> None:
-    path = tmp_path / "taps" / "desk"
-    path.parent.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
-        left.bind(str(path))
-    tap = Tap(path)
-    tap.open()
-    await attach(tap)
-    await tap.close()
-
-
-async def test_a_process_without_room_for_a_reader_lets_it_wait_and_does_not_spin(
-    tap: Tap, attach: Attach, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tap_socket, "PAUSE_S", 0.05)
-    assert tap.socket._listening is not None
-    listening: socket.socket = tap.socket._listening
-    asked: list[float] = []
-
-    class Full:
-        """The listening socket of a process whose files are all in use, twice."""
-
-        def fileno(self) -> int:
-            return listening.fileno()
-
-        def accept(self) -> Any:
-            asked.append(asyncio.get_running_loop().time())
-            if len(asked) <= 2:
-                raise OSError(errno.EMFILE, "Too many open files")
-            return listening.accept()
-
-    asyncio.get_running_loop().remove_reader(listening)
-    tap.socket._listen(Full())  # type: ignore[arg-type]  # as much of a socket as is asked for
-    await attach(tap)
-    assert [later - earlier >= 0.04 for earlier, later in pairwise(asked)] == [True, True]
-
-
-async def test_a_tap_that_is_closed_while_it_lets_nobody_in_stays_closed(tap: Tap) -> None:
-    listening = tap.socket._listening
-    assert listening is not None
-    tap.socket._pause(listening)
-    again = tap.socket._again
-    await tap.close()
-    assert again is not None
-    assert again.cancelled()
-
-
-async def test_there_is_an_end_to_readers(tap: Tap, attach: Attach) -> None:
-    judges = [await attach(tap) for _ in range(MOST_READERS)]
-    reader, writer = await asyncio.open_unix_connection(tap.socket.path)
-    assert await asyncio.wait_for(reader.read(), WAIT_S) == b""
-    writer.close()
-    await writer.wait_closed()
-    assert len(tap.socket.readers) == len(judges)
 
 
 async def test_a_manager_that_could_not_be_made_is_at_no_tap(tap: Tap) -> None:
