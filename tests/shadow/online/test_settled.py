@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ PUBLIC, PRIVATE = "gateio.spot.public", "gateio.spot.private"
 
 
 def times(*pairs: tuple[int, int]) -> Stretches:
-    return tuple(np.array(column, np.int64) for column in zip(*pairs, strict=True))  # type: ignore[return-value]
+    begins, ends = zip(*pairs, strict=True)
+    return np.array(begins, np.int64), np.array(ends, np.int64)
 
 
 def test_quiet_is_an_end_behind_which_the_next_thing_began() -> None:
@@ -41,11 +44,11 @@ def leg(sent: list[int], differences: list[Difference], name: str = PUBLIC, symb
     )  # fmt: skip
 
 
-def settle(settled: Settled, sent: list[int], limit: int, name: str = PUBLIC, **how: object) -> None:
+def settle(settled: Settled, sent: list[int], limit: int, name: str = PUBLIC, **how: Any) -> None:
     """Settle what was sent at these moments and came 2 ns later."""
     under_way = {name: times(*((t, t + 2) for t in sent))}
     lines = {role: Lines([name] * len(sent), [t + 2 for t in sent]) for role in ("legacy", "new")}
-    settled.take(leg(sent, how.get("found", []), name), under_way, limit, lines, how.get("disturbed", ()))  # type: ignore[arg-type]
+    settled.take(leg(sent, how.get("found", []), name), under_way, limit, lines, how.get("disturbed", ()))
 
 
 def test_matches_of_before_and_after_make_the_whole_again() -> None:
