@@ -8,6 +8,7 @@ import gc
 import html
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import strategies as st
+
+# Where the tests run in the background or under nohup, these are ignored by all that they start.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 DEFAULT_CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 

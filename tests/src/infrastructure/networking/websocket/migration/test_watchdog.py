@@ -139,12 +139,17 @@ async def watched(
     process = await asyncio.create_subprocess_exec(sys.executable, *words, env=surroundings, stdout=pipe, stderr=pipe)
     assert process.stdout is not None
     assert process.stderr is not None
-    async with asyncio.timeout(WAIT_S):
-        said = [json.loads(await process.stdout.readline())]
-        if mischief == "waits for a signal":
-            process.send_signal(sent)
-        rest, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
-        code = await process.wait()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            said = [json.loads(await process.stdout.readline())]
+            if mischief == "waits for a signal":
+                process.send_signal(sent)
+            rest, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+            code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
     return [*said, *(json.loads(line) for line in rest.splitlines())], errors.decode(), code
 
 
