@@ -126,6 +126,11 @@ def relay(kind: str, connection: str = "gateio.spot.public") -> str:
     return f"{sys.executable} {HERE / 'relay.py'} {kind} {connection}"
 
 
+def with_option(option: str) -> str:
+    """The command of our new stack with a NAME=VALUE in its start line."""
+    return f"{sys.executable} {HERE / 'with_option.py'} {option}"
+
+
 def sabotage(*damages: str) -> str:
     """The command of a candidate that damages what it says."""
     return shlex.join([sys.executable, "-m", "shadow.subjects.saboteur", *damages])
@@ -134,6 +139,12 @@ def sabotage(*damages: str) -> str:
 def script(text: str) -> str:
     """The command of a candidate that is a line of Python."""
     return shlex.join([sys.executable, "-c", text])
+
+
+def leaving_a_child(told: str) -> str:
+    """The command of our new stack beside a process that it leaves behind, whose number it writes to a file."""
+    line = f"sleep 300 & echo $! > {told}; exec {sys.executable} -m shadow.subjects.new"
+    return shlex.join(["sh", "-c", line])
 
 
 def faulty(fault: str) -> str:
@@ -188,15 +199,22 @@ LIVE = {
     "the_handlers_cannot_be_constructed": ("--new", faulty("the_handlers_cannot_be_constructed")),
     "channels_compared_with_a_word": ("--new", faulty("channels_compared_with_a_word")),
     "callbacks_under_another_name": ("--new", faulty("callbacks_under_another_name")),
-    "leaves a child": ("--new", relay("leaves-a-child")),
+    "leaves a child": ("--new", leaving_a_child("{folder}/left")),
     "as fast as both keep up": ("--rate", "max", "--duration", "2s"),
-    "by the direct door": ("--new", relay("door=direct")),
-    "over picows": ("--new", relay("transport=picows")),
+    "by the direct door": ("--new", with_option("door=direct")),
+    "over picows": ("--new", with_option("transport=picows")),
     "an account": (
         *("--connections", ACCOUNTS, *COMPRESSED, *MANY),
         *("--new", faulty("its_secrets_are_logged") + " {folder}/secrets"),
     ),
-    "an account by the direct door": ("--connections", ACCOUNTS, *COMPRESSED, *MANY, "--new", relay("door=direct")),
+    "an account by the direct door": (
+        "--connections",
+        ACCOUNTS,
+        *COMPRESSED,
+        *MANY,
+        "--new",
+        with_option("door=direct"),
+    ),
     "auth is refused once": ("--connections", ACCOUNTS, *AUTH_FAULTS),
     "fills twice and first": ("--connections", ACCOUNTS, *FILL_FAULTS),
     "renewed": (*RENEWED, "--new", faulty("connections_are_renewed_soon")),
