@@ -26,7 +26,7 @@ from infrastructure.networking.websocket.migration.dual_run import DualRunManage
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.lane import FlipRecord
 from infrastructure.networking.websocket.migration.stage import DOMAIN, FLAG, Stage
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.subjects.protocol import ConnectionSpec, StartLine
 from shadow.subjects.stack import StackSubject
 

@@ -16,45 +16,35 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shadow.children import subject_environment
+from shadow.connections import (
+    CHANNELS,
+    CONNECTIONS,
+    DEFAULT_SYMBOLS,
+    all_channels,
+    channels_of,
+    check_connections,
+    check_live,
+    check_symbols,
+)
 from shadow.errors import UsageError
-from shadow.network.credentials import read_credentials
 from shadow.plan import MAIN_ROLES, Plan, capacity_plan, direct_plan, live_plan, make_plan, replay_plan
 from shadow.release_plan import first_plan, release_plan
-from shadow.upstream import read_upstream
 
 if TYPE_CHECKING:
     from shadow.venue.faults import Fault
 
 __all__ = [
-    "CHANNELS",
-    "CONNECTIONS",
     "DEFAULT_RATE",
-    "DEFAULT_SYMBOLS",
     "KEEP_RAW",
-    "LIVE_CONNECTIONS",
     "LONG_S",
     "QUICK_S",
     "STRETCH_S",
     "SessionConfig",
-    "channels_of",
-    "check_connections",
-    "check_live",
     "own_subject",
     "seconds",
     "split_command",
 ]
 
-CONNECTIONS = (
-    "gateio.spot.public",
-    "gateio.spot.private",
-    "gateio.futures.public",
-    "gateio.futures.private",
-    "mexc.spot.public",
-    "mexc.spot.private",
-)
-SCOPES = {"public": ("book", "trade", "book_ticker", "ticker"), "private": ("order", "fill", "balance", "position")}
-CHANNELS = SCOPES["public"] + SCOPES["private"]
-DEFAULT_SYMBOLS = ("BTC_USDT", "ETH_USDT")
 DEFAULT_RATE = 600
 QUICK_S = 65.0
 LONG_S = 3600.0
@@ -62,11 +52,8 @@ LONG_S = 3600.0
 STRETCH_S = 60.0
 KEEP_RAW = 2_000_000_000
 TIME_SCALES = (1.0, 1440.0)
-LIVE_CONNECTIONS = tuple(name for name in CONNECTIONS if name.endswith(".public"))
 HELD_S = 3.0
 """How long a fault may hold frames back of a session in stretches, which judges a stretch 6.5 s behind its end."""
-MADE_FAULTS = ("burst", "burst-close", "fill-first", "stale-rest")
-"""Faults for which the venue makes frames or books of its own."""
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -89,41 +76,6 @@ def split_command(role: str, text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--{role} {text}: {str(error).lower()}; quote it as a shell would take it") from None
-
-
-def check_connections(connections: tuple[str, ...]) -> None:
-    """UsageError for a connection that is unknown, or named twice."""
-    if len(set(connections)) < len(connections):
-        raise UsageError(f"--connections {','.join(connections)}: name each once")
-    for connection in connections:
-        if connection not in CONNECTIONS:
-            raise UsageError(f"unknown connection {connection!r}; built are {', '.join(CONNECTIONS)}")
-
-
-def channels_of(connection: str, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """The channels asked for that a connection has: those of its scope, positions on futures only."""
-    _, market, scope = connection.split(".")
-    return tuple(name for name in SCOPES[scope] if name in asked and (name != "position" or market == "futures"))
-
-
-def check_symbols(symbols: tuple[str, ...]) -> None:
-    """UsageError for a symbol that the synthetic market does not have."""
-    from shadow.venue.symbol_market import KNOWN_SYMBOLS
-
-    for symbol in symbols:
-        if symbol not in KNOWN_SYMBOLS:
-            raise UsageError(f"unknown symbol {symbol!r}; the synthetic market has {', '.join(KNOWN_SYMBOLS)}")
-
-
-def check_live(connections: tuple[str, ...], symbols: tuple[str, ...], faults: tuple[str, ...] = ()) -> None:
-    """UsageError for what the live feed does not have."""
-    read_credentials(read_upstream(), connections)
-    for symbol in symbols:
-        if not re.fullmatch(r"[^_\W]+_[^_\W]+", symbol):
-            raise UsageError(f"symbol {symbol!r} is not spelt like BTC_USDT")
-    for fault in faults:
-        if fault.partition("@")[0] in MADE_FAULTS:
-            raise UsageError(f"--fault {fault} does not go with --feed live: it takes the synthetic market")
 
 
 def check_held(faults: Iterable[Fault]) -> None:
@@ -315,7 +267,7 @@ class SessionConfig(msgspec.Struct, kw_only=True):
                 raise UsageError(f"unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
         for connection in self.connections:
             if not channels_of(connection, self.channels):
-                raise UsageError(f"--channels leaves nothing to ask of {connection}; it has {_have(connection)}")
+                raise UsageError(f"--channels leaves nothing to ask of {connection}; it has {all_channels(connection)}")
         if self.feed == "sim":
             check_symbols(self.symbols)
         if not self.connections or not self.channels or not self.symbols:
@@ -341,10 +293,6 @@ class SessionConfig(msgspec.Struct, kw_only=True):
                 raise UsageError(
                     f"--fault {spec} would never happen: its leg ends after {leg_s:g} s; give a smaller at="
                 )
-
-
-def _have(connection: str) -> str:
-    return ", ".join(channels_of(connection, CHANNELS))
 
 
 def machine() -> dict[str, Any]:

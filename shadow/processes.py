@@ -13,7 +13,8 @@ import msgspec
 import orjson
 
 from shadow.children import Child, ChildDied, Message
-from shadow.config import SessionConfig, channels_of
+from shadow.config import SessionConfig
+from shadow.connections import channels_of
 from shadow.errors import UsageError
 from shadow.network.credentials import read_credentials
 from shadow.plan import Leg, Plan

@@ -17,7 +17,8 @@ import orjson
 from shadow.burn import Burns
 from shadow.capture.room import spelt
 from shadow.children import ChildDied, Message
-from shadow.config import SessionConfig, channels_of, machine
+from shadow.config import SessionConfig, machine
+from shadow.connections import channels_of
 from shadow.errors import ShadowError, UsageError
 from shadow.leg_run import LegRun, Listener
 from shadow.online.companion import FROM_S, Companion

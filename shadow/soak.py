@@ -18,7 +18,8 @@ import msgspec
 
 from shadow.capture.resources import Probe
 from shadow.children import Child, ChildDied, Message, end_group, same_layout, subject_environment
-from shadow.config import CHANNELS, channels_of, own_subject, split_command
+from shadow.config import own_subject, split_command
+from shadow.connections import CHANNELS, channels_of
 from shadow.errors import ShadowError, UsageError
 from shadow.soak_figures import MemorySample, Soaked
 from shadow.subjects.protocol import ConnectionSpec, StartLine, line

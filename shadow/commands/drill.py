@@ -31,7 +31,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CONNECTIONS, check_connections
+    from shadow.connections import CONNECTIONS, check_connections
     from shadow.drill.page import table
     from shadow.drill.run import PAGE_NAME, check_stages, make_folders, run_drills, write_record
 

@@ -32,7 +32,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CONNECTIONS, check_connections
+    from shadow.connections import CONNECTIONS, check_connections
     from shadow.fault_table.cells import holds
     from shadow.fault_table.page import as_json, asked, check_page, page, table
     from shadow.fault_table.plan import Common, plan_sessions

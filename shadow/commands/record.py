@@ -33,7 +33,8 @@ def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
     import asyncio
 
-    from shadow.config import DEFAULT_SYMBOLS, LIVE_CONNECTIONS, check_connections, check_live, seconds
+    from shadow.config import seconds
+    from shadow.connections import DEFAULT_SYMBOLS, LIVE_CONNECTIONS, check_connections, check_live
     from shadow.recording.folder import size_of
     from shadow.recording.recorder import Recorder, Recording
     from shadow.upstream import read_upstream

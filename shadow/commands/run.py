@@ -72,16 +72,8 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
     from shadow.capture.room import bytes_of
-    from shadow.config import (
-        CHANNELS,
-        CONNECTIONS,
-        DEFAULT_SYMBOLS,
-        KEEP_RAW,
-        LIVE_CONNECTIONS,
-        QUICK_S,
-        SessionConfig,
-        seconds,
-    )
+    from shadow.config import KEEP_RAW, QUICK_S, SessionConfig, seconds
+    from shadow.connections import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS
     from shadow.plan import CAPACITY_S
 
     rate, unpaced = rate_of(options.rate)

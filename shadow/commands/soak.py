@@ -35,7 +35,8 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CONNECTIONS, DEFAULT_SYMBOLS, check_connections, check_symbols, seconds
+    from shadow.config import seconds
+    from shadow.connections import CONNECTIONS, DEFAULT_SYMBOLS, check_connections, check_symbols
     from shadow.soak import SoakConfig, run_soak
     from shadow.soak_figures import as_json, complaints, summary
 

@@ -24,7 +24,7 @@ def add_words(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Do it; gives the exit code."""
-    from shadow.config import CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, check_connections, check_live
+    from shadow.connections import CONNECTIONS, DEFAULT_SYMBOLS, LIVE_CONNECTIONS, check_connections, check_live
     from shadow.venue.alone import run_alone
 
     own: tuple[str, ...] = () if options.feed.startswith("capture:") else CONNECTIONS

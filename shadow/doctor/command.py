@@ -30,7 +30,7 @@ def run_doctor(duration: str, rate: int, folder: Path, *, live: bool, json: bool
 
 def _exchanges() -> list[Finding]:
     """The exchanges, for a session of default connections, symbols and channels; private ones only with an account."""
-    from shadow.config import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, channels_of
+    from shadow.connections import CHANNELS, CONNECTIONS, DEFAULT_SYMBOLS, channels_of
     from shadow.doctor.live_checks import examine_live
     from shadow.doctor.live_facts import gather_live
     from shadow.upstream import read_upstream

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from shadow.capture.redact import Redactor
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.errors import UsageError
 
 __all__ = ["REPLAYED", "Kind", "Line", "mistake", "read_log"]

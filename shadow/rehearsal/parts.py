@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from shadow.children import Child, ChildDied, end_group, end_with_parent, subject_environment
-from shadow.config import CHANNELS, channels_of
+from shadow.connections import CHANNELS, channels_of
 from shadow.errors import ShadowError, UsageError
 from shadow.rehearsal.ear import Ear, LedgerPipe, LinePipe
 from shadow.rollout.consumers import ConsumerStatus, read_statuses

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from shadow.config import CONNECTIONS, check_connections, seconds
+from shadow.config import seconds
+from shadow.connections import CONNECTIONS, check_connections
 from shadow.errors import UsageError
 from shadow.rollout.plan_file import REHEARSAL, read_content, read_plan
 from shadow.rollout.stages import serving

@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 
 from infrastructure.networking.websocket.migration.kill_switch import is_killed, kill_file
 from infrastructure.networking.websocket.migration.stage import Stage
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.errors import ShadowError, UsageError
 from shadow.rollout.consumers import TriggerId, read_statuses, strangers
 from shadow.rollout.evidence import checked, newest_drills, newest_session, our_machine, our_version

@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from shadow.config import CHANNELS, channels_of, machine
+from shadow.config import machine
+from shadow.connections import CHANNELS, channels_of
 from shadow.errors import RunError, UsageError
 from shadow.rollout.units import ANY, Unit
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shadow.commands.run import stretch_of
-from shadow.config import CHANNELS, SessionConfig, channels_of
+from shadow.config import SessionConfig
+from shadow.connections import CHANNELS, channels_of
 from shadow.errors import UsageError
 
 PUBLIC = ("book", "trade", "book_ticker", "ticker")

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.drill.plan import EVENT_FAULTS, DrillSession, config_of, plan_sessions
 from shadow.subjects.saboteur import read_words
 

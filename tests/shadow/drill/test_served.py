@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.drill.acts import ACTS, Strike
 from shadow.drill.cells import Cell, word_of
 from shadow.drill.run import books_of_new, check_stages

@@ -13,7 +13,7 @@ import pytest
 
 from shadow.capture.manifest import write_manifest
 from shadow.cli import main
-from shadow.config import CHANNELS, channels_of
+from shadow.connections import CHANNELS, channels_of
 from shadow.rehearsal.plan import read_rehearsal
 from shadow.rollout.evidence import our_version
 

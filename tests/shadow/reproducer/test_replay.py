@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shadow.config import SCOPES, channels_of, own_subject
+from shadow.config import own_subject
+from shadow.connections import SCOPES, channels_of
 from shadow.diff.frames import FrameStore
 from shadow.errors import UsageError
 from shadow.reproducer import replay as replay_module

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shadow.config import CONNECTIONS, Burn, SessionConfig, own_subject
+from shadow.config import Burn, SessionConfig, own_subject
+from shadow.connections import CONNECTIONS
 from shadow.leg_run import Listener
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]

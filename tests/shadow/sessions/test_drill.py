@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.drill.cells import Cell, word_of
 from shadow.drill.plan import plan_sessions
 from shadow.drill.run import run_drill, write_record

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.cli import main
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.venue.credentials import listen_key_stem
 
 GATEIO = "gateio.spot.public"

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.diff import leg as leg_module
 from shadow.diff.frames import FrameStore
 from shadow.diff.leg import diff_streams, lines_of, table_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.diff.codes import EVENT_CODES, INCIDENT_CODES
 
 from .counted import check_excuse, measure_excused

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 from shadow.diff.canonical import FIELDS
 from shadow.diff.leg import diff_streams
 from shadow.offline.digest import delivered_digest, delivered_key

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shadow.config import CONNECTIONS
+from shadow.connections import CONNECTIONS
 
 from .legs import ROLES, Judge, made_leg
 
