@@ -57,17 +57,22 @@ class Audited(msgspec.Struct):
 
 
 class Times(msgspec.Struct):
-    """Milliseconds. `first`: from the turn of the flag to a connection's first event by the other stack.
+    """Milliseconds. `first`: of each connection, from a turn of the flag to its first event by the other stack.
 
     `switch`: from a stream's decision to its first event behind it, without the time in which the exchange had nothing
     to send. `pause`: gaps between two events of a connection across a flip; `above`: how much the longest of them is
     above the connection's longest gap apart from flips.
     """
 
-    first: list[float]
+    first: dict[str, list[float]]
     switch: list[float]
     pause: list[float]
     above: list[float]
+
+    @property
+    def firsts(self) -> list[float]:
+        """`first` of all connections, one behind the other."""
+        return [each for one in self.first.values() for each in one]
 
 
 def audit(
@@ -143,9 +148,9 @@ def times_of(judged: SideJudgement, records: Mapping[str, list[FlipRecord]], tur
         for one in owed:
             if one.delivered is not None and one.delivered.t is not None:
                 streams[connection, kind, plain(symbol)].append((one.delivered.t, one.t_sent))
-    times = Times([], [], [], [])
+    times = Times({}, [], [], [])
     for connection, flips in records.items():
-        note_firsts(times, [one.first_at for one in flips if one.first_at is not None], turned)
+        times.first[connection] = firsts_of([one.first_at for one in flips if one.first_at is not None], turned)
         mine = {key: sorted(events) for key, events in streams.items() if key[0] == connection}
         for flip in flips:
             note_switch(times, mine.get((connection, flip.unit.channel, flip.unit.symbol), []), flip.decided_at)
@@ -158,12 +163,14 @@ def plain(symbol: str) -> str:
     return symbol if "_" in symbol else symbol.removesuffix("USDT") + "_USDT"
 
 
-def note_firsts(times: Times, firsts: Sequence[float], turned: Sequence[float]) -> None:
-    """Of one connection, behind each turn of the flag."""
+def firsts_of(firsts: Sequence[float], turned: Sequence[float]) -> list[float]:
+    """How long behind each turn of the flag the first of these moments came."""
+    found = []
     for moment, until_s in zip(turned, [*turned[1:], math.inf], strict=True):
         after = [at for at in firsts if moment <= at < until_s]
         if after:
-            times.first.append(1e3 * (min(after) - moment))
+            found.append(1e3 * (min(after) - moment))
+    return found
 
 
 def note_switch(times: Times, events: Sequence[tuple[int, int]], decided_at: float) -> None:

@@ -56,7 +56,7 @@ class Outcome(msgspec.Struct):
 
     def figures(self) -> dict[str, Any]:
         """As printed."""
-        names = ("first", "switch", "pause", "above")
+        names = ("firsts", "switch", "pause", "above")
         return {
             "flips_each_way": self.flips,
             "events_per_s": round(self.rate),
@@ -67,6 +67,7 @@ class Outcome(msgspec.Struct):
             "sent": self.sent,
             "taken_back": self.taken_back,
             "ms": {name: figures(getattr(self.times, name)) for name in names},
+            "ms_of_first": {connection: figures(first) for connection, first in self.times.first.items()},
         }
 
 
