@@ -53,6 +53,11 @@ def versions(messages: list[ParsedMessage], kind: str) -> list[int]:
     return got
 
 
+def newest(messages: list[ParsedMessage], kind: str) -> int | None:
+    """The last of the versions, without a look at every message."""
+    return next((got[-1] for message in reversed(messages) if (got := versions([message], kind))), None)
+
+
 class Traffic:
     """Numbered pushes to every connection, a bounded number ahead of the consumer."""
 
@@ -81,6 +86,10 @@ class Traffic:
             return len(serving) == len(KINDS) and set(serving.values()) == {side} and is_stage
 
         await self.until(is_served)
+
+    def has_arrived(self) -> bool:
+        """Whether the newest message of every kind is the last one pushed."""
+        return all(newest(self.caller.messages, kind) == self.number for kind in KINDS)
 
     async def push(self) -> None:
         self.number += 1
