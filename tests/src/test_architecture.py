@@ -31,6 +31,8 @@ MANAGER_API = {name for name in vars(Manager) if not name.startswith("_")}
 MANAGERS = ("manager",)
 GIVE_MANAGERS = ("running", "create_manager", "create_websocket_manager")
 
+pytestmark = pytest.mark.no_cover
+
 
 @cache
 def tree_of(path: Path) -> ast.Module:

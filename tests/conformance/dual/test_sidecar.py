@@ -32,6 +32,7 @@ from tests.conformance.dual.traffic import (
 )
 
 
+@pytest.mark.no_cover
 async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_legacy(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any
 ) -> None:
@@ -139,6 +140,7 @@ async def test_legacy_that_dies_in_its_sidecar_stands_by_again_without_being_tol
         await again.close()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("stage", ["shadow", "canary", "live"])
 async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch, stage: str
@@ -167,6 +169,7 @@ async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
 
 
+@pytest.mark.no_cover
 async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

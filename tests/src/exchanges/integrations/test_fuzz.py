@@ -127,6 +127,7 @@ def check(connection: str, frames: list[bytes], after: list[bytes]) -> None:
     assert [event for event in missing if all(subject(event) != subject(told) for told in before)] == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("connection", [*PUBLIC, *PRIVATE])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -145,6 +146,12 @@ def test_what_is_no_frame_at_all_is_reported_as_such(connection: str) -> None:
         stack.handler._on_raw_message(text.encode())
     assert [kind for kind, _ in stack.errors] == ["decode"] * 3
     assert stack.events == []
+
+
+def test_a_key_is_refused_where_no_connection_is() -> None:
+    stack = Stack("mexc.spot.private")
+    stack.handler._on_raw_message(b"Invalid listen key")
+    assert stack.errors == [("auth", "Invalid listen key")]
 
 
 def test_the_good_frames_are_good(good_frames: GoodFrames) -> None:

@@ -202,6 +202,7 @@ def damaged(draw: st.DrawFn, market: str) -> bytes:
     return frame[:first] + middle + frame[last:]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("market", list(PERSONAS))
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())

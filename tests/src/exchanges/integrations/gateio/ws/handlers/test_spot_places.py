@@ -81,6 +81,7 @@ def test_every_type_of_push_is_at_its_place(good_frames: GoodFrames) -> None:
     assert consumer.figures()["frames"] == {"orderbook": 3, "trades": 3, "book_ticker": 3, "ticker": 3}
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_decoder_of_one_type_takes_nothing_but_what_the_unions_takes(
@@ -105,6 +106,7 @@ def test_a_push_without_its_channel_is_none(good_frames: GoodFrames) -> None:
                     decode(odd)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("raises", [None, msgspec.ValidationError("the consumer's own"), KeyError(99)])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
