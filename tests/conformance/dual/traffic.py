@@ -28,6 +28,7 @@ TYPES = {
     MessageType.BOOK_TICKER: "book_ticker",
 }
 AHEAD = 30
+LOOK_S = 0.001
 
 
 async def connected(dual: DualRunManager, venue: Any, caller: Any) -> None:
@@ -114,7 +115,7 @@ def p99(values: list[float]) -> float:
 
 
 async def soon(condition: Callable[[], bool]) -> None:
-    """Until it is so; what is looked at tells nobody that it changed."""
+    """Until it is so; what is looked at tells nobody that it changed. Without a break each look takes a core's time."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0)
+            await asyncio.sleep(LOOK_S)
