@@ -1,4 +1,8 @@
-"""Branch coverage by the checklist's groups (5.1): reads coverage's JSON, a line a group, fails below a floor."""
+"""Branch coverage by the checklist's groups (5.1): reads coverage's JSON, a line a group, fails below a floor.
+
+Tests with pytest-cov's mark `no_cover` compute a lot and reach nothing that the others do not reach: traced, they would
+take twice as long for the same figures.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -123,6 +124,11 @@ class Venue(Signal):
         }[kind]
 
 
+def is_rebuilt(message: ParsedMessage) -> bool:
+    """Whether this is a book that a stack rebuilt."""
+    return message.message_type is MessageType.ORDERBOOK and bool(message.data.is_snapshot)
+
+
 class Caller(Signal):
     """Records what the handlers get; `broken` handlers raise after recording."""
 
@@ -131,9 +137,11 @@ class Caller(Signal):
         self.messages: list[ParsedMessage] = []
         self.states: list[ConnectionState] = []
         self.broken = False
+        self._counts: Counter[MessageType] = Counter()
 
     async def on_message(self, message: ParsedMessage) -> None:
         self.messages.append(message)
+        self._counts[message.message_type] += not is_rebuilt(message)
         self.changed()
         if self.broken:
             raise RuntimeError("the caller's handler is broken")
@@ -146,20 +154,19 @@ class Caller(Signal):
 
     def of(self, *types: MessageType) -> list[ParsedMessage]:
         """Messages of these types, in order; rebuilt books, which only one stack has, are left out."""
-        return [
-            message
-            for message in self.messages
-            if message.message_type in types
-            and not (message.message_type is MessageType.ORDERBOOK and message.data.is_snapshot)
-        ]
+        return [message for message in self.messages if message.message_type in types and not is_rebuilt(message)]
+
+    def count(self, *types: MessageType) -> int:
+        """How many `of` would give."""
+        return sum(self._counts[one] for one in types)
 
     async def settled(self, venue: Venue) -> None:
         """Wait until each subscription's ack was handled: only then does a drop find every stack's reader waiting."""
         acks = (MessageType.SUBSCRIPTION_CONFIRM, MessageType.SUBSCRIPTION_ERROR)
-        await self.until(lambda: len(self.of(*acks)) >= venue.acks)
+        await self.until(lambda: self.count(*acks) >= venue.acks)
 
     async def got(self, count: int, *types: MessageType) -> list[ParsedMessage]:
-        await self.until(lambda: len(self.of(*types)) >= count)
+        await self.until(lambda: self.count(*types) >= count)
         return self.of(*types)
 
 

@@ -36,6 +36,7 @@ def content(message: ParsedMessage) -> Any:
     return message.data
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("4.1.9", "4.1.16")
 @pytest.mark.parametrize("symbol", [BTC, ETH])
 @pytest.mark.parametrize(("kind", "message_type"), list(zip(KINDS, DATA, strict=True)))

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -30,16 +31,37 @@ MANAGER_API = {name for name in vars(Manager) if not name.startswith("_")}
 MANAGERS = ("manager",)
 GIVE_MANAGERS = ("running", "create_manager", "create_websocket_manager")
 
+pytestmark = pytest.mark.no_cover
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Read by many rules, changed by none."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes_of(tree: ast.Module) -> list[ast.AST]:
+    return list(ast.walk(tree))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """What was read goes with the last rule: who looks for garbage later need not go over it."""
+    yield
+    for kept in (tree_of, nodes_of):
+        kept.cache_clear()
+
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
     """Every module of src but generated ones."""
     for path in sorted(SRC.rglob("*.py")):
         if not path.name.endswith("_pb2.py"):
-            yield path.relative_to(SRC), ast.parse(path.read_text())
+            yield path.relative_to(SRC), tree_of(path)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -53,7 +75,7 @@ def test_no_strategy_is_left() -> None:
     found = [
         (path, node.name)
         for path, tree in modules()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith(OLD_NAMES)
     ]
     assert found == []
@@ -70,13 +92,14 @@ def test_every_public_class_of_the_stack_is_used_somewhere_else() -> None:
     texts = {path: path.read_text() for folder in (SRC, ROOT / "shadow") for path in folder.rglob("*.py")}
     unused = []
     for path, tree in modules():
+        own = SRC / path
         if path.parts[0] != "infrastructure" or path.name in ("testing.py", "structs.py"):
             continue
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                inside = texts[SRC / path].count(node.name)
-                elsewhere = sum(node.name in text for other, text in texts.items() if other != SRC / path)
-                if not elsewhere and inside < 3:
+                inside = texts[own].count(node.name)
+                is_elsewhere = any(node.name in text and other != own for other, text in texts.items())
+                if not is_elsewhere and inside < 3:
                     unused.append((path, node.name))
     assert unused == []
 
@@ -85,14 +108,14 @@ def calls_of(tree: ast.Module, name: str) -> list[int]:
     """Lines that call something of this name, also where it was imported under another or is asked of its module."""
     bound = {name} | {
         alias.asname
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name == name and alias.asname
     }
     return [
         node.lineno
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Call)
         and (
             (isinstance(node.func, ast.Name) and node.func.id in bound)
@@ -107,7 +130,7 @@ TAP_CLOCK = "src/infrastructure/networking/websocket/migration/stamps.py"
 def reaches_inside(tree: ast.Module) -> list[int]:
     """Lines that read or write a member with an underscore of anything but the object itself and its bases."""
     lines = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
             owner = node.value
             is_own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
@@ -124,7 +147,7 @@ def reaches_inside(tree: ast.Module) -> list[int]:
 def beyond_the_api(tree: ast.Module) -> list[tuple[int, str]]:
     """What is asked of a manager besides the methods that every manager has."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.Attribute):
             continue
         is_call = isinstance(node.value, ast.Call)
@@ -135,16 +158,16 @@ def beyond_the_api(tree: ast.Module) -> list[tuple[int, str]]:
     return found
 
 
-def checkout(*folders: str, naming: str = "") -> Iterator[tuple[str, ast.Module]]:
-    """Every module below these folders in whose text this name stands, generated ones apart."""
+def checkout(*folders: str, naming: Sequence[str] = ("",)) -> Iterator[tuple[str, ast.Module]]:
+    """Every module below these folders in whose text one of these names stands, generated ones apart."""
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if not path.name.endswith("_pb2.py") and naming in (text := path.read_text()):
-                yield str(path.relative_to(ROOT)), ast.parse(text)
+            if not path.name.endswith("_pb2.py") and any(map(path.read_text().__contains__, naming)):
+                yield str(path.relative_to(ROOT)), tree_of(path)
 
 
-def callers_of_managers(naming: str = "") -> Iterator[tuple[str, ast.Module]]:
-    """All but what times the parts of a manager one by one: bench and the probe of a session."""
+def callers_of_managers(*naming: str) -> Iterator[tuple[str, ast.Module]]:
+    """All that name one of these, but what times a manager's parts one by one: bench and the probe of a session."""
     found = checkout("src", "shadow", "docs", naming=naming)
     yield from (one for one in found if not one[0].startswith("shadow/subjects/probe/"))
 
@@ -153,7 +176,7 @@ def callers_of_managers(naming: str = "") -> Iterator[tuple[str, ast.Module]]:
 def test_managers_are_made_by_builders_alone() -> None:
     """Integration points, tests, benches and examples; an example of a new exchange has a builder of its own."""
     name = "WebSocketManager"
-    makers = {path for path, tree in checkout(*EVERYTHING, naming=name) if calls_of(tree, name)}
+    makers = {path for path, tree in checkout(*EVERYTHING, naming=[name]) if calls_of(tree, name)}
     exchanges = {f"{stack}/{one}/builder.py" for stack in ("src/exchanges/integrations", "legacy") for one in EXCHANGES}
     assert makers == exchanges | {"docs/examples/acme.py"}
 
@@ -184,7 +207,8 @@ def test_nobody_reaches_into_another_object() -> None:
 def test_callers_ask_a_manager_for_its_public_api_alone() -> None:
     """Who holds managers: applications' objects, our subjects, examples. The factory itself looks at the handler; who
     reports a rollout asks a manager of both stacks where its units are."""
-    found = {(path, name) for path, tree in callers_of_managers() for _, name in beyond_the_api(tree)}
+    callers = callers_of_managers(*MANAGERS, *GIVE_MANAGERS)
+    found = {(path, name) for path, tree in callers for _, name in beyond_the_api(tree)}
     assert found == {
         ("src/infrastructure/networking/websocket/utils.py", "handler"),
         *(("shadow/subjects/consumer.py", name) for name in ("flip_records", "scope", "serving", "stages")),

@@ -32,6 +32,7 @@ from tests.conformance.dual.traffic import (
 )
 
 
+@pytest.mark.no_cover
 async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_legacy(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any
 ) -> None:
@@ -55,7 +56,7 @@ async def test_flips_to_a_sidecar_and_back_lose_nothing_and_its_death_brings_leg
     await caller.until(lambda: len(versions_seen(caller)) + 100 > arrived)
     traffic.is_over = True
     await task
-    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    await caller.until(traffic.has_arrived)
     for kind in KINDS:
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     assert [one for one in beside.flip_records() if one.audit is not None and not one.audit.is_clean] == []
@@ -80,7 +81,7 @@ async def test_sides_change_places_when_the_process_starts_again_and_never_at_a_
             async with asyncio.timeout(10):
                 await traffic.served(again, side)
             assert set(again.get_performance_metrics()["migration"]["sidecars"]) == {"legacy"}
-        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        await caller.until(traffic.has_arrived)
         for kind in KINDS:
             assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
         assert [one.to for one in again.flip_records()] == [Side.LEGACY] * 3 + [Side.NEW] * 3
@@ -132,13 +133,14 @@ async def test_legacy_that_dies_in_its_sidecar_stands_by_again_without_being_tol
         await served(Side.NEW)
         await served(Side.LEGACY)
         assert migration()["restarts"] == 2
-        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        await caller.until(traffic.has_arrived)
         for kind in KINDS:
             assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
     finally:
         await again.close()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("stage", ["shadow", "canary", "live"])
 async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any, monkeypatch: pytest.MonkeyPatch, stage: str
@@ -151,13 +153,13 @@ async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
     side = Side(serving_architecture(Stage(stage)))
     flag.turn(Stage(stage))
     await traffic.served(beside, side)
-    await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+    await caller.until(traffic.has_arrived)
     pid = beside.get_performance_metrics()["migration"]["sidecars"]["new"]
     os.kill(pid, signal.SIGSTOP)
     try:
         for _ in range(10):
             await traffic.push()
-        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        await caller.until(traffic.has_arrived)
         assert set(beside.serving().values()) == {Side.LEGACY}
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -167,6 +169,7 @@ async def test_a_new_stack_that_is_wedged_in_its_sidecar_is_not_noticed(
         assert versions(caller.messages, kind) == list(range(101, traffic.number + 1)), kind
 
 
+@pytest.mark.no_cover
 async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
     flag: HandFlag, beside: DualRunManager, venue: Any, caller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +201,7 @@ async def test_the_kill_file_works_with_the_flag_and_the_new_stack_frozen(
         took_s = time.monotonic() - began
         assert set(beside.serving().values()) == {Side.LEGACY}
         await traffic.push()
-        await caller.until(lambda: all(versions(caller.messages, kind)[-1:] == [traffic.number] for kind in KINDS))
+        await caller.until(traffic.has_arrived)
     finally:
         os.kill(pid, signal.SIGCONT)
         released.set()

@@ -28,6 +28,7 @@ TYPES = {
     MessageType.BOOK_TICKER: "book_ticker",
 }
 AHEAD = 30
+LOOK_S = 0.001
 
 
 async def connected(dual: DualRunManager, venue: Any, caller: Any) -> None:
@@ -51,6 +52,11 @@ def versions(messages: list[ParsedMessage], kind: str) -> list[int]:
         elif not data.is_snapshot:
             got.append(data.last_update_id)
     return got
+
+
+def newest(messages: list[ParsedMessage], kind: str) -> int | None:
+    """The last of the versions, without a look at every message."""
+    return next((got[-1] for message in reversed(messages) if (got := versions([message], kind))), None)
 
 
 class Traffic:
@@ -82,6 +88,10 @@ class Traffic:
 
         await self.until(is_served)
 
+    def has_arrived(self) -> bool:
+        """Whether the newest message of every kind is the last one pushed."""
+        return all(newest(self.caller.messages, kind) == self.number for kind in KINDS)
+
     async def push(self) -> None:
         self.number += 1
         links = list(self.venue.connections)
@@ -105,7 +115,7 @@ def p99(values: list[float]) -> float:
 
 
 async def soon(condition: Callable[[], bool]) -> None:
-    """Until it is so; what is looked at tells nobody that it changed."""
+    """Until it is so; what is looked at tells nobody that it changed. Without a break each look takes a core's time."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0)
+            await asyncio.sleep(LOOK_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -59,6 +60,17 @@ READ_FILLS = {
 """How the stack reads what is pushed."""
 
 
+@cache
+def acted(name: str) -> tuple[Any, Account]:
+    """A market and an account on it that has acted for a while; whoever asks by REST changes neither."""
+    kind = SIDES[name][-1]
+    market = market_for(name.partition(".")[0], kind, SYMBOLS, 3, START_MS)
+    account = Account(market, kind, SYMBOLS, 3, START_MS)
+    for step in range(200):
+        account.step(SYMBOLS[step % 2], START_MS + step)
+    return market, account
+
+
 class Exchange:
     """A persona with an account behind a loopback REST server; `answer` is given instead where it is set.
 
@@ -67,8 +79,7 @@ class Exchange:
 
     def __init__(self, name: str) -> None:
         persona, self.order_calls, self.account_calls, self.prefix, kind = SIDES[name]
-        market = market_for(name.partition(".")[0], kind, SYMBOLS, 3, START_MS)
-        self.account = Account(market, kind, SYMBOLS, 3, START_MS)
+        market, self.account = acted(name)
         self.persona = persona(market, 1.0, GIVEN)
         self.persona.account = self.account
         self.answer: web.Response | None = None
@@ -80,8 +91,6 @@ class Exchange:
         self.read_fills: Any = READ_FILLS[name]
         self.is_futures = kind == "futures"
         self.symbols = [Symbol(*name.split("_"), self.is_futures) for name in SYMBOLS]
-        for step in range(200):
-            self.account.step(SYMBOLS[step % 2], START_MS + step)
         self.url = ""
 
     def orders(self, secret: str = "the-secret") -> Any:

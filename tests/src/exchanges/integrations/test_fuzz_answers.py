@@ -61,6 +61,7 @@ def outcome(call: Awaitable[Any]) -> Any:
     return asyncio.run(wait())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("rest_type", BOOKS)
 @FUZZ
 @given(data=st.data())
@@ -127,6 +128,7 @@ REFUSED = {"status": "401", "data": {"errs": {"label": "INVALID_KEY", "message":
 PUT_OFF = {"status": "429", "data": {"errs": {"label": "TOO_MANY", "message": "later"}}}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("market", ["spot", "futures"])
 @FUZZ
 @given(data=st.data())

@@ -155,6 +155,7 @@ def test_every_figure_of_a_mexc_push_is_a_number() -> None:
                 read((push.SerializeToString(), "BTC_USDT"))
 
 
+@pytest.mark.no_cover
 @given(st.floats(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_number_is_read_as_the_nearest_float(value: float, exact: Decimal) -> None:
     assert read_number(repr(value)) == value

@@ -41,6 +41,7 @@ def synced(version: int = 0) -> LocalBook:
     return book
 
 
+@pytest.mark.no_cover
 @given(DELTAS)
 def test_applied_in_order_it_equals_the_plain_book(deltas: list[tuple[list[Level], list[Level], int]]) -> None:
     updates = updates_of(deltas)
@@ -65,6 +66,7 @@ def test_removed_levels_are_forgotten_before_they_fill_the_memory() -> None:
     assert len(book.bid_sizes) <= there + LocalBook.TIDY_EVERY
 
 
+@pytest.mark.no_cover
 @given(DELTAS, st.data())
 def test_a_snapshot_anywhere_is_bridged(
     deltas: list[tuple[list[Level], list[Level], int]], data: st.DataObject
@@ -88,6 +90,7 @@ def test_a_snapshot_anywhere_is_bridged(
     assert book.version == updates[-1].last
 
 
+@pytest.mark.no_cover
 @given(DELTAS, st.data())
 def test_a_hole_is_found_where_it_is(deltas: list[tuple[list[Level], list[Level], int]], data: st.DataObject) -> None:
     updates = updates_of([*deltas, ([], [], 1)])

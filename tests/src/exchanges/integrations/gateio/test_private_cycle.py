@@ -202,6 +202,15 @@ def damaged(draw: st.DrawFn, market: str) -> bytes:
     return frame[:first] + middle + frame[last:]
 
 
+STREAMS = {
+    market: st.lists(
+        st.one_of(damaged(market), st.binary(max_size=60), st.sampled_from(ODD).map(str.encode)), min_size=1, max_size=5
+    )
+    for market in PERSONAS
+}
+
+
+@pytest.mark.no_cover
 @pytest.mark.parametrize("market", list(PERSONAS))
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
@@ -212,8 +221,7 @@ def test_no_frame_ends_the_stack_and_each_bad_one_is_counted(market: str, data: 
     config = ExchangeConfig(f"GATEIO_{market.upper()}", ExchangeCredentials(KEY, SECRET))
     handler: Any = build_direct(config, callbacks, True).handler
     handler.set_subscriptions([], [])
-    hostile = st.one_of(damaged(market), st.binary(max_size=60), st.sampled_from(ODD).map(str.encode))
-    frames = data.draw(st.lists(hostile, min_size=1, max_size=5))
+    frames = data.draw(STREAMS[market])
     for frame in frames:
         handler._on_raw_message(frame)
     assert handler.frames_received() == len(frames)

@@ -232,6 +232,7 @@ def test_values_without_a_meaning_are_decode_errors(channel: str, item: dict[str
         read(channel, item)
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("3.2.15", "3.2.18")
 @pytest.mark.parametrize(("market", "kind"), [("spot", GateioSpotPrivate), ("futures", GateioFuturesPrivate)])
 def test_an_accounts_frames_read_as_the_reference_reads_them(market: str, kind: Any) -> None:

@@ -162,3 +162,9 @@ def test_control_text() -> None:
     assert refused_channels(refusal) == ["spot@a", "spot@b"]
     assert refused_channels("Not Subscribed successfully! why") == []
     assert refused_channels("spot@a") is None
+
+
+@pytest.mark.parametrize("read", [read_book, read_trades, read_book_ticker, read_ticker])
+def test_what_is_no_push_at_all_is_unreadable_to_each_reader(read: Any) -> None:
+    with pytest.raises(DecodeError, match="unreadable frame of 2 bytes: "):
+        read((b"\xff\xff", "S"))

@@ -132,6 +132,7 @@ times = st.integers(1, 2**53)
 words = st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=1, max_size=30)
 
 
+@pytest.mark.no_cover
 @given(amounts, amounts, words, words, st.sampled_from([1, 2]), st.booleans(), times)
 def test_any_fill(price: str, quantity: str, trade: str, order: str, side: int, is_maker: bool, time: int) -> None:
     body = {"price": price, "quantity": quantity, "tradeId": trade, "orderId": order, "tradeType": side, "time": time}
@@ -144,6 +145,7 @@ def test_any_fill(price: str, quantity: str, trade: str, order: str, side: int, 
     )
 
 
+@pytest.mark.no_cover
 @given(words, words, amounts, amounts, amounts, times)
 def test_any_order(order: str, client: str, price: str, quantity: str, filled: str, sent: int) -> None:
     body = ORDER | {"id": order, "clientId": client, "price": price, "quantity": quantity, "cumulativeQuantity": filled}
@@ -152,6 +154,7 @@ def test_any_order(order: str, client: str, price: str, quantity: str, filled: s
     assert (read.price, read.quantity, read.filled) == (float(price), float(quantity), float(filled))
 
 
+@pytest.mark.no_cover
 @given(words, amounts, amounts, times)
 def test_any_balance(asset: str, free: str, locked: str, time: int) -> None:
     body = {"vcoinName": asset, "balanceAmount": free, "frozenAmount": locked, "time": time}

@@ -186,8 +186,8 @@ class Street:
         self._feeding: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        # A venue's process freezes what it began with; this process lives on.
-        with patch.object(gc, "freeze"):
+        # A venue's process tidies up and freezes what it began with; this process lives on, with other tests' things.
+        with patch.object(gc, "collect"), patch.object(gc, "freeze"):
             await self.venue.open()
         self.venue.stage.begin_leg("alone", (ROLE,))
         self.move()

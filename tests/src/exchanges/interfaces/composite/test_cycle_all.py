@@ -14,6 +14,8 @@ from exchanges.structs import ConnectionState, Symbol
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 NAMES = ("GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
 
+pytestmark = pytest.mark.no_cover
+
 
 def unit(name: str) -> str:
     return name.lower().replace("_", ".")

@@ -15,7 +15,7 @@ from shadow.venue.personas.mexc_private_frames import fill_id as mexc_fill_id
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 NAMES = ("BTC_USDT", "ETH_USDT")
 
-pytestmark = pytest.mark.parametrize("architecture", ["new"], indirect=True)
+pytestmark = [pytest.mark.no_cover, pytest.mark.parametrize("architecture", ["new"], indirect=True)]
 
 
 class Account:

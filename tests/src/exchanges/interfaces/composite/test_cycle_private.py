@@ -15,6 +15,8 @@ from shadow.venue.personas.mexc_private_frames import order_id as mexc_order_id
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 
+pytestmark = pytest.mark.no_cover
+
 
 class Watch:
     """Every event that an application was called back with."""

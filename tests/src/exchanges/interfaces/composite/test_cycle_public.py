@@ -12,6 +12,8 @@ from infrastructure.networking.websocket.book_keeper import BookSnapshot
 
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
 
+pytestmark = pytest.mark.no_cover
+
 
 def levels(book: OrderBook | None) -> tuple[Any, Any, Any]:
     assert book is not None

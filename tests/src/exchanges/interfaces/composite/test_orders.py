@@ -98,6 +98,7 @@ STATES = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @given(st.lists(STATES, max_size=30), st.integers(1, 3))
 def test_whatever_comes_lives_go_forward_and_only_those_of_held_orders_are_kept(states: list[Order], kept: int) -> None:
     orders = taken(*states, kept=kept)

@@ -139,6 +139,7 @@ MESSAGES = st.tuples(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=150, deadline=None)
 @given(
     messages=st.lists(MESSAGES, max_size=8),
@@ -209,6 +210,23 @@ def test_byte_by_byte() -> None:
         return got
 
     assert run_virtual(main()) == [b"x" * 200, b"", b"yz"]
+
+
+def test_the_header_of_a_large_message_byte_by_byte() -> None:
+    async def main() -> list[bytes]:
+        link, got = Link(), []
+        link.open()
+        reading = pump(link, got.append)
+        await settle()
+        for part in pieces(frame(b"x" * 65536) + frame(b"y"), range(12)):
+            link.wire.feed(part)
+        assert link.client._is_framing
+        link.wire.lose()
+        with pytest.raises(ConnectionClosed):
+            await reading
+        return got
+
+    assert run_virtual(main()) == [b"x" * 65536, b"y"]
 
 
 def test_messages_are_handed_on_within_the_read_that_brings_them() -> None:

@@ -95,6 +95,7 @@ def test_time_is_measured_by_kind_and_held_against_the_target() -> None:
     assert handler.max_ns == metrics["latency"]["2"]["max_us"] * 1000
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("2.1.7", "2.1.12")
 @given(st.lists(st.sampled_from([b"0", b"1", b"2", b"8", b"1raise", b"damaged"]), max_size=3 * TIMED_EVERY))
 def test_every_frame_is_counted_and_none_is_handled_twice(frames: list[bytes]) -> None:

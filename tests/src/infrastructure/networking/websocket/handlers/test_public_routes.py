@@ -78,6 +78,7 @@ async def no_snapshot(_: str) -> BookSnapshot:
     raise TimeoutError
 
 
+@pytest.mark.no_cover
 @given(STEPS)
 def test_a_ready_book_update_has_the_same_effect_as_a_parsed_one(steps: list[tuple[int, bool, bool]]) -> None:
     async def main() -> None:

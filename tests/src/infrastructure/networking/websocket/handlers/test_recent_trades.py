@@ -66,6 +66,7 @@ def test_of_numbers_as_many_are_remembered() -> None:
     assert recent.repeated == 1
 
 
+@pytest.mark.no_cover
 @KINDS
 @given(numbers=st.lists(st.integers(0, 200), max_size=300))
 def test_every_id_is_delivered_exactly_once_at_its_first_coming(kind: type[RecentTrades], numbers: list[int]) -> None:

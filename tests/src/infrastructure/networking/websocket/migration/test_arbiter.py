@@ -296,6 +296,18 @@ def matching(*, is_unique: bool) -> MatchingArbiter:
     return one
 
 
+def test_a_rollback_that_is_asked_for_again_keeps_its_deadline() -> None:
+    one = arbiter()
+    one.offer(LEGACY, book(1), 0.0)
+    assert one.take(one.epoch, 0.0) is not None
+    for now in (0.0, 1.0):
+        one.roll_back(NEW, now)
+        assert one.deadline == LIMITS.in_flight_s
+    one.tick(LIMITS.in_flight_s)
+    assert one.serving is NEW
+    assert (one.moves.rollbacks, one.moves.cancelled, one.moves.suspended) == (1, 0, 1)
+
+
 def test_a_stream_without_versions_has_neither_gaps_nor_an_audit() -> None:
     one = matching(is_unique=True)
     one.offer(LEGACY, items("a"), 0.0)

@@ -143,6 +143,7 @@ BUDGET = settings(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("S.19")
 def test_the_arbiter_keeps_the_oracles_laws() -> None:
     run_state_machine_as_test(ArbiterModel, settings=BUDGET)
@@ -183,6 +184,7 @@ class NeverGivesUp(Arbiter):
         return
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("mutant", [CutOneEarly, CutOneLate, Unfenced, NeverGivesUp])
 def test_the_model_catches_a_broken_arbiter(mutant: Callable[..., Arbiter]) -> None:
     class Broken(ArbiterModel):

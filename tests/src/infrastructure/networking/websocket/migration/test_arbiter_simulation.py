@@ -22,6 +22,7 @@ def assert_everything_happened(totals: Counter[str]) -> None:
     assert [name for name in names if not totals[name]] == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("S.19")
 def test_a_thousand_flips_lose_double_and_reorder_nothing() -> None:
     totals = play(1000, seed=1)

@@ -175,6 +175,7 @@ def test_a_rule_may_aim_by_each_part_of_a_unit(path: Path, name: str) -> None:
     assert stage(BOOK) is Stage.SHADOW
 
 
+@pytest.mark.no_cover
 def test_a_percentage_takes_whole_units_and_only_grows(path: Path) -> None:
     symbols = [f"S{number}_USDT" for number in range(300)]
     taken: set[str] = set()

@@ -136,6 +136,7 @@ async def test_a_consumer_that_raises_has_returned() -> None:
     assert passage.shut()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("each_turn", [20, 60, 200])
 async def test_under_a_load_that_never_ends_what_is_still_to_be_told_stays_bounded(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, each_turn: int

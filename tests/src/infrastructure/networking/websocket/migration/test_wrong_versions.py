@@ -86,6 +86,7 @@ def test_versions_a_little_too_high_are_waited_for_no_longer_than_a_count_that_b
     assert not scene.arbiter.audit().is_clean
 
 
+@pytest.mark.no_cover
 def test_a_legacy_that_lags_by_thousands_doubles_nothing() -> None:
     scene = Scene(lag=4)
     scene.run(50)
@@ -102,6 +103,7 @@ def test_a_legacy_that_lags_by_thousands_doubles_nothing() -> None:
     assert scene.arbiter.counts.resets == 0
 
 
+@pytest.mark.no_cover
 def test_a_legacy_that_was_away_comes_back_ahead_of_the_consumer() -> None:
     scene = Scene()
     scene.run(10)

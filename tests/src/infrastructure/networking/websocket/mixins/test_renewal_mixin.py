@@ -64,6 +64,7 @@ def at_second(exchange: Any, act: Callable[..., Any]) -> None:
     exchange.on_asked[1] = confirm_and_act
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("5.2.12")
 @pytest.mark.parametrize(("first_until", "second_until"), [(10, 10), (10, 17), (17, 10), (6, 17), (17, 6), (10, 5)])
 async def test_every_event_comes_once_and_in_order(
@@ -96,6 +97,7 @@ async def test_every_event_comes_once_and_in_order(
         assert handler.handler_metrics()["books"]["gaps"] == 0
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("transport", ["websockets", "picows"])
 async def test_a_stream_without_a_pause(exchange: Any, consumer: Any, start: Any, door: str, transport: str) -> None:
     """The exchange sends the same event to every connection, whatever happens to them."""

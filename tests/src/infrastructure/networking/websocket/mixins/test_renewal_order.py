@@ -77,6 +77,7 @@ def each(numbers: range) -> dict[str, list[int]]:
 steps = st.lists(st.tuples(st.sampled_from(["first", "second"]), st.integers(1, 4)), max_size=12)
 
 
+@pytest.mark.no_cover
 @given(
     sent=st.integers(0, 5),
     behind=st.integers(0, 5),

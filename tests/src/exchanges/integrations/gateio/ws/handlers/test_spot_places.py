@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -81,6 +82,7 @@ def test_every_type_of_push_is_at_its_place(good_frames: GoodFrames) -> None:
     assert consumer.figures()["frames"] == {"orderbook": 3, "trades": 3, "book_ticker": 3, "ticker": 3}
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_decoder_of_one_type_takes_nothing_but_what_the_unions_takes(
@@ -105,16 +107,21 @@ def test_a_push_without_its_channel_is_none(good_frames: GoodFrames) -> None:
                     decode(odd)
 
 
+@cache
+def streams(hostile: Hostile, good: tuple[bytes, ...]) -> st.SearchStrategy[list[bytes | str]]:
+    shifted = st.builds(moved, st.sampled_from(good), st.integers(0, 4))
+    any_frame = st.one_of(st.sampled_from(good), shifted, hostile([*good, *CONTROL]), st.sampled_from(CONTROL))
+    return st.lists(st.one_of(any_frame, st.sampled_from(good).map(bytes.decode)), max_size=40)
+
+
+@pytest.mark.no_cover
 @pytest.mark.parametrize("raises", [None, msgspec.ValidationError("the consumer's own"), KeyError(99)])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_comes_is_told_and_counted_as_by_the_union(
     hostile: Hostile, good_frames: GoodFrames, raises: Exception | None, data: st.DataObject
 ) -> None:
-    good = good_frames(SPOT)
-    shifted = st.builds(moved, st.sampled_from(good), st.integers(0, 4))
-    any_frame = st.one_of(st.sampled_from(good), shifted, hostile([*good, *CONTROL]), st.sampled_from(CONTROL))
-    frames = data.draw(st.lists(st.one_of(any_frame, st.sampled_from(good).map(bytes.decode)), max_size=40))
+    frames = data.draw(streams(hostile, tuple(good_frames(SPOT))))
     placed, unplaced = (Consumer(each, raises=raises) for each in (GateioSpotPublicHandler, Unplaced))
     for number, frame in enumerate(frames, 1):
         for consumer in (placed, unplaced):

@@ -209,6 +209,7 @@ def test_defaults_are_the_exchanges_own_addresses() -> None:
     assert handler.create_subscription_messages(SubscriptionAction.SUBSCRIBE, []) == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.checklist("2.1.15")
 def test_nothing_grows_with_the_number_of_frames() -> None:
     import gc
