@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import AsyncIterator
-from time import perf_counter
 
 import pytest
 
 from exchanges.structs import ConnectionState, ExchangeConfig, MessageType, ParsedMessage
+from infrastructure.networking.websocket.migration import turn
 from infrastructure.networking.websocket.migration.ring import Ring
 from infrastructure.networking.websocket.migration.sidecar import TURN, Sidecar, StackSpec
 from infrastructure.networking.websocket.migration.turn import GLANCE, TURN_S
@@ -17,16 +17,14 @@ from infrastructure.networking.websocket.migration.turn import GLANCE, TURN_S
 RECORDS = 5 * TURN
 
 
-def burn(duration_s: float) -> None:
-    ends = perf_counter() + duration_s
-    while perf_counter() < ends:
-        pass
-
-
 class Scene:
-    """A ring full of records, whose handler takes its time, beside a neighbour on the same loop."""
+    """A ring full of records, whose handler takes its time, beside a neighbour on the same loop.
+
+    Time passes where one of the two takes it, and nowhere else.
+    """
 
     def __init__(self) -> None:
+        self.now_s = 0.0
         self.cost_s = 0.0
         self.neighbours_s = 0.0
         self.run = 0
@@ -36,14 +34,14 @@ class Scene:
         self.sidecar = Sidecar(spec, self._on_message, self._on_state)
 
     async def _on_message(self, message: ParsedMessage) -> None:
-        burn(self.cost_s)
+        self.now_s += self.cost_s
         self.run += 1
 
     async def _on_state(self, state: ConnectionState) -> None: ...
 
     async def _neighbour(self) -> None:
         while True:
-            burn(self.neighbours_s)
+            self.now_s += self.neighbours_s
             self.runs.append(self.run)
             self.run = 0
             await asyncio.sleep(0)
@@ -61,8 +59,9 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
+async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     one = Scene()
+    monkeypatch.setattr(turn, "perf_counter", lambda: one.now_s)
     yield one
     one.ring.close()
 
