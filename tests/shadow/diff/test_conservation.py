@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -110,3 +111,15 @@ def test_a_match_after_w_is_late_only_where_w_is_given(scene: Any) -> None:
     assert [(item.code, item.side, item.severity, item.count) for item in diff.differences] == [
         ("LATE", "new", "info", 1)
     ]
+
+
+def test_what_was_judged_is_let_go(scene: Any) -> None:
+    """An event and its delivery name each other, and no collector looks at them."""
+    before = bodies_in_memory()
+    assert scene.judge().conserved
+    assert bodies_in_memory() == before
+
+
+def bodies_in_memory() -> int:
+    gc.collect()
+    return sum(type(one) is dict and one.get("k") == "event" for one in gc.get_objects())
