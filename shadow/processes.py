@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -36,19 +37,31 @@ Hear = Callable[[Message], None]
 
 
 class Processes:
-    """Owned by a session, which orders their steps; what they say goes to `on_venue` and `on_recorder`."""
+    """Owned by a session, which orders their steps; what they say goes to `on_venue` and `on_recorder`.
 
-    def __init__(self, config: SessionConfig, folder: Path, on_venue: Hear, on_recorder: Hear) -> None:
+    `on_recorder_end` is called when the recorder has ended, told to or not: nothing is written down any more.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        folder: Path,
+        on_venue: Hear,
+        on_recorder: Hear,
+        on_recorder_end: Callable[[], None],
+    ) -> None:
         self._config = config
         self._folder = folder
         self._on_venue = on_venue
         self._on_recorder = on_recorder
+        self._on_recorder_end = on_recorder_end
         self._credentials = make_credentials()
         self._account = read_credentials(read_upstream(), config.connections) if config.is_live else {}
         self._pipes: Pipes = {}
         self._ledger_write = -1
         self._venue: Child | None = None
         self._recorder: Child | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._lanes: Message = {}
         self._spelt: Message = {}
 
@@ -104,6 +117,11 @@ class Processes:
             os.close(fd)
         for key, fds in self._pipes.items():
             self._pipes[key] = (-1, fds[1], -1, fds[3])
+        self._watcher = asyncio.ensure_future(self._watch(self._recorder))
+
+    async def _watch(self, recorder: Child) -> None:
+        await recorder.process.wait()
+        self._on_recorder_end()
 
     def _recorder_options(self, ledger_fd: int) -> Message:
         return {

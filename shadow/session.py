@@ -44,7 +44,7 @@ class Session:
         self._listener = listener
         self.plan: Plan = config.plan()
         self._placement = placement or choose_placement(config.rate, unpaced=config.unpaced)
-        self._processes = Processes(config, folder, self._on_venue, self._on_recorder)
+        self._processes = Processes(config, folder, self._on_venue, self._on_recorder, self._on_recorder_end)
         self._burns = Burns(config, folder, self._processes.mark)
         self._leg: LegRun | None = None
         self._power: Power | None = None
@@ -236,6 +236,12 @@ class Session:
             self._running.cancel()
         if self._leg is not None:
             self._leg.on_recorder(message)
+
+    def _on_recorder_end(self) -> None:
+        """What is measured without it is lost, however long it goes on."""
+        if self._running is not None:
+            self._stopped = "the recorder ended before it was told to"
+            self._running.cancel()
 
     def _on_regression(self, reason: str) -> None:
         if self.config.stop_early and self._running is not None:

@@ -160,8 +160,10 @@ def diff_streams(
     `lines` holds (t_read, line) pairs per role, the baseline first. `late_ns` makes later matches LATE, and with `own`
     each side is judged by the frames that it was sent itself, and no other (both: dual mode). `held` are the optional
     fields of each role by (connection, type), where `lines` and the parts before are not all that it said.
-    Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far.
+    Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far; it keeps
+    what was judged, which is let go of without one.
     """
+    is_alone = part is None
     part = part or Part()
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own)
@@ -205,7 +207,7 @@ def diff_streams(
     symbols = sorted({stream[2] for side in sides.values() for stream in side.streams})
     sent = sum(len(send.frame.events) > 0 for side in sides.values() for send in side.sends)
     unreadable = sum(store.unreadable for store in {id(store): store for store in stores.values()}.values())
-    return LegDiff(
+    judged = LegDiff(
         leg=leg,
         roles=(baseline, candidate),
         matches={role: matches_of(side, names, symbols) for role, side in sides.items()},
@@ -221,6 +223,9 @@ def diff_streams(
         requests=summary(control),
         ends={role: side.ends for role, side in sides.items()},
     )
+    if is_alone:
+        part.release()
+    return judged
 
 
 def either(ours: Held, theirs: Held) -> Held:

@@ -67,6 +67,7 @@ class RunningLeg:
         self._give_back(differing, run.end - self._keep_ns)
         differing |= self._give_back(self._unlawful(run.end, is_open=is_open), 0)
         if differing or not is_open:
+            self._let_go()
             diff, rest = self._compare(run, known, FOR_EVER)
         whole = self.settled.with_rest(diff)
         if is_open:

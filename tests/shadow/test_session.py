@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -16,6 +17,7 @@ from shadow.capture.writer import SegmentWriter, segment_files
 from shadow.config import SessionConfig
 from shadow.leg_run import Listener
 from shadow.plan import Leg
+from shadow.processes import Processes
 from shadow.session import Session
 
 CONNECTION = "gateio.spot.public"
@@ -120,6 +122,22 @@ async def test_a_reducer_that_dies_ends_the_session_at_once(tmp_path: Path, monk
 
     monkeypatch.setattr(session, "_run_leg", run_leg)
     assert await session.run() == "what reduces the session in stretches ended: signal SIGKILL"
+    assert legs == ["aa1"]
+
+
+async def test_a_recorder_that_dies_ends_the_session_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_in(tmp_path, monkeypatch)
+    monkeypatch.setattr(session, "_stretches", None)
+    monkeypatch.setattr(session._processes, "start_recorder", partial(Processes.start_recorder, session._processes))
+    legs: list[str] = []
+
+    async def run_leg(leg: Leg) -> None:
+        legs.append(leg.leg)
+        os.kill(session._processes.recorder.process.pid, signal.SIGKILL)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(session, "_run_leg", run_leg)
+    assert await session.run() == "the recorder ended before it was told to"
     assert legs == ["aa1"]
 
 

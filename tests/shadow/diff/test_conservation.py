@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shadow.diff.join import late_comers
+from shadow.diff.leg import diff_streams
 
 KINDS = ("drop", "copy", "swap", "price", "key", "symbol", "t", "null", "type", "levels")
 damages = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 400), st.integers(0, 400)), max_size=12)
@@ -110,3 +113,17 @@ def test_a_match_after_w_is_late_only_where_w_is_given(scene: Any) -> None:
     assert [(item.code, item.side, item.severity, item.count) for item in diff.differences] == [
         ("LATE", "new", "info", 1)
     ]
+
+
+def test_what_was_judged_is_let_go(scene: Any) -> None:
+    """An event and its delivery name each other, and no collector looks at them."""
+    tables = (scene.frames, scene.sends, scene.connections, scene.marks, scene.requests)
+    lines = {role: [(row["read"], json.dumps(row).encode()) for row in rows] for role, rows in scene.lines.items()}
+    before = bodies_in_memory()
+    assert diff_streams(*tables, lines, {"schema": 1}).conserved
+    assert bodies_in_memory() == before
+
+
+def bodies_in_memory() -> int:
+    gc.collect()
+    return sum(type(one) is dict and one.get("k") == "event" for one in gc.get_objects())

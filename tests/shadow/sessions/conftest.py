@@ -91,29 +91,20 @@ def judge_damaged(recorded: Path, damaged_copy: Callable[[Path, Edit], Path]) ->
 
 def rewrite(path: Path, edit: Edit) -> None:
     """Replace the event lines of a table by edited ones; columns follow from the lines, as at the recorder."""
+    from shadow.capture.lines import read_head
+
     table = pq.read_table(path)
-    rows = table.to_pylist()
-    bodies = edit([row["body"] for row in rows])
-    read_at = {row["body"]: row["t_read"] for row in rows}
+    lines, t_read = (table[name].to_pylist() for name in ("body", "t_read"))
+    read_at = dict(zip(lines, t_read, strict=True))
     last_read = 0
-    out = []
-    for number, body in enumerate(bodies):
-        fields = json.loads(body) if body.startswith(b"{") else {"k": "log"}
-        last_read = max(last_read, read_at.get(body, last_read))
-        out.append(
-            {
-                "leg": "main",
-                "n": number,
-                "k": fields.get("k", "log"),
-                "c": fields.get("c", ""),
-                "type": fields.get("type", ""),
-                "symbol": fields.get("symbol") or "",
-                "t": fields.get("t"),
-                "t_read": last_read,
-                "body": body,
-            }
-        )
-    pq.write_table(pa.Table.from_pylist(out, schema=table.schema), path)
+    rows: list[tuple[Any, ...]] = []
+    for number, line in enumerate(edit(lines)):
+        last_read = max(last_read, read_at.get(line, last_read))
+        head = read_head(line)
+        what = (head.k, head.c or "", head.type or "", head.symbol or "", head.t) if head else ("log", "", "", "", None)
+        rows.append(("main", number, *what, last_read, line))
+    columns = dict(zip(table.schema.names, zip(*rows, strict=True), strict=True))
+    pq.write_table(pa.Table.from_pydict(columns, schema=table.schema), path)
 
 
 def of(verdict: dict[str, Any], code: str) -> list[dict[str, Any]]:

@@ -16,10 +16,12 @@ CONNECTIONS = ("gateio.spot.public", "mexc.spot.public")
 
 def events_of(lines: list[bytes], connection: str, event_type: str) -> list[int]:
     """Indices of the paced events of one type, in the middle of the run."""
+    said = f'"c":"{connection}"'.encode(), f'"type":"{event_type}"'.encode()
     found = [
         n
         for n, line in enumerate(lines)
         if line.startswith(b'{"k":"event"')
+        and all(words in line for words in said)
         and (event := json.loads(line))["c"] == connection
         and event["type"] == event_type
         and not event.get("snapshot")

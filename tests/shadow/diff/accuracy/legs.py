@@ -15,6 +15,7 @@ from shadow.connections import CONNECTIONS
 from shadow.diff import leg as leg_module
 from shadow.diff.frames import FrameStore
 from shadow.diff.leg import diff_streams, lines_of, table_of
+from shadow.diff.part import Part
 from shadow.diff.side import SideJudgement
 
 Line = tuple[int, bytes]
@@ -58,7 +59,8 @@ class Judge:
         monkeypatch.setattr(leg_module, "judge_side", keep)
 
     def __call__(self, leg: Leg, **how: Any) -> Any:
-        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, **how)
+        # Of a part that is its caller's own, what was judged stays whole.
+        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, part=Part(), **how)
 
 
 def made_leg(connection: str, frames: int, seed: int = 1) -> Leg:
