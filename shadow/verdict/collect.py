@@ -232,12 +232,13 @@ class Collected:
         """Of several legs the one that differs most, their ranges taken together; at grade release their mean."""
         found = []
         for leg in legs:
-            phases = [phase for phase in self.timeline.phases if phase.leg == leg]
             first = self.timeline.phase(leg, "paired")
-            if not phases or first is None:
+            if first is None:
+                continue
+            measured = [phase for phase in self.timeline.phases if phase.leg == leg and phase.end > first.begin]
+            if not measured:  # cut off as it began
                 continue
             sides = {role: self.samples[leg, role] for role in self.diffs[leg].roles if (leg, role) in self.samples}
-            measured = [phase for phase in phases if phase.end > first.begin]
             found.append(memory_of_leg(sides, self.diffs[leg].roles, first.begin, measured, self.limits.memory))
         if self.plan.release:
             return memory_by_leg(found, len(legs), self.limits.memory, self.limits.session.pass_alpha)

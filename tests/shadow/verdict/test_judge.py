@@ -291,6 +291,16 @@ def test_one_time_for_a_whole_burst_is_no_service_time(made_up: MakeRun) -> None
     assert found["note"].endswith("bursts not judged: several frames carry one and the same last time")
 
 
+def test_a_session_that_is_cut_off_as_its_measured_part_begins_holds(made_up: MakeRun) -> None:
+    run = made_up(calibration=False, manifest={"complete": False, "interrupted": "SIGINT"})
+    begin = next(row[0] for row in run._rows["marks"] if row[3] == "phase-begin")
+    run._rows["marks"] = [row for row in run._rows["marks"] if row[0] <= begin]
+    verdict = run.judge().verdict
+    assert verdict["verdict"] == "HOLD"
+    assert "interrupted (SIGINT)" in verdict["reason"]
+    assert metric(verdict, "memory.level")["ratio"]["best"] is None
+
+
 def resized(run: Any, held: Callable[[float], int | None]) -> Any:
     """New's memory of the main leg: `held` has MiB for seconds since its first sample, or None to leave it."""
     rows = [row for row in run._rows["resources"] if row[1:3] == ["main", "new"]]
