@@ -24,7 +24,7 @@ SERVER.set_forkserver_preload(
         *("reports.session", "reports.figures", "jinja2", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet"),
         *("matplotlib.backends.backend_svg", "matplotlib.figure", "matplotlib.style"),
         *("shadow.venue.control", "shadow.venue.loop", "shadow.network.direct", "shadow.capture.intake"),
-        *("shadow.capture.watch", "shadow.capture.writer", "tests.forked_parts"),
+        *("shadow.capture.watch", "shadow.capture.writer", "shadow.many_sessions", "tests.forked_parts"),
     ]
 )
 
