@@ -18,12 +18,13 @@ from itertools import pairwise
 from typing import Any
 
 from shadow.children import Child
+from shadow.verdict import legs
 
 __all__ = ["fork_parts"]
 
 PARTS = frozenset({"shadow.capture.recorder", "shadow.network", "shadow.venue"})
 """Modules that are run as a part; others, which are measured or import the stacks, are started."""
-SIGNALS = {
+SIGNALS: dict[signal.Signals, Any] = {
     **dict.fromkeys((signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM), signal.SIG_DFL),
     **dict.fromkeys((signal.SIGPIPE, signal.SIGXFSZ), signal.SIG_IGN),
     signal.SIGINT: signal.default_int_handler,
@@ -36,7 +37,11 @@ gc.freeze()
 
 
 def fork_parts() -> None:
-    """From now on, `Child.start` forks a part where it would start an interpreter."""
+    """From now on, `Child.start` forks a part where it would start an interpreter, and a judge forks its workers.
+
+    They begin before the session, which leaves Arrow to its parts, has read a table: there are no threads to survive.
+    """
+    legs.START = "fork"
     start = Child.start
 
     async def forked(name: str, module: str, *, pass_fds: Iterable[int] = (), **rest: Any) -> Child:
