@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["DiffLegs", "KnownList", "SideBySide", "diff_legs", "read_known", "side_by_side"]
 
 WORKERS = 2
+START = "spawn"
+"""How a worker begins: Arrow's threads do not survive a fork."""
 KnownList: TypeAlias = "tuple[Known, ...]"
 Half: TypeAlias = tuple[tuple[str, ...], bool]
 """Some connections, and whether it is all the others that are meant."""
@@ -51,9 +53,7 @@ class SideBySide:
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
-        # spawn: Arrow's threads do not survive a fork
-        context = get_context("spawn")
-        self._pool = ProcessPoolExecutor(WORKERS, mp_context=context, initializer=_rarely_collect)
+        self._pool = ProcessPoolExecutor(WORKERS, mp_context=get_context(START), initializer=_rarely_collect)
         for _ in range(WORKERS):
             self._pool.submit(_load)
         return self

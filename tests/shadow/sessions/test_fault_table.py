@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked import shadow
+
 SABOTEUR = f"{sys.executable} -m shadow.subjects.saboteur"
 HOLDS = ("--kinds", "corrupt,close", "--connections", "gateio.spot.public,mexc.spot.private", "--out", "page.md")
 LOSES = ("--kinds", "stall", "--connections", "gateio.spot.public", "--new", f"{SABOTEUR} drop@*:at=2s")
@@ -20,8 +22,7 @@ Answer = subprocess.CompletedProcess[str]
 
 
 def faults(folder: Path, *words: str, timeout_s: float = 100.0) -> Answer:
-    command = [sys.executable, "-m", "shadow.cli", "faults", "--json", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=timeout_s, check=False)
+    return shadow("faults", "--json", *words, cwd=folder, timeout_s=timeout_s)
 
 
 @pytest.fixture(scope="module")

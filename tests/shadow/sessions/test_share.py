@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.capture.manifest import verify_derived, verify_raw
-from shadow.cli import main
+from tests.forked import shadow
 
 pytestmark = pytest.mark.timeout(480)
 SHARED = ("report-share.html", "report-share.md", "junit-share.xml")
@@ -87,15 +87,13 @@ def test_no_value_of_an_account_is_in_the_shared_report_and_the_unshared_one_has
     live: Live,
     damaged_copy: Callable[[Path, Any], Path],
     unfolded: Callable[[bytes], bytes],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, _ = live["an account"]
     run = damaged_copy(folder, spoil)
-    assert main(["judge", str(run)]) == 10
+    assert shadow("judge", str(run), cwd=run.parent, timeout_s=100).returncode == 10
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
-    capsys.readouterr()
-    assert main(["report", str(run), "--share"]) == 0
-    assert capsys.readouterr().err == f"report {run / 'report-share.html'}\n"
+    answer = shadow("report", str(run), "--share", cwd=run.parent, timeout_s=100)
+    assert (answer.returncode, answer.stderr) == (0, f"report {run / 'report-share.html'}\n")
 
     values = account_values(run, folder.parent / "secrets")
     assert len(values) > 2000
