@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ LEGS = {
 }
 S = 1_000_000_000
 MIB = 1 << 20
+FIRST_OF_BURSTS = 300_000
+"""Number of the first frame of a burst: above all paced ones, and near them as in a real run."""
 
 
 @dataclass
@@ -180,7 +183,7 @@ class MadeUpRun:
             if phase["phase"] == "paired":
                 parts.append(self._paired(name, roles, t, end, len(parts)))
             elif phase["phase"] == "burst":
-                parts.append(self._bursts(name, roles, t, end, 1_000_000))
+                parts.append(self._bursts(name, roles, t, end, FIRST_OF_BURSTS))
             else:
                 self._closes(name, roles, t)
             self._mark(end, name, "", "phase-end", phase=label)
@@ -317,9 +320,15 @@ class MadeUpRun:
         return judge_diffs(self, PlanView(self.session), timeline, self.diffs)  # type: ignore[arg-type]  # stands in for RunData
 
 
+@cache
+def _repeated(value: str | bytes | int, kind: pa.DataType, n: int) -> pa.Array:
+    """A column of one value; the runs of most tests have the same ones."""
+    return pa.repeat(pa.scalar(value).cast(kind), n)
+
+
 def _each(values: Sequence[str], parts: Sequence[np.ndarray]) -> pa.Array:
     """Each value as often as its part has rows."""
-    return pa.concat_arrays([pa.repeat(value, len(part)) for value, part in zip(values, parts, strict=True)])
+    return pa.concat_arrays([_repeated(x, pa.string(), len(part)) for x, part in zip(values, parts, strict=True)])
 
 
 def _filled(name: str, known: dict[str, Any], n: int) -> pa.Table:
@@ -329,7 +338,7 @@ def _filled(name: str, known: dict[str, Any], n: int) -> pa.Table:
         is_text = pa.types.is_string(item.type) or pa.types.is_binary(item.type)
         value = known.get(item.name, "" if is_text else 0)
         is_column = isinstance(value, (np.ndarray, pa.Array))
-        columns.append(pa.array(value, item.type) if is_column else pa.repeat(pa.scalar(value).cast(item.type), n))
+        columns.append(pa.array(value, item.type) if is_column else _repeated(value, item.type, n))
     return pa.table(columns, schema(name))
 
 
