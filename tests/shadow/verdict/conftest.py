@@ -346,3 +346,9 @@ def _filled(name: str, known: dict[str, Any], n: int) -> pa.Table:
 def made_up(tmp_path: Path) -> Callable[..., MadeUpRun]:
     """Builds a made-up run with the given effects."""
     return lambda **effects: MadeUpRun(tmp_path / f"run{effects.get('seed', 1)}", Effects(**effects))
+
+
+@pytest.fixture(scope="session")
+def like_legacy(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
+    """The judgement of a made-up run without any effect; to be read only."""
+    return MadeUpRun(tmp_path_factory.mktemp("like-legacy") / "run", Effects()).judge()
