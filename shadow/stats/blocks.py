@@ -37,15 +37,8 @@ def block_of(t: Ints, begin: int, length: int, declared: int) -> Ints:
 
 def median_blocks(block: Ints, d: Floats, declared: int, min_pairs: int) -> Blocks:
     """Median of d in each block; blocks with fewer than min_pairs values are skipped. Block -1 is ignored."""
-    kept = np.flatnonzero(block >= 0)
-    order = kept[np.lexsort((d[kept], block[kept]))]
-    sorted_block, sorted_d = block[order], d[order]
-    index, start, count = np.unique(sorted_block, return_index=True, return_counts=True)
-    if not len(index):
-        return Blocks(index, np.empty(0), count, declared)
-    y = (sorted_d[start + (count - 1) // 2] + sorted_d[start + count // 2]) / 2
-    enough = count >= min_pairs
-    return Blocks(index[enough], y[enough], count[enough], declared)
+    order = _by_block(block, d)
+    return _medians(block[order], d[order], declared, min_pairs)
 
 
 def balanced_median_blocks(block: Ints, d: Floats, stratum: Bools, declared: int, min_pairs: int) -> Blocks:
@@ -55,16 +48,37 @@ def balanced_median_blocks(block: Ints, d: Floats, stratum: Bools, declared: int
     with every chance imbalance; the medians of the two modes do not. A block in which one stratum has less than a third
     of min_pairs falls back to the median of all.
     """
-    whole = median_blocks(block, d, declared, min_pairs)
+    order = _by_block(block, d)
+    block, d, stratum = block[order], d[order], stratum[order]
+    whole = _medians(block, d, declared, min_pairs)
+    if not len(whole.index):
+        return whole
     least = -(-min_pairs // 3)
-    parts = [median_blocks(block[mask], d[mask], declared, least) for mask in (stratum, ~stratum)]
-    both = np.intersect1d(parts[0].index, parts[1].index)
-    within, without = (part.y[np.isin(part.index, both)] for part in parts)
-    mean = (within + without) / 2
-    y = whole.y.copy()
-    at = np.isin(whole.index, both)
-    y[at] = mean[np.isin(both, whole.index)]
+    within, without = (_medians(block[mask], d[mask], declared, least) for mask in (stratum, ~stratum))
+    total, strata = np.zeros(int(block[-1]) + 1), np.zeros(int(block[-1]) + 1, np.int8)
+    total[within.index] = within.y
+    total[without.index] += without.y
+    strata[within.index] = 1
+    strata[without.index] += 1
+    y = np.where(strata[whole.index] == 2, total[whole.index] / 2, whole.y)
     return Blocks(whole.index, y, whole.pairs, declared)
+
+
+def _by_block(block: Ints, d: Floats) -> npt.NDArray[np.intp]:
+    """Places of the values in order of block, then of d; without block -1."""
+    kept = np.flatnonzero(block >= 0)
+    return np.asarray(kept[np.lexsort((d[kept], block[kept]))])
+
+
+def _medians(block: Ints, d: Floats, declared: int, min_pairs: int) -> Blocks:
+    """Of values in order of block, then of d."""
+    if not len(block):
+        return Blocks(block, np.empty(0), np.empty(0, np.int64), declared)
+    start = np.concatenate(([0], np.flatnonzero(block[1:] != block[:-1]) + 1))
+    count = np.diff(start, append=len(block))
+    y = (d[start + (count - 1) // 2] + d[start + count // 2]) / 2
+    enough = count >= min_pairs
+    return Blocks(block[start][enough], y[enough], count[enough], declared)
 
 
 def rate_blocks(edges: Floats, times: Floats, level: Floats, events: Ints) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from shadow.stats.intervals import Estimate, batch_length
 
-__all__ = ["GridCounts", "count_on_grid", "quantile_of", "quantile_ratio", "resample_weights"]
+__all__ = ["GridCounts", "count_on_grid", "quantile_ratio", "quantile_values", "quantiles_of", "resample_weights"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,6 +27,10 @@ class GridCounts:
 
     counts: Floats
     first: int
+
+
+Stratum = tuple[GridCounts, GridCounts]
+"""Legacy's counts and new's."""
 
 
 def count_on_grid(block: Ints, value: Ints, blocks: Ints) -> GridCounts:
@@ -56,15 +60,20 @@ def resample_weights(n_blocks: int, resamples: int, seed: int) -> Floats:
     return np.vstack([np.ones(n_blocks), flat.reshape(resamples, n_blocks)])
 
 
-def quantile_of(weights: Floats, cumulated: Floats, first: int, p: float) -> Floats:
-    """ln of the p quantile of each resample of counts, cumulated by block, linear within its cell.
+def quantiles_of(weights: Floats, cumulated: Floats, first: int, quantiles: Sequence[float]) -> list[Floats]:
+    """ln of each quantile of each resample of counts, cumulated by block, linear within its cell.
 
     Resamples have their quantile in neighbouring cells. Which these are every STRIDE-th cell tells, and only they are
     multiplied out; all numbers are whole, so that nothing depends on the order.
     """
+    total, coarse = weights @ cumulated[:, -1], weights @ cumulated[:, STRIDE - 1 :: STRIDE]
+    return [_quantile_of(weights, cumulated, first, p * total, coarse) for p in quantiles]
+
+
+def _quantile_of(weights: Floats, cumulated: Floats, first: int, target: Floats, coarse: Floats) -> Floats:
+    """ln of the value below which each resample has `target` counts; `coarse` are its own at every STRIDE-th cell."""
     width = cumulated.shape[1]
-    target = p * (weights @ cumulated[:, -1])
-    strides = (weights @ cumulated[:, STRIDE - 1 :: STRIDE] < target[:, None]).sum(axis=1)
+    strides = (coarse < target[:, None]).sum(axis=1)
     begin, end = int(strides.min()) * STRIDE, min((int(strides.max()) + 1) * STRIDE, width)
     start = min(max(begin - 1, 0), width - 1)
     near = weights @ cumulated[:, start:end]
@@ -77,7 +86,7 @@ def quantile_of(weights: Floats, cumulated: Floats, first: int, p: float) -> Flo
 
 
 def quantile_ratio(
-    strata: Sequence[tuple[GridCounts, GridCounts]], weights: Floats, quantiles: tuple[float, ...], df: float
+    strata: Sequence[Stratum], weights: Floats, quantiles: Sequence[float], df: float
 ) -> list[tuple[float, float, Estimate]]:
     """For each quantile: legacy's and new's value (ns) and the estimate of ln(new / legacy).
 
@@ -86,13 +95,27 @@ def quantile_ratio(
     matrix products (Lindon, Sanden & Shirikian 2022 count on a grid likewise). The bound is best +- t * bootstrap
     error: with a few dozen blocks percentiles at a corrected alpha would lie beyond the resamples.
     """
-    cumulated = [[(np.cumsum(side.counts, axis=1), side.first) for side in pair] for pair in strata]
     n = weights.shape[1]
     out = []
-    for p in quantiles:
-        logs = np.array([[quantile_of(weights, counts, first, p) for counts, first in pair] for pair in cumulated])
-        low, high = logs.mean(axis=0)
+    for low, high in _logs(strata, weights, quantiles):
         ratio = high - low
         error = float(np.std(ratio[1:], ddof=1)) * math.sqrt(n / (n - 1))
         out.append((math.exp(low[0]), math.exp(high[0]), Estimate(float(ratio[0]), error, df, n, df + 1)))
     return out
+
+
+def quantile_values(strata: Sequence[Stratum], quantiles: Sequence[float]) -> list[tuple[float, float]]:
+    """For each quantile legacy's and new's value (ns), as in `quantile_ratio` and without its resamples."""
+    itself = np.ones((1, len(strata[0][0].counts)))
+    return [(math.exp(low[0]), math.exp(high[0])) for low, high in _logs(strata, itself, quantiles)]
+
+
+def _logs(strata: Sequence[Stratum], weights: Floats, quantiles: Sequence[float]) -> Floats:
+    """[quantile, side, resample] ln of the quantile, averaged over the strata."""
+    if not quantiles:
+        return np.empty((0, 2, len(weights)))
+    found = [
+        [quantiles_of(weights, np.cumsum(side.counts, axis=1), side.first, quantiles) for side in pair]
+        for pair in strata
+    ]
+    return np.asarray(np.mean(found, axis=0).swapaxes(0, 1))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shadow.verdict.series import Pairs
     from shadow.verdict.timeline import Phase
 
-__all__ = ["build_analysis", "paced_load"]
+__all__ = ["build_analysis", "matched_cells", "paced_load"]
 
 MAX_RESOURCES = 150
 MAX_TIMELINE = 400
@@ -190,7 +190,7 @@ def _loads(collected: Collected) -> dict[str, Any]:
     role, legs = main.roles[1], collected.main_legs
     stretched = collected.stretched
     expected = stretched.sent(legs, role) if stretched else _sent_cells(collected, role)
-    matched = stretched.matched(legs, role) if stretched else _matched_cells(main, role)
+    matched = stretched.matched(legs, role) if stretched else matched_cells(main, role)
     for connection in plan.connections:
         declared = set(plan.types(connection))
         keys = sorted({key for key in (*expected, *matched) if key[0] == connection})
@@ -256,15 +256,17 @@ def _strings(values: Iterable[str]) -> Any:
     return pa.array(list(values), pa.string())
 
 
-def _matched_cells(diff: LegDiff, role: str) -> dict[tuple[str, str, str], int]:
+def matched_cells(diff: LegDiff, role: str) -> dict[tuple[str, str, str], int]:
+    """How many frames of one side matched, by (connection, channel, symbol)."""
     side = diff.matches.get(role)
     if side is None:
         return {}
-    keys = np.column_stack([side.connection, side.type, side.symbol]).astype(np.int64)
-    found, counts = np.unique(keys, axis=0, return_counts=True)
+    kinds, symbols = len(TYPES), len(diff.symbols)
+    places = (np.asarray(side.connection, np.int64) * kinds + side.type) * symbols + side.symbol
+    found, counts = np.unique(places, return_counts=True)
     return {
-        (diff.connections[c], TYPES[t], diff.symbols[s]): int(n)
-        for (c, t, s), n in zip(found.tolist(), counts.tolist(), strict=True)
+        (diff.connections[place // symbols // kinds], TYPES[place // symbols % kinds], diff.symbols[place % symbols]): n
+        for place, n in zip(found.tolist(), counts.tolist(), strict=True)
     }
 
 

@@ -223,7 +223,7 @@ class Collected:
             return self.stretched.error_lines()
         out = []
         for role in self.run.roles():
-            lines = self.run.table(f"events/{role}").select(["leg", "k", "c", "t_read"])
+            lines = self.run.part(f"events/{role}", ("leg", "k", "c", "t_read"))
             rows = lines.filter(pc.equal(lines["k"], "error")).to_pylist()
             out += [(row["leg"], role, row["c"], row["t_read"]) for row in rows]
         return sorted(out, key=lambda line: line[3])

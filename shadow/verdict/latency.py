@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shadow.stats.blocks import Blocks, balanced_median_blocks, median_blocks
-from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, resample_weights
-from shadow.stats.intervals import estimate_mean, overlap_df
+from shadow.stats.bootstrap import GridCounts, count_on_grid, quantile_ratio, quantile_values, resample_weights
+from shadow.stats.intervals import Estimate, estimate_mean, overlap_df
 from shadow.verdict.checklist import Checklist
 from shadow.verdict.evidence import Measured
 from shadow.verdict.plan_view import PlanView
@@ -96,13 +96,17 @@ def _quantiles(
         return [_named(nothing, f"{base}.{q}", declared.get(q, False), weight) for q in QUANTILES]
     strata = _like_with_like(_levelled(pairs), blocks)
     weights = resample_weights(judged, limits.session.resamples, zlib.crc32(f"{seed}/{judged}".encode()))
-    ratios = quantile_ratio(strata, weights, tuple(QUANTILES.values()), overlap_df(judged))
-    out = []
-    for (q, p), (legacy, new, estimate) in zip(QUANTILES.items(), ratios, strict=True):
-        seen = n * (1 - p) >= limits.session.tail_events
-        figure = Measured("", "ns", legacy, new, estimate if seen else None, n, judged, pairs.declared)
-        out.append(_named(figure, f"{base}.{q}", declared.get(q, False), weight))
-    return out
+    seen = [q for q, p in QUANTILES.items() if n * (1 - p) >= limits.session.tail_events]
+    rare = [q for q in QUANTILES if q not in seen]
+    found: dict[str, tuple[float, float, Estimate | None]] = {}
+    ratios = quantile_ratio(strata, weights, [QUANTILES[q] for q in seen], overlap_df(judged))
+    found |= zip(seen, ratios, strict=True)
+    values = quantile_values(strata, [QUANTILES[q] for q in rare])
+    found |= {q: (*sides, None) for q, sides in zip(rare, values, strict=True)}
+    return [
+        _named(Measured("", "ns", *found[q], n, judged, pairs.declared), f"{base}.{q}", declared.get(q, False), weight)
+        for q in QUANTILES
+    ]
 
 
 def _levelled(pairs: Pairs) -> Pairs:

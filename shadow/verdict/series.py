@@ -63,17 +63,18 @@ class Pairs:
 
     def __getitem__(self, kept: Bools) -> Pairs:
         """The rows that `kept` marks."""
+        rows = np.flatnonzero(kept)
         return Pairs(
             self.declared,
-            self.connection[kept],
-            self.type[kept],
-            self.symbol[kept],
-            self.t_sent[kept],
-            self.legacy[kept],
-            self.new[kept],
-            self.block[kept],
-            self.overlapped[kept],
-            self.legacy_first[kept],
+            self.connection[rows],
+            self.type[rows],
+            self.symbol[rows],
+            self.t_sent[rows],
+            self.legacy[rows],
+            self.new[rows],
+            self.block[rows],
+            self.overlapped[rows],
+            self.legacy_first[rows],
         )
 
 

@@ -66,6 +66,12 @@ def test_overlapping_secrets(first: str, second: str, around: str) -> None:
     assert second.encode() not in kept
 
 
+def test_of_secrets_that_begin_alike_the_longest_is_hidden_whole_each_time_it_stands_there() -> None:
+    redact = Redactor(["abcd-1234", "abcd-1234-wxyz", "4-wxyz-98"]).redact_values
+    assert redact(b"<abcd-1234-wxyz-98> ABCD-1234 <abcd-1234-wxyzabcd-1234-wxyz>") == b"<***-98> *** <******>"
+    assert redact(b"abcd-123 4-wxyz-98") == b"abcd-123 ***"
+
+
 def nested(name: str, value: str, depth: int) -> str:
     text = json.dumps({"a": 1, name: value, "b": "kept"})
     for _ in range(depth):

@@ -8,8 +8,8 @@ from shadow.stats.bootstrap import (
     STEP,
     GridCounts,
     count_on_grid,
-    quantile_of,
     quantile_ratio,
+    quantiles_of,
     resample_weights,
 )
 
@@ -109,6 +109,7 @@ def test_the_cells_around_a_quantile_tell_the_same_as_all(spread: float, size: i
     value = np.exp(rng.normal(11, spread, size) + (rng.random(size) > 0.95) * 3).astype(np.int64)
     counts = count_on_grid(block, value, blocks)
     weights = resample_weights(len(blocks), 200, seed=4)
-    for p in (0.0, 0.001, 0.5, 0.9, 0.99, 0.999, 1.0):
-        found = quantile_of(weights, np.cumsum(counts.counts, axis=1), counts.first, p)
+    quantiles = (0.0, 0.001, 0.5, 0.9, 0.99, 0.999, 1.0)
+    together = quantiles_of(weights, np.cumsum(counts.counts, axis=1), counts.first, quantiles)
+    for p, found in zip(quantiles, together, strict=True):
         assert np.array_equal(found, plainly(weights, counts, p)), p

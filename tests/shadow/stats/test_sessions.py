@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -73,17 +74,24 @@ def incidents(rng: np.random.Generator, sessions: int, ratio: float) -> Floats:
 Evidence = Callable[[Floats, float], Floats]
 
 
+@lru_cache(maxsize=6)
+def simulated(phi: float, ratio: float, seed: int, batch: int) -> tuple[Floats, Floats, Floats]:
+    """A hundred sessions: their typical blocks, and ln E of their tails and counts; the same for either evidence."""
+    rng = np.random.default_rng((seed, batch))
+    return (
+        typical_blocks(rng, phi, 100, ratio),
+        tail_evidence(votes(rng, phi, 100, ratio)),
+        incidents(rng, 100, ratio),
+    )
+
+
 def false_alarms(evidence: Evidence, phi: float, sessions: int, ratio: float, seed: int) -> int:
     """Sessions of `sessions` in which any look raised the union's alarm."""
     alarms = 0
     weights = np.array([4.0, 1, 1, 1, 1] * 2 + [4.0, 4, 4] + [1.0] * 13)
     for batch in range(0, sessions, 100):
-        rng = np.random.default_rng((seed, batch))
-        parts = [
-            evidence(typical_blocks(rng, phi, 100, ratio), THETA),
-            tail_evidence(votes(rng, phi, 100, ratio)),
-            incidents(rng, 100, ratio),
-        ]
+        blocks, tails, counts = simulated(phi, ratio, seed, batch)
+        parts = [evidence(blocks, THETA), tails, counts]
         alarms += int(union_alarms(np.concatenate(parts, axis=1), weights, ALPHA).any(axis=-1).sum())
     return alarms
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from shadow.capture.tables import schema
@@ -33,6 +35,8 @@ LEGS = {
 }
 S = 1_000_000_000
 MIB = 1 << 20
+FIRST_OF_BURSTS = 300_000
+"""Number of the first frame of a burst: above all paced ones, and near them as in a real run."""
 
 
 @dataclass
@@ -81,6 +85,7 @@ class MadeUpRun:
         self._rows: dict[str, list[list[Any]]] = {name: [] for name in ("marks", "connections", "resources")}
         self._events: dict[str, list[tuple[str, Any]]] = {}
         self._sends: list[tuple[str, str, Any, Any]] = []
+        self._bulk: dict[str, pa.Table] = {}
         self.diffs: dict[str, LegDiff] = {}
         self.session = self._session()
         t = 5 * S
@@ -103,50 +108,38 @@ class MadeUpRun:
 
     def part(self, name: str, columns: Sequence[str], leg: str | None = None) -> pa.Table:
         rows = self.table(name)
-        kept = pa.array([leg in (None, found) for found in rows["leg"].to_pylist()], pa.bool_())
-        return rows.filter(kept).select(list(columns))
+        kept = rows.select(list(columns))
+        return kept if leg is None else kept.filter(pc.equal(rows["leg"], leg))
 
     def table(self, name: str) -> pa.Table:
-        wanted = schema(name)
+        if name in self._rows:
+            wanted, rows = schema(name), self._rows[name]
+            return pa.table([pa.array([row[i] for row in rows], kind) for i, kind in enumerate(wanted.types)], wanted)
+        if name not in self._bulk:
+            self._bulk[name] = self._built(name)
+        return self._bulk[name]
+
+    def _built(self, name: str) -> pa.Table:
+        """A table of what was fixed when the run was made up; those of `_rows` tests may still alter."""
         if name.startswith("events/"):
-            parts = self._events[name.partition("/")[2]]
-            legs, t = [part[0] for part in parts], np.concatenate([part[1] for part in parts])
-            sizes = [len(part[1]) for part in parts]
-            text = ["", "event", CONNECTIONS[0], "book", "X"]
-            columns: list[Any] = [
-                np.repeat(legs, sizes),
-                np.arange(len(t)),
-                *(np.repeat(x, len(t)) for x in text[1:]),
-                t,
-                t,
-            ]
-            columns.append([b'{"t":41000,"recv":1000}'] * len(t))
-            return pa.table(dict(zip(wanted.names, columns, strict=True))).cast(wanted)
-        if name == "sends":
-            return self._sent(wanted)
-        if name == "frames":
-            numbers = np.unique(np.concatenate([frame_no for _, _, frame_no, _ in self._sends]))
-            return self._filled(wanted, {"frame_no": numbers, "kind": "ws", "channel": "book"}, len(numbers))
-        rows = self._rows.get(name, [])
-        return pa.Table.from_pylist([dict(zip(wanted.names, row, strict=True)) for row in rows], wanted)
-
-    def _sent(self, wanted: pa.Schema) -> pa.Table:
-        sizes = [len(t_sent) for _, _, _, t_sent in self._sends]
+            legs, times = zip(*self._events[name.partition("/")[2]], strict=True)
+            t = np.concatenate(times)
+            known = {
+                "leg": _each(legs, times), "n": np.arange(len(t)), "k": "event", "c": CONNECTIONS[0], "type": "book",
+                "symbol": "X", "t": t, "t_read": t, "body": b'{"t":41000,"recv":1000}',
+            }  # fmt: skip
+            return _filled(name, known, len(t))
         legs, subjects, numbers, times = zip(*self._sends, strict=True)
-        known = {
-            "frame_no": np.concatenate(numbers), "t_sent": np.concatenate(times), "leg": np.repeat(legs, sizes),
-            "subject": np.repeat(subjects, sizes),
-        }  # fmt: skip
-        return self._filled(wanted, known, sum(sizes))
-
-    def _filled(self, wanted: pa.Schema, known: dict[str, Any], n: int) -> pa.Table:
-        """A table of what is known, one value standing for a whole column; the rest is 0 or empty."""
-        empty = {kind: "" if pa.types.is_string(kind) or pa.types.is_binary(kind) else 0 for kind in wanted.types}
-        columns = {item.name: known.get(item.name, empty[item.type]) for item in wanted}
-        whole = {
-            name: value if isinstance(value, np.ndarray) else np.repeat(value, n) for name, value in columns.items()
-        }
-        return pa.table(whole).cast(wanted)
+        if name == "sends":
+            known = {
+                "frame_no": np.concatenate(numbers), "t_sent": np.concatenate(times), "leg": _each(legs, times),
+                "subject": _each(subjects, times),
+            }  # fmt: skip
+            return _filled(name, known, sum(map(len, times)))
+        if name == "frames":
+            frame_no = np.unique(np.concatenate(numbers))
+            return _filled(name, {"frame_no": frame_no, "kind": "ws", "channel": "book"}, len(frame_no))
+        return schema(name).empty_table()
 
     def _session(self) -> dict[str, Any]:
         if self._effects.release_s:
@@ -190,7 +183,7 @@ class MadeUpRun:
             if phase["phase"] == "paired":
                 parts.append(self._paired(name, roles, t, end, len(parts)))
             elif phase["phase"] == "burst":
-                parts.append(self._bursts(name, roles, t, end, 1_000_000))
+                parts.append(self._bursts(name, roles, t, end, FIRST_OF_BURSTS))
             else:
                 self._closes(name, roles, t)
             self._mark(end, name, "", "phase-end", phase=label)
@@ -327,7 +320,35 @@ class MadeUpRun:
         return judge_diffs(self, PlanView(self.session), timeline, self.diffs)  # type: ignore[arg-type]  # stands in for RunData
 
 
+@cache
+def _repeated(value: str | bytes | int, kind: pa.DataType, n: int) -> pa.Array:
+    """A column of one value; the runs of most tests have the same ones."""
+    return pa.repeat(pa.scalar(value).cast(kind), n)
+
+
+def _each(values: Sequence[str], parts: Sequence[np.ndarray]) -> pa.Array:
+    """Each value as often as its part has rows."""
+    return pa.concat_arrays([_repeated(x, pa.string(), len(part)) for x, part in zip(values, parts, strict=True)])
+
+
+def _filled(name: str, known: dict[str, Any], n: int) -> pa.Table:
+    """A table of what is known, one value standing for a whole column; the rest is 0 or empty."""
+    columns = []
+    for item in schema(name):
+        is_text = pa.types.is_string(item.type) or pa.types.is_binary(item.type)
+        value = known.get(item.name, "" if is_text else 0)
+        is_column = isinstance(value, (np.ndarray, pa.Array))
+        columns.append(pa.array(value, item.type) if is_column else _repeated(value, item.type, n))
+    return pa.table(columns, schema(name))
+
+
 @pytest.fixture
 def made_up(tmp_path: Path) -> Callable[..., MadeUpRun]:
     """Builds a made-up run with the given effects."""
     return lambda **effects: MadeUpRun(tmp_path / f"run{effects.get('seed', 1)}", Effects(**effects))
+
+
+@pytest.fixture(scope="session")
+def like_legacy(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
+    """The judgement of a made-up run without any effect; to be read only."""
+    return MadeUpRun(tmp_path_factory.mktemp("like-legacy") / "run", Effects()).judge()

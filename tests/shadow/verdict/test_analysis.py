@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shadow.diff.codes import Matches
-from shadow.verdict.analysis import paced_load
-from shadow.verdict.series import Pairs, paired_latencies
+from shadow.diff.codes import LegDiff, Matches
+from shadow.verdict.analysis import matched_cells, paced_load
+from shadow.verdict.series import TYPES, Pairs, paired_latencies
 from shadow.verdict.timeline import Phase
 
 SECOND = 1_000_000_000
@@ -40,3 +40,21 @@ def test_of_a_thinned_session_a_paced_frame_stands_for_many_and_one_of_a_burst_f
         "overlapped": 18 * keep_one_in,
     }
     assert paced_load(candidate, pairs(candidate, SECOND // 100), [PHASE], keep_one_in)["overlapped"] == 0
+
+
+def test_what_matched_is_counted_by_connection_type_and_symbol() -> None:
+    cells = [(0, 0, 1), (1, 7, 0), (1, 7, 0), (1, 0, 2), (0, 0, 1), (0, 3, 0), (1, 7, 0)]
+    matched = side([-1] * len(cells), [False] * len(cells))
+    numbers = np.array(cells).T
+    matched.connection, matched.type, matched.symbol = numbers[0].astype(np.int16), numbers[1], numbers[2]
+    diff = LegDiff(
+        "main", ("legacy", "new"), {"new": matched}, ["c0", "c1"], ["s0", "s1", "s2"], [], [], {}, True, [], 7, 7, []
+    )
+    found = matched_cells(diff, "new")
+    assert found == {
+        ("c0", TYPES[0], "s1"): 2,
+        ("c0", TYPES[3], "s0"): 1,
+        ("c1", TYPES[0], "s2"): 1,
+        ("c1", TYPES[7], "s0"): 3,
+    }
+    assert matched_cells(diff, "legacy") == {}

@@ -10,7 +10,7 @@ import pytest
 
 from shadow.capture.probe_file import Probe, write_probe
 from shadow.diff.codes import Difference
-from shadow.verdict.judge import exit_code
+from shadow.verdict.judge import Judgement, exit_code
 from shadow.verdict.write import write
 
 MakeRun = Callable[..., Any]
@@ -26,8 +26,8 @@ def lost_trade(side: str = "new", connection: str = "mexc.spot.public") -> Diffe
     return Difference("MISSING", side, "critical", connection, "trade", "BTCUSDT", "", 3)
 
 
-def test_a_stack_like_legacy_ships(made_up: MakeRun) -> None:
-    verdict = made_up().judge().verdict
+def test_a_stack_like_legacy_ships(like_legacy: Judgement) -> None:
+    verdict = like_legacy.verdict
     assert (verdict["verdict"], verdict["reason"]) == (
         "SHIP",
         "All 12 declared metrics passed, and no event was lost or altered.",
@@ -220,9 +220,9 @@ def test_a_thin_type_is_shown_with_its_n_but_not_judged(made_up: MakeRun) -> Non
     assert thin["id"] in verdict["not_judged"]
 
 
-def test_targets_are_shown_from_stamps_and_decide_nothing(made_up: MakeRun) -> None:
+def test_targets_are_shown_from_stamps_and_decide_nothing(like_legacy: Judgement) -> None:
     """Every made-up event has recv 1000 and t 41000: 40 us."""
-    verdict = made_up().judge().verdict
+    verdict = like_legacy.verdict
     book = {t["what"]: t for t in verdict["targets"] if t["id"] == "5.3.8"}
     gateio, mexc = book["Gate.io orderbook processing"], book["MEXC orderbook processing"]
     assert (gateio["limit"], gateio["p50"], gateio["met"], gateio["source"]) == (100.0, 40.0, True, "stamps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from shadow.capture.manifest import write_manifest
 from shadow.capture.reader import RunData
 from shadow.capture.tables import SESSION_TABLES, schema
+from shadow.diff.codes import LegDiff
 from shadow.errors import RunError
 from shadow.verdict.judge import exit_code, judge
-from shadow.verdict.legs import read_known
+from shadow.verdict.legs import KnownList, diff_legs, read_known
 from shadow.verdict.write import write
 
 S = 1_000_000_000
@@ -46,6 +48,11 @@ def silent(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def in_turn(run: Path, legs: Sequence[tuple[str, tuple[str, str]]], known: KnownList) -> dict[str, LegDiff]:
+    """One leg after the other in this process."""
+    return {leg: diff_legs(run, [(leg, roles)], known)[leg] for leg, roles in legs}
+
+
 def test_no_data_is_hold_and_never_pass(silent: Path) -> None:
     judgement = judge(RunData(silent))
     verdict = judgement.verdict
@@ -53,7 +60,7 @@ def test_no_data_is_hold_and_never_pass(silent: Path) -> None:
     assert {metric["verdict"] for metric in verdict["metrics"]} == {"HOLD", "NOT_JUDGED"}
     assert verdict["coverage"]["share"] == 0
     first = [path.read_bytes() for path in write(silent, judgement)]
-    assert [path.read_bytes() for path in write(silent, judge(RunData(silent)))] == first
+    assert [path.read_bytes() for path in write(silent, judge(RunData(silent), in_turn))] == first
     assert json.loads(first[0]) == verdict
 
 
@@ -66,7 +73,7 @@ def test_an_altered_table_is_refused_by_name(silent: Path) -> None:
 
 def test_a_run_that_was_never_sealed_holds(silent: Path) -> None:
     (silent / "manifest.json").unlink()
-    verdict = judge(RunData(silent)).verdict
+    verdict = judge(RunData(silent), in_turn).verdict
     assert verdict["verdict"] == "HOLD"
     assert "not sealed" in verdict["reason"]
 

@@ -14,6 +14,7 @@ from scipy.stats import binom
 from shadow.stats.blocks import median_blocks
 from shadow.verdict.assess import assess
 from shadow.verdict.checklist import load_checklist
+from shadow.verdict.judge import Judgement
 from shadow.verdict.sequential import Incidents, Series, Tail, Watched, alpha_of, watch
 from shadow.verdict.watched import watched_of
 
@@ -84,12 +85,11 @@ def test_alpha_is_what_intervals_and_the_census_of_closes_leave() -> None:
     assert watch([blocks(1.4)], {}, 0.0, LIMITS).fired is False
 
 
-def test_a_quick_session_is_watched_and_like_legacy_never_fires(made_up: MakeRun) -> None:
-    judgement = made_up().judge()
-    said = judgement.verdict["sequential"]
+def test_a_quick_session_is_watched_and_like_legacy_never_fires(like_legacy: Judgement) -> None:
+    said = like_legacy.verdict["sequential"]
     assert (said["fired"], said["single"], said["suspects"]) == (False, [], [])
     assert said["looks"] > 40
-    rows = {row["id"]: row for row in judgement.analysis["sequential"]}
+    rows = {row["id"]: row for row in like_legacy.analysis["sequential"]}
     assert {"latency.mexc.spot.public.typical", "service.mexc.spot.public", "cpu.per_message"} <= set(rows)
     assert all(row["fires_at"] > 0 and row["suspect"] is None for row in rows.values())
 
