@@ -93,6 +93,7 @@ def test_a_secret_field_is_hidden_at_any_depth_and_json_stays_json(
 @settings(deadline=None)
 @given(name=st.sampled_from(FIELDS), value=UNKNOWN)
 def test_a_secret_field_is_hidden_in_every_other_notation(name: str, value: str) -> None:
+    assume(value.lower() not in name.lower())  # the name stays
     redact = Redactor().redact
     for text in (
         f"GET /api?{name}={value}&timestamp=1",
