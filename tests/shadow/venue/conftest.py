@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from shadow.capture.tables import COLUMNS
 
-from .forked_venue import LEDGER_FD, Forked, fork_venue, venue_server
+from .forked_venue import LEDGER_FD, Forked, fork_venue
 
 Row = dict[str, Any]
 GATEIO, MEXC = "gateio.spot.public", "mexc.spot.public"
@@ -180,13 +180,6 @@ class Client:
 
 Start = Callable[..., Awaitable[VenueProcess]]
 Join = Callable[..., Awaitable[Client]]
-
-
-@pytest.fixture(scope="session")
-def server_of_venues() -> Iterator[socket.socket]:
-    """Where venues are forked that need not import first."""
-    with venue_server() as door:
-        yield door
 
 
 @pytest.fixture
