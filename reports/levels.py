@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reports.plots import ROLE_COLOURS, WIDTH, mark_legs, span_of, thin
 from reports.run_data import ReportInput
 from reports.series import Usage
-from reports.svg import INK, MUTED, canvas, panel, to_svg
+from reports.svg import INK, MUTED, canvas, head, panel, to_svg
 from reports.text import quantity, shorten
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def draw_tails(data: ReportInput) -> str | None:
     figure = canvas(WIDTH, 210 * len(panels) + 22)
     for number, (name, curves) in enumerate(panels.items()):
         axes = panel(figure, 62, 210 * number + 26, WIDTH - 76, 160)
-        axes.set_title(shorten(name, 60), loc="left", fontsize=9.5, color=INK)
+        head(axes, shorten(name, 60))
         axes.set_yscale("log")
         for side in sorted(curves, key=lambda side: side != "aa"):
             axes.plot(

@@ -10,7 +10,7 @@ import msgspec
 from reports.plots import WIDTH, mark_legs
 from reports.run_data import ReportInput
 from reports.series import Analysis, Moment, Phase
-from reports.svg import AA, BAD, INK, MUTED, WARN, canvas, panel, to_svg
+from reports.svg import AA, BAD, INK, MUTED, WARN, canvas, line, panel, to_svg
 from reports.text import shorten
 
 if TYPE_CHECKING:
@@ -124,11 +124,10 @@ def _draw_lanes(
         own = [moment for moment in seen if (moment.connection, moment.role) == (name, role)]
         for leg in dict.fromkeys(moment.leg for moment in own):
             times = [moment.t_s or 0.0 for moment in own if moment.leg == leg]
-            axes.plot([min(times), max(times)], [y, y], color=AA, linewidth=1.2, alpha=0.6)
+            line(axes, [min(times), max(times)], [y, y], color=AA, linewidth=1.2, alpha=0.6)
         for outage in broken:
             if (outage.connection, outage.role) == (name, role):
                 until = ends.get(outage.leg, axes.get_xlim()[1]) if outage.end_s is None else outage.end_s
-                axes.plot(
-                    [outage.begin_s, until], [y, y], color=KIND_COLOURS[outage.kind], linewidth=9, solid_capstyle="butt"
-                )
-                axes.plot(outage.begin_s, y, "|", color=KIND_COLOURS[outage.kind], markersize=9, markeredgewidth=1.4)
+                colour = KIND_COLOURS[outage.kind]
+                line(axes, [outage.begin_s, until], [y, y], color=colour, linewidth=9, solid_capstyle="butt")
+                line(axes, [outage.begin_s], [y], "|", color=colour, markersize=9, markeredgewidth=1.4)

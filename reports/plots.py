@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reports.run_data import ReportInput
 from reports.series import Block, Forest
-from reports.svg import AA, BAD, GOOD, GRID, INK, LEGACY, MUTED, NEW, WARN, canvas, panel, to_svg
+from reports.svg import AA, BAD, GOOD, GRID, INK, LEGACY, MUTED, NEW, WARN, canvas, head, line, panel, to_svg, upright
 from reports.text import shorten
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def draw_forest(data: ReportInput) -> str | None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
-    axes.axvline(0.0, color=INK, linewidth=1)
-    axes.axvline(math.log(1.10), color=BAD, linewidth=1, linestyle=(0, (4, 3)))
+    upright(axes, 0.0, color=INK, linewidth=1)
+    upright(axes, math.log(1.10), color=BAD, linewidth=1, linestyle=(0, (4, 3)))
     for place, text, colour, side in ((0.02, "1.00", INK, "right"), (math.log(1.10) - 0.02, "1.10", BAD, "left")):
         axes.text(place, -0.75, text, ha=side, va="bottom", fontsize=8.5, color=colour)
     for y, row in enumerate(rows):
@@ -76,12 +76,13 @@ def _forest_row(axes: Axes, y: int, row: Forest, low: float, high: float) -> Non
     best = row.best or 1.0
     centre = at(best, 0.0)
     colour = VERDICT_COLOURS.get(row.verdict, MUTED)
-    axes.plot([at(row.low, centre), at(row.high, centre)], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+    line(axes, [at(row.low, centre), at(row.high, centre)], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
     for value, edge, marker in ((row.low, low, "<"), (row.high, high, ">")):
         if value is not None and value > 0 and at(value, edge) == edge:
-            axes.plot(edge, y, marker, markersize=5, color=colour, clip_on=False)
+            line(axes, [edge], [y], marker, markersize=5, color=colour, clip_on=False)
     hollow = row.declared is False
-    axes.plot(centre, y, "o", markersize=5, color=colour, markerfacecolor="none" if hollow else colour)
+    filling = "none" if hollow else colour
+    line(axes, [centre], [y], "o", markersize=5, color=colour, markerfacecolor=filling)
     numbers = f"{best:.3f}"
     if row.low is not None and row.high is not None:
         numbers += f" [{row.low:.3f}, {row.high:.3f}]"
@@ -123,7 +124,7 @@ def draw_ratio(data: ReportInput) -> str | None:
         axes = panel(figure, 52, 168 * number + 26, WIDTH - 66, 118)
         _ratio_panel(axes, blocks, span)
         mark_legs(axes, data)
-        axes.set_title(shorten(name, 60), loc="left", fontsize=9.5, color=INK, pad=14)
+        head(axes, shorten(name, 60), pad=14)
     axes.set_xlabel("seconds from the start", color=MUTED, fontsize=9)
     return to_svg(figure, "ratio", f"Ratio over time for {len(series)} connections")
 
@@ -185,7 +186,7 @@ def mark_legs(axes: Axes, data: ReportInput) -> None:
             continue
         first = phase.leg not in seen
         seen.add(phase.leg)
-        axes.axvline(begin, color=AA if first else GRID, linewidth=0.9 if first else 0.7)
+        upright(axes, begin, color=AA if first else GRID, linewidth=0.9 if first else 0.7)
         if first or (phase.leg.startswith("main") and begin - last_label > (high - low) * 0.09):
             text = phase.leg if first else phase.phase
             axes.annotate(

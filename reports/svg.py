@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -30,9 +30,12 @@ __all__ = [
     "NEW",
     "WARN",
     "canvas",
+    "head",
     "house_style",
+    "line",
     "panel",
     "to_svg",
+    "upright",
 ]
 
 INK: Final = "#1c2430"
@@ -109,6 +112,27 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
+
+
+def head(axes: Axes, text: str, pad: float | None = None) -> None:
+    """The title of axes whose ticks have words of their own: its place is known, where it is one line."""
+    # Else matplotlib lays out all tick labels to see whether the title has to make way for a common offset of theirs.
+    place = None if "\n" in text else 1.0
+    axes.set_title(text, loc="left", fontsize=9.5, color=INK, pad=pad, y=place)
+
+
+def line(axes: Axes, xs: Sequence[float], ys: Sequence[float], marker: str = "", **style: Any) -> None:
+    """A line, or marks without one, on axes whose limits are set: unlike `Axes.plot` it does not look for new ones."""
+    from matplotlib.lines import Line2D
+
+    if marker:
+        style |= {"marker": marker, "linestyle": "none"}
+    axes.add_artist(Line2D(xs, ys, **style))
+
+
+def upright(axes: Axes, x: float, **style: Any) -> None:
+    """A line from the bottom of the axes to the top, where their limits are set, as `line`."""
+    line(axes, [x, x], [0, 1], transform=axes.get_xaxis_transform(which="grid"), **style)
 
 
 def to_svg(figure: Figure, name: str, label: str) -> str:

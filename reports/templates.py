@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 __all__ = ["page", "write_whole"]
@@ -16,16 +18,23 @@ PAGES: Final = Path(__file__).parent / "pages"
 
 def page(template: str, **parts: Any) -> str:
     """A page from its template and its parts, with the style sheet; all that is not Markup is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
+
+    style = Markup((PAGES / "style.css").read_text("utf-8"))
+    return _templates().get_template(template).render(style=style, **parts)
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, each compiled once in a process."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Escaping is on for every template: by default jinja2 would leave `.jinja` files without it.
     pages = Environment(
         loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters["breakable"] = _breakable
-    style = Markup((PAGES / "style.css").read_text("utf-8"))
-    return pages.get_template(template).render(style=style, **parts)
+    return pages
 
 
 def _breakable(text: str) -> Markup:

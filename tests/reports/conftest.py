@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from reports.aftermath import Aftermath, JournalLine, UnitSplit
+from reports.session import render
 
 from .fixtures.build import run_directory, write
 
@@ -46,6 +48,13 @@ def rollback_sample(run: str, **changes: Any) -> Aftermath:
 def make_run(tmp_path: Path) -> Callable[[str], Path]:
     """`make_run(kind)` writes a run directory of that kind and returns it."""
     return lambda kind: run_directory(kind, tmp_path / kind)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`rendered(kind)` is a run directory of that kind with its report, for all who only read it."""
+    folder = tmp_path_factory.mktemp("rendered")
+    return cache(lambda kind: render(run_directory(kind, folder / kind)).parent)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from reports.index import render_index
 from reports.rollback import render as render_rollback
-from reports.session import render
 
 from .conftest import rollback_sample
 
@@ -101,9 +100,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_page_fits_its_screen_and_scheme(
-    browser: str, make_run: Callable[[str], Path], width: int, scheme: str
+    browser: str, rendered: Callable[[str], Path], width: int, scheme: str
 ) -> None:
-    look_at(browser, render(make_run("roll_back")), width, scheme)
+    look_at(browser, rendered("roll_back") / "report.html", width, scheme)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

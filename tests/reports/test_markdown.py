@@ -29,9 +29,8 @@ def test_code_spans_cannot_be_left_early() -> None:
     assert code(" ") == ""
 
 
-def test_triggers_and_hashes_are_in_the_text(make_run: MakeRun) -> None:
-    run = make_run("roll_back")
-    render(run)
+def test_triggers_and_hashes_are_in_the_text(rendered: MakeRun) -> None:
+    run = rendered("roll_back")
     text = (run / "report.md").read_text("utf-8")
     verdict = json.loads((run / "verdict.json").read_text())
     assert text.startswith("## Rollback-trigger report: ROLL BACK\n")

@@ -18,7 +18,17 @@ import pytest
 
 from reports.session import render
 
+from .fixtures.build import run_directory
+
 OUTPUTS = ("report.html", "report.md", "junit.xml")
+TWINS = ("ship", "interrupted")
+RENDER_ALL = """
+import sys
+from pathlib import Path
+from reports.session import render
+for run in sys.argv[1:]:
+    render(Path(run))
+"""
 Edit = Callable[[Path, Callable[[Any], None]], None]
 MakeRun = Callable[[str], Path]
 HOSTILE = "<script>alert(1)</script>\"'&$x^2$|`@all`\u202e\x1b[31m]]>"
@@ -59,30 +69,41 @@ def page_of(run: Path) -> Page:
     return Page(render(run).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("kind", ["ship", "interrupted"])
-def test_same_input_gives_same_bytes_in_another_process_and_place(make_run: MakeRun, tmp_path: Path, kind: str) -> None:
-    run = make_run(kind)
-    twin = shutil.copytree(run, tmp_path / "elsewhere" / "other name")
-    render(run)
-    script = "import sys; from pathlib import Path; from reports.session import render; render(Path(sys.argv[1]))"
+def read_page(run: Path) -> Page:
+    return Page((run / "report.html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each kind in `TWINS`, rendered by another process."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "other names"
+    twins = [str(run_directory(kind, folder / f"other {kind}")) for kind in TWINS]
     root = str(Path(__file__).parents[2])
-    subprocess.run([sys.executable, "-c", script, str(twin)], check=True, cwd=root, env={"PYTHONHASHSEED": "99"})
+    subprocess.run([sys.executable, "-c", RENDER_ALL, *twins], check=True, cwd=root, env={"PYTHONHASHSEED": "99"})
+    return folder
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_same_input_gives_same_bytes_in_another_process_and_place(
+    rendered: MakeRun, elsewhere: Path, kind: str
+) -> None:
+    run, twin = rendered(kind), elsewhere / f"other {kind}"
     for name in (*OUTPUTS, "manifest.json"):
         assert (run / name).read_bytes() == (twin / name).read_bytes(), name
 
 
-def test_rendering_again_changes_nothing(make_run: MakeRun) -> None:
-    run = make_run("roll_back")
-    render(run)
+def test_rendering_again_changes_nothing(rendered: MakeRun, tmp_path: Path) -> None:
+    run = shutil.copytree(rendered("roll_back"), tmp_path / "again")
     first = {name: (run / name).read_bytes() for name in (*OUTPUTS, "manifest.json")}
     render(run)
     assert first == {name: (run / name).read_bytes() for name in first}
 
 
-def test_manifest_gets_the_hashes_of_all_derived_files_and_keeps_the_raw_ones(make_run: MakeRun) -> None:
-    run = make_run("ship")
-    raw = json.loads((run / "manifest.json").read_text())["raw"]
-    render(run)
+def test_manifest_gets_the_hashes_of_all_derived_files_and_keeps_the_raw_ones(
+    make_run: MakeRun, rendered: MakeRun
+) -> None:
+    raw = json.loads((make_run("ship") / "manifest.json").read_text())["raw"]
+    run = rendered("ship")
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["raw"] == raw
     assert set(manifest["derived"]) == {*OUTPUTS, "verdict.json", "analysis.json", "differences.parquet"}
@@ -94,9 +115,9 @@ def test_manifest_gets_the_hashes_of_all_derived_files_and_keeps_the_raw_ones(ma
     ("kind", "word"), [("ship", "SHIP"), ("roll_back", "ROLL BACK"), ("not_fit", "NOT FIT"), ("interrupted", "HOLD")]
 )
 @pytest.mark.checklist("R.1", "R.2", "R.3", "R.4")
-def test_first_screen_holds_the_facts_of_all_seven_items(make_run: MakeRun, kind: str, word: str) -> None:
-    run = make_run(kind)
-    text = page_of(run).text
+def test_first_screen_holds_the_facts_of_all_seven_items(rendered: MakeRun, kind: str, word: str) -> None:
+    run = rendered(kind)
+    text = read_page(run).text
     verdict = json.loads((run / "verdict.json").read_text())
     screen = text[: text.index("All ratios")]
     assert f"report: {word}" in text
@@ -141,8 +162,8 @@ def test_ratios_on_the_page_are_those_of_the_verdict_and_follow_it(make_run: Mak
             assert "[{low:.3f}, {best:.3f}, {high:.3f}]".format(**metric["ratio"]) in text
 
 
-def test_deciding_trigger_and_its_differences_are_named(make_run: MakeRun) -> None:
-    text = page_of(make_run("roll_back")).text
+def test_deciding_trigger_and_its_differences_are_named(rendered: MakeRun) -> None:
+    text = read_page(rendered("roll_back")).text
     assert "Functionality trigger (MISSING); first sample at frame 9 100" in text
     assert "of new: 5 MISSING, 3 FIELD" in text
     assert "K1, CONTROL, owner ana, expires 2027-01-31" in text
@@ -188,8 +209,8 @@ def test_hostile_strings_stay_text_in_html_svg_markdown_and_xml(make_run: MakeRu
     assert "@all" not in markdown
 
 
-def test_page_loads_nothing_and_its_ids_are_unique(make_run: MakeRun) -> None:
-    page = page_of(make_run("ship"))
+def test_page_loads_nothing_and_its_ids_are_unique(rendered: MakeRun) -> None:
+    page = read_page(rendered("ship"))
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     links = [value for _, attrs in page.tags for key, value in attrs.items() if key in ("src", "href") and value]
@@ -228,8 +249,8 @@ def test_a_damaged_file_is_named_not_raised(make_run: MakeRun, junk: str) -> Non
     assert "differences.parquet cannot be used" in text
 
 
-def test_interruption_is_said_on_the_page(make_run: MakeRun) -> None:
-    assert "the run was interrupted: SIGINT after 21.4 s" in page_of(make_run("interrupted")).text
+def test_interruption_is_said_on_the_page(rendered: MakeRun) -> None:
+    assert "the run was interrupted: SIGINT after 21.4 s" in read_page(rendered("interrupted")).text
 
 
 def holes(value: Any, leaf: Any) -> Any:

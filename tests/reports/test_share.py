@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,18 +102,20 @@ def test_names_that_a_stack_made_up_are_pseudonyms(make_run: MakeRun, edit: Edit
     assert "5 critical PHANTOM of the new stack in ‹" in texts(run)[SHARED[0]]
 
 
-def test_a_public_session_is_shared_as_it_is_and_says_so(make_run: MakeRun) -> None:
-    run = make_run("roll_back")
-    page, shared = render(run).read_text("utf-8"), render_shared(run).read_text("utf-8")
+def test_a_public_session_is_shared_as_it_is_and_says_so(make_run: MakeRun, rendered: MakeRun) -> None:
+    page = (rendered("roll_back") / "report.html").read_text("utf-8")
+    shared = render_shared(make_run("roll_back")).read_text("utf-8")
     assert "nothing had to be replaced" in shared
     assert PSEUDONYM.search(shared) is None
     lost = set(page.splitlines()) - set(shared.splitlines())
     assert [line for line in lost if not line.startswith("<footer>")] == []
 
 
-def test_nothing_else_in_the_run_directory_is_touched(make_run: MakeRun, edit: Edit) -> None:
-    run = private_run(make_run, edit, [sample(connection="gateio.spot.private", delivered=BODY)])
-    render(run)
+def test_nothing_else_in_the_run_directory_is_touched(rendered: MakeRun, edit: Edit, tmp_path: Path) -> None:
+    def copied(kind: str) -> Path:
+        return shutil.copytree(rendered(kind), tmp_path / kind)
+
+    run = private_run(copied, edit, [sample(connection="gateio.spot.private", delivered=BODY)])
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     assert render_shared(run) == run / SHARED[0]
     assert {path.name for path in run.iterdir() if path.is_file()} == {*before, *SHARED}

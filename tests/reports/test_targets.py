@@ -39,9 +39,9 @@ def test_without_a_figure_nothing_is_met(make_run: MakeRun, edit: Edit, met: boo
     assert target_rows(load(run))[1].met == "not judged"
 
 
-def test_page_and_markdown_hold_every_line_in_order(make_run: MakeRun) -> None:
-    run = make_run("ship")
-    page, text = render(run).read_text("utf-8"), (run / "report.md").read_text("utf-8")
+def test_page_and_markdown_hold_every_line_in_order(rendered: MakeRun) -> None:
+    run = rendered("ship")
+    page, text = (run / "report.html").read_text("utf-8"), (run / "report.md").read_text("utf-8")
     names = [target["what"] for target in json.loads((run / "verdict.json").read_text())["targets"]]
     for document in (page, text):
         places = [document.rindex(name) for name in names]

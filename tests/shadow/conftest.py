@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
+import os
+import socket
 import ssl
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
-CODE = """
-import sys
-from shadow.venue.alone import run_alone
-sys.exit(run_alone(**eval(sys.argv[1])))
-"""
+from .venue.forked_venue import fork_venue, venue_server
 
 
 class TlsFront:
@@ -97,17 +93,23 @@ class SecondVenue:
 Begin = Callable[..., Awaitable[SecondVenue]]
 
 
+@pytest.fixture(scope="session")
+def server_of_venues() -> Iterator[socket.socket]:
+    """Where venues are forked that need not import first."""
+    with venue_server() as door:
+        yield door
+
+
 @asynccontextmanager
-async def second_venue(folder: Path, **options: Any) -> AsyncIterator[SecondVenue]:
+async def second_venue(door: socket.socket, folder: Path, **options: Any) -> AsyncIterator[SecondVenue]:
     """A venue process, its two ports behind TLS, and the file for `$WS_SHADOW_UPSTREAM`."""
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA).configure_cert(context)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CODE, repr(options), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    process = await fork_venue(door, nowhere, options)
+    os.close(nowhere)
     ready = json.loads(await process.stdout.readline())
     ws_port, rest_port = (
         int(next(iter(ready[kind].values())).split(":")[2].partition("/")[0]) for kind in ("ws", "rest")
@@ -126,17 +128,18 @@ async def second_venue(folder: Path, **options: Any) -> AsyncIterator[SecondVenu
     finally:
         await ws.close()
         await rest.close()
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
+        await process.stop()
 
 
 @pytest.fixture
-async def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begin]:
+async def upstream(
+    server_of_venues: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Begin]:
     """Starts second venues with `run_alone`'s options and makes them the upstream of this machine."""
     async with AsyncExitStack() as stack:
 
         async def begin(**options: Any) -> SecondVenue:
-            begun = await stack.enter_async_context(second_venue(tmp_path, **options))
+            begun = await stack.enter_async_context(second_venue(server_of_venues, tmp_path, **options))
             monkeypatch.setenv("WS_SHADOW_UPSTREAM", str(begun.file))
             return begun
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def content(message: Descriptor, known: Descriptor) -> st.SearchStrategy[dict[st
     )
 
 
+@cache
 def push(body: str, limited_to: Descriptor) -> st.SearchStrategy[dict[str, Any]]:
     """The content of a wrapper with this body."""
     head = {"channel": TEXTS, "symbol": TEXTS, "sendTime": st.integers(0, 2**53)}

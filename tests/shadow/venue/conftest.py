@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
+import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,6 +16,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from shadow.capture.tables import COLUMNS
+
+from .forked_venue import LEDGER_FD, Forked, fork_venue
 
 Row = dict[str, Any]
 GATEIO, MEXC = "gateio.spot.public", "mexc.spot.public"
@@ -55,7 +57,7 @@ class LedgerReader:
 class VenueProcess:
     """`python -m shadow.venue`, spoken to as the orchestrator does."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ledger: LedgerReader) -> None:
+    def __init__(self, process: Forked, ledger: LedgerReader) -> None:
         self.process = process
         self.ledger = ledger
         self.ready: Row = {}
@@ -64,7 +66,6 @@ class VenueProcess:
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None
         async for line in self.process.stdout:
             async with self._heard:
                 self.said.append(json.loads(line))
@@ -86,7 +87,6 @@ class VenueProcess:
             return found
 
     def send(self, **command: object) -> None:
-        assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
 
     async def ask(self, cmd: str, **more: object) -> Row:
@@ -183,20 +183,13 @@ Join = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
+async def start(server_of_venues: socket.socket) -> AsyncIterator[Start]:
     """Starts venues; whatever still runs at the end is ended."""
     venues: list[VenueProcess] = []
 
     async def begin(**options: object) -> VenueProcess:
         read, write = os.pipe()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "shadow.venue",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=(write,),
-        )
+        process = await fork_venue(server_of_venues, write)
         os.close(write)
         venue = VenueProcess(process, LedgerReader(read))
         venues.append(venue)
@@ -205,11 +198,10 @@ async def start() -> AsyncIterator[Start]:
             "connections": [GATEIO],
             "symbols": ["BTC_USDT", "ETH_USDT"],
             "channels": ["book", "trade", "book_ticker", "ticker"],
-            "ledger_fd": write,
+            "ledger_fd": LEDGER_FD,
             "seed": 7,
             **options,
         }
-        assert process.stdin is not None
         process.stdin.write(json.dumps(first).encode() + b"\n")
         async with venue._heard:
             await venue._heard.wait_for(lambda: bool(venue.said))
