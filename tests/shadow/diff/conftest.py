@@ -9,6 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
@@ -66,14 +67,17 @@ class Scene:
         found: Scene = pickle.loads(pickle.dumps(self))
         return found
 
-    def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
-        lines = {
-            role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
+    def written(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Each side's lines as it wrote them, with when they were read."""
+        return {
+            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
             for role, rows in self.lines.items()
         }
+
+    def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
         session = {"schema": 1, "grade": grade}
         return diff_streams(
-            self.frames, self.sends, self.connections, self.marks, self.requests, lines, session, **options
+            self.frames, self.sends, self.connections, self.marks, self.requests, self.written(), session, **options
         )
 
     def frame(

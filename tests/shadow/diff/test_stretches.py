@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import random
 import tracemalloc
 from collections import Counter
@@ -26,11 +25,7 @@ Damage = Callable[[Any, int], None]
 
 def rows_of(scene: Any) -> Rows:
     tables = (scene.frames, scene.sends, scene.connections, scene.marks, scene.requests)
-    lines = {
-        role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
-        for role, rows in scene.lines.items()
-    }
-    return Rows(*map(columns_of, tables), lines)
+    return Rows(*map(columns_of, tables), scene.written())
 
 
 def in_stretches(scene: Any, limits: list[int]) -> tuple[LegDiff, list[Cut]]:

@@ -8,6 +8,7 @@ from copy import copy, deepcopy
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
@@ -205,13 +206,23 @@ class PrivateScene:
         found.conn_no, found.accounts = dict(self.conn_no), deepcopy(self.accounts)
         return found
 
-    def judge(self, **options: Any) -> LegDiff:
-        lines = {
-            role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
+    def written(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Each side's lines as it wrote them, with when they were read."""
+        return {
+            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
             for role, rows in self.lines.items()
         }
+
+    def judge(self, **options: Any) -> LegDiff:
         return diff_streams(
-            self.frames, self.sends, self.connections, self.marks, self.requests, lines, {"schema": 1}, **options
+            self.frames,
+            self.sends,
+            self.connections,
+            self.marks,
+            self.requests,
+            self.written(),
+            {"schema": 1},
+            **options,
         )
 
     @property
