@@ -14,7 +14,7 @@ import pytest
 from shadow.diff import carry, part, side
 from shadow.diff.codes import LegDiff
 from shadow.diff.cut import Cut
-from shadow.diff.frames import columns_of
+from shadow.diff.frames import FrameStore, columns_of
 from shadow.diff.stretches import LegJudge, Rows
 from shadow.verdict.union import as_one
 
@@ -192,6 +192,27 @@ def test_what_has_not_come_yet_is_waited_for(scene: Any) -> None:
     quiet, cuts = in_stretches(scene, [times[-1] + 100_000 * MS])
     assert cuts[0].t > since
     assert counts(quiet) == counts(scene.judge())
+
+
+def test_each_frame_is_read_once(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, read = FrameStore.decode, list[bytes]()
+
+    def watched(store: FrameStore, connection: str, payload: bytes, is_text: bool) -> Any:
+        read.append(payload)
+        return decode(store, connection, payload, is_text)
+
+    monkeypatch.setattr(FrameStore, "decode", watched)
+    _, cuts = in_stretches(scene, list(range(scene.now - 300 * MS, scene.now, 60 * MS)))
+    assert len(cuts) >= 4
+    assert read == [row["payload"] for row in scene.frames if row["kind"] == "ws"]
+
+
+def test_a_number_that_stands_for_other_bytes_now_is_read_again(scene: Any) -> None:
+    before = FrameStore(scene.frames)
+    changed = [row | {"payload": scene.frames[0]["payload"]} for row in scene.frames if row["connection"] == GATEIO]
+    found = FrameStore(changed, before.frames)
+    assert found.frames == FrameStore(changed).frames
+    assert found.updates == FrameStore(changed).updates
 
 
 def test_memory_does_not_grow_with_the_stretches(fresh_scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
