@@ -106,14 +106,15 @@ class FrameStore:
             self.add_rest(connection, symbol, payload)
         if kind != "ws":
             return
-        frame = self.read.get(no)
-        if frame is None or frame.payload is not payload:
-            events, readable = self.decode(connection, payload, is_text)
-            frame = Frame(no, connection, channel, symbol, payload, is_text, fault, events, readable)
-        self.frames[no] = frame
-        if not frame.readable and not fault:
+        old = self.read.get(no)
+        if old is not None and old.payload is payload and (old.connection, old.is_text) == (connection, is_text):
+            events, readable, forms = old.events, old.readable, old.known_forms
+        else:
+            (events, readable), forms = self.decode(connection, payload, is_text), None
+        if not readable and not fault:
             self.unreadable += 1
-        for event in frame.events:
+        self.frames[no] = Frame(no, connection, channel, symbol, payload, is_text, fault, events, readable, forms)
+        for event in events:
             if isinstance(event, Book) and event.last is not None:
                 self.updates.setdefault((connection, event.symbol), []).append(event)
 

@@ -13,8 +13,9 @@ import pytest
 
 from shadow.config import CONNECTIONS
 from shadow.diff import leg as leg_module
-from shadow.diff.frames import FrameStore
+from shadow.diff.frames import Frames, FrameStore
 from shadow.diff.leg import diff_streams, lines_of, table_of
+from shadow.diff.part import Part
 from shadow.diff.side import SideJudgement
 
 Line = tuple[int, bytes]
@@ -45,10 +46,14 @@ class Place(NamedTuple):
 
 
 class Judge:
-    """Judges a leg and keeps what is known of each side, which the diff itself only counts."""
+    """Judges a leg and keeps what is known of each side, which the diff itself only counts.
+
+    One leg is judged many times with other lines: frames that it read the last time are not read again.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sides: dict[str, SideJudgement] = {}
+        self.read: Frames = {}
         judge_side = leg_module.judge_side
 
         def keep(role: str, *words: Any, **more: Any) -> SideJudgement:
@@ -58,7 +63,10 @@ class Judge:
         monkeypatch.setattr(leg_module, "judge_side", keep)
 
     def __call__(self, leg: Leg, **how: Any) -> Any:
-        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, **how)
+        part = Part(frames=self.read)
+        diff = diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, part=part, **how)
+        self.read = {send.frame.frame_no: send.frame for side in self.sides.values() for send in side.sends}
+        return diff
 
 
 def made_leg(connection: str, frames: int, seed: int = 1) -> Leg:
