@@ -162,7 +162,7 @@ def diff_streams(
     fields of each role by (connection, type), where `lines` and the parts before are not all that it said.
     Of a `part` of the leg the frames, sends and lines are its own, the other tables those of the leg so far.
     """
-    part = part or Part()
+    part, sends = part or Part(), columns_of(sends)
     baseline, candidate = lines
     stores = stores_of(frames, sends, list(lines), own, part.frames)
     part.extend(stores)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from shadow.config import CONNECTIONS
 from shadow.diff.canonical import FIELDS
-from shadow.diff.frames import Frames, FrameStore
 from shadow.diff.leg import diff_streams
 from shadow.diff.part import Part
 from shadow.offline.digest import delivered_digest, delivered_key
@@ -39,12 +38,6 @@ Changes = list[tuple[int, Body]]
 
 
 @cache
-def frames_of(connection: str) -> Frames:
-    """What the reference reads of that leg's frames, which are the same whatever the lines say."""
-    return FrameStore(small_leg(connection).tables["frames"]).frames
-
-
-@cache
 def small_leg(connection: str) -> Leg:
     """A short leg; on a public connection with a REST book, so that a line may claim to be a whole book."""
     leg = made_leg(connection, 40)
@@ -67,7 +60,7 @@ def judged(leg: Leg, changes: Changes) -> Any:
 
 
 def judged_with(leg: Leg, lines: list[Line]) -> Any:
-    part = Part(frames=frames_of(leg.connection))
+    part = Part(frames=leg.read)
     return diff_streams(**leg.tables, lines=leg.lines | {"new": lines}, session={"schema": 1}, part=part)
 
 
