@@ -13,7 +13,7 @@ from shadow.diff.forms import Form, form_of
 from shadow.reference import gateio, mexc
 from shadow.reference.events import Book, DecodeError, Event
 
-__all__ = ["FRAME_COLUMNS", "Columns", "Frame", "FrameStore", "Send", "columns_of", "first_sends", "rows_of"]
+__all__ = ["FRAME_COLUMNS", "Columns", "Frame", "FrameStore", "Frames", "Send", "columns_of", "first_sends", "rows_of"]
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 """A table as column name to values."""
@@ -39,6 +39,11 @@ class Frame(msgspec.Struct, gc=False):
         if self.known_forms is None:
             self.known_forms = [form_of(event) for event in self.events]
         return self.known_forms
+
+
+Frames: TypeAlias = Mapping[int, Frame]
+"""Frames by number."""
+NONE: Final[Frames] = {}
 
 
 class Send(msgspec.Struct, gc=False):
@@ -76,9 +81,13 @@ def first_sends(frame_no: npt.NDArray[np.int64], t_sent: npt.NDArray[np.int64]) 
 
 
 class FrameStore:
-    """Frames by number, REST books and the venue's whole run of book updates by (connection, symbol)."""
+    """Frames by number, REST books and the venue's whole run of book updates by (connection, symbol).
 
-    def __init__(self, table: Any) -> None:
+    A frame that is among those `read` before, with the same bytes, is not read again.
+    """
+
+    def __init__(self, table: Any, read: Frames = NONE) -> None:
+        self.read = read
         self.frames: dict[int, Frame] = {}
         self.rest_books: dict[tuple[str, str], list[Book]] = {}
         self.updates: dict[tuple[str, str], list[Book]] = {}
@@ -97,10 +106,14 @@ class FrameStore:
             self.add_rest(connection, symbol, payload)
         if kind != "ws":
             return
-        events, readable = self.decode(connection, payload, is_text)
+        old = self.read.get(no)
+        if old is not None and old.payload is payload and (old.connection, old.is_text) == (connection, is_text):
+            events, readable, forms = old.events, old.readable, old.known_forms
+        else:
+            (events, readable), forms = self.decode(connection, payload, is_text), None
         if not readable and not fault:
             self.unreadable += 1
-        self.frames[no] = Frame(no, connection, channel, symbol, payload, is_text, fault, events, readable)
+        self.frames[no] = Frame(no, connection, channel, symbol, payload, is_text, fault, events, readable, forms)
         for event in events:
             if isinstance(event, Book) and event.last is not None:
                 self.updates.setdefault((connection, event.symbol), []).append(event)

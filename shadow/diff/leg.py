@@ -18,7 +18,7 @@ from shadow.diff.arrow import columns_of_table
 from shadow.diff.codes import INCIDENT_CODES, Difference, Dual, Finding, FirstArrival, LegDiff
 from shadow.diff.dual import WINDOW_NS, compare_sides
 from shadow.diff.expected import SEND_COLUMNS, side_sends
-from shadow.diff.frames import FRAME_COLUMNS, FrameStore, columns_of, rows_of
+from shadow.diff.frames import FRAME_COLUMNS, Frames, FrameStore, columns_of, rows_of
 from shadow.diff.incidents import never_sent
 from shadow.diff.known import Known, apply_known
 from shadow.diff.lines import Held, read_lines
@@ -164,9 +164,9 @@ def diff_streams(
     what was judged, which is let go of without one.
     """
     is_alone = part is None
-    part = part or Part()
+    part, sends = part or Part(), columns_of(sends)
     baseline, candidate = lines
-    stores = stores_of(frames, sends, list(lines), own)
+    stores = stores_of(frames, sends, list(lines), own, part.frames)
     part.extend(stores)
     rows, asking = side_rows(connections, marks), rows_of(requests)
     spoken = {role: read_lines(side, cap) for role, side in lines.items()}
@@ -233,10 +233,10 @@ def either(ours: Held, theirs: Held) -> Held:
     return {key: ours.get(key, set()) | theirs.get(key, set()) for key in ours.keys() | theirs.keys()}
 
 
-def stores_of(frames: Any, sends: Any, roles: Sequence[str], own: bool) -> dict[str, FrameStore]:
+def stores_of(frames: Any, sends: Any, roles: Sequence[str], own: bool, read: Frames) -> dict[str, FrameStore]:
     """The frames by which each side is judged: all together, or with `own` those that were sent to it alone."""
     if not own:
-        return dict.fromkeys(roles, FrameStore(frames))
+        return dict.fromkeys(roles, FrameStore(frames, read))
     columns, passed = columns_of(frames), columns_of(sends)
     found = {}
     for role in roles:

@@ -9,7 +9,7 @@ import msgspec
 
 from shadow.diff.carry import AROUND_NS, Carried, Stretch
 from shadow.diff.expected import Owed
-from shadow.diff.frames import FrameStore, in_version_order
+from shadow.diff.frames import Frames, FrameStore, in_version_order
 from shadow.diff.lines import Held, Spoken, Tallies, held_of, tallies
 from shadow.reference.events import Book
 
@@ -30,7 +30,8 @@ class Part(msgspec.Struct):
 
     `seen` holds the begin and the end of each stream that a side was sent so far; `judged` the sides, when they are.
     `tallies` count by role the optional fields of all that it said so far. `begun` are connections of which the part is
-    not the begin and knows no history, so that laws over an account's whole history cannot be asked of it.
+    not the begin and knows no history, so that laws over an account's whole history cannot be asked of it. `frames` are
+    those that were read for an earlier judgement, and when this one is done, its own.
     """
 
     upto: int = 0
@@ -44,6 +45,7 @@ class Part(msgspec.Struct):
     decided: dict[str, dict[tuple[int, tuple[int, int]], str]] = {}
     tallies: dict[str, Tallies] = {}
     begun: Set[str] = frozenset()
+    frames: Frames = {}
 
     def held(self, spoken: Mapping[str, Spoken]) -> dict[str, Held]:
         """The optional fields that each role has, by what it said here and before; a copy of the part keeps its own."""
@@ -52,7 +54,9 @@ class Part(msgspec.Struct):
 
     def look_ahead(self, further: Part) -> None:
         """Take from a judgement that went further what only later lines tell: what became of events that were not
-        delivered, and which sides rebuild their books, so that these are compared from the first whole one on."""
+        delivered, and which sides rebuild their books, so that these are compared from the first whole one on; and the
+        frames that it read."""
+        self.frames = further.frames
         for role, side in further.judged.items():
             known = self.sides.setdefault(role, Carried())
             known.rebuilding = known.rebuilding | side.carried.rebuilding
@@ -93,6 +97,7 @@ class Part(msgspec.Struct):
             for role, side in sides.items()
         }
         store = next(iter(stores.values()))
+        self.frames = store.frames
         self.rests = {place: books[-RESTS:] for place, books in store.rest_books.items()}
         self.updates = _updates(self.updates, sides, self.upto - AROUND_NS)
 

@@ -53,6 +53,7 @@ class LegJudge:
         diff = self._diff(before, self._part)
         self._part.release()
         self._part = self._part.next()
+        self._part.frames = {no: part.frames[no] for no in behind.frames.get("frame_no", ()) if no in part.frames}
         return diff, cut, behind
 
     def rest(self, rows: Rows) -> LegDiff:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
+import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from shadow.diff.codes import LegDiff
+from shadow.diff.frames import Frames, FrameStore
 from shadow.diff.leg import diff_streams
+from shadow.diff.part import Part
 
 MS = 1_000_000
 START = 1_000_000_000_000
@@ -51,6 +55,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
+        self.read: Frames = {}
         self.sends: list[dict[str, Any]] = []
         self.connections: list[dict[str, Any]] = []
         self.marks: list[dict[str, Any]] = []
@@ -61,16 +66,31 @@ class Scene:
         self.markets = {c: Market(i) for i, c in enumerate((GATEIO, MEXC))}
 
     def copy(self) -> Scene:
-        return deepcopy(self)
+        """Another scene that shares only bytes with this one, and what the reference reads of them."""
+        found, apart = copy(self), {name: value for name, value in vars(self).items() if name not in ("frames", "read")}
+        vars(found).update(pickle.loads(pickle.dumps(apart)))
+        found.frames = [dict(row) for row in self.frames]
+        return found
 
-    def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
-        lines = {
-            role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
+    def read_ahead(self) -> Scene:
+        """Let the reference read the frames; those of them that a copy still has when it is judged need no reading."""
+        self.read = FrameStore(self.frames).frames
+        for frame in self.read.values():
+            frame.forms()
+        return self
+
+    def written(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Each side's lines as it wrote them, with when they were read."""
+        return {
+            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
             for role, rows in self.lines.items()
         }
+
+    def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
         session = {"schema": 1, "grade": grade}
+        options = {"part": Part(frames=self.read)} | options
         return diff_streams(
-            self.frames, self.sends, self.connections, self.marks, self.requests, lines, session, **options
+            self.frames, self.sends, self.connections, self.marks, self.requests, self.written(), session, **options
         )
 
     def frame(
@@ -274,7 +294,7 @@ def make_scene(steps: int = 40) -> Scene:
 @pytest.fixture(scope="session")
 def plain_scene() -> Scene:
     """Never change this one; `scene` is a copy."""
-    return make_scene()
+    return make_scene().read_ahead()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import random
 import tracemalloc
 from collections import Counter
@@ -15,7 +14,7 @@ import pytest
 from shadow.diff import carry, part, side
 from shadow.diff.codes import LegDiff
 from shadow.diff.cut import Cut
-from shadow.diff.frames import columns_of
+from shadow.diff.frames import FrameStore, columns_of
 from shadow.diff.stretches import LegJudge, Rows
 from shadow.verdict.union import as_one
 
@@ -26,11 +25,7 @@ Damage = Callable[[Any, int], None]
 
 def rows_of(scene: Any) -> Rows:
     tables = (scene.frames, scene.sends, scene.connections, scene.marks, scene.requests)
-    lines = {
-        role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
-        for role, rows in scene.lines.items()
-    }
-    return Rows(*map(columns_of, tables), lines)
+    return Rows(*map(columns_of, tables), scene.written())
 
 
 def in_stretches(scene: Any, limits: list[int]) -> tuple[LegDiff, list[Cut]]:
@@ -150,8 +145,9 @@ def test_wherever_a_leg_is_cut_its_counts_are_those_of_the_whole(
     times = sorted(row["t_sent"] for row in scene.sends)
     if damage is not None:
         damage(scene, times[len(times) // 2])
-        assert scene.judge().differences or damage in (reconnect, swapped_by_the_venue)
-    whole = counts(scene.judge())
+    judged = scene.judge()
+    assert bool(judged.differences) == (damage not in (None, reconnect, swapped_by_the_venue))
+    whole = counts(judged)
     end = max(row["t_sent"] for row in scene.sends)
     near = times[len(times) // 2]
     for limits in ([near, near + 7 * MS, near + 25 * MS], draw.sample(range(times[0], end), 4), [end - 40 * MS]):
@@ -199,12 +195,35 @@ def test_what_has_not_come_yet_is_waited_for(scene: Any) -> None:
     assert counts(quiet) == counts(scene.judge())
 
 
+def test_each_frame_is_read_once(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, read = FrameStore.decode, list[bytes]()
+
+    def watched(store: FrameStore, connection: str, payload: bytes, is_text: bool) -> Any:
+        read.append(payload)
+        return decode(store, connection, payload, is_text)
+
+    monkeypatch.setattr(FrameStore, "decode", watched)
+    _, cuts = in_stretches(scene, list(range(scene.now - 300 * MS, scene.now, 60 * MS)))
+    assert len(cuts) >= 4
+    assert read == [row["payload"] for row in scene.frames if row["kind"] == "ws"]
+
+
+def test_a_number_that_stands_for_other_bytes_now_is_read_again(scene: Any) -> None:
+    before = FrameStore(scene.frames)
+    changed = [row | {"payload": scene.frames[0]["payload"]} for row in scene.frames if row["connection"] == GATEIO]
+    found = FrameStore(changed, before.frames)
+    assert found.frames == FrameStore(changed).frames
+    assert found.updates == FrameStore(changed).updates
+
+
 def test_memory_does_not_grow_with_the_stretches(fresh_scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (carry, part, side):
         monkeypatch.setattr(module, "AROUND_NS", 50 * MS)
     scene = fresh_scene(60)
     judge, rows = LegJudge("main", {"schema": 1}), rows_of(scene)
     held = []
+    gc.collect()
+    gc.freeze()  # the collector need not go over what other tests left, 0.5 s each time
     tracemalloc.start()
     try:
         for limit in range(scene.now - 2000 * MS, scene.now, 250 * MS):
@@ -212,7 +231,7 @@ def test_memory_does_not_grow_with_the_stretches(fresh_scene: Any, monkeypatch: 
             assert found is not None
             rows = found[2]
             del found
-            gc.collect()  # whatever other tests left the collector to do later
+            gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

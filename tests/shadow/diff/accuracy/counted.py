@@ -14,7 +14,7 @@ from shadow.diff.leg import dual_of
 
 from .damage import FOLLOWING, Damage, Found, found_in
 from .excused import REASONS, Excuse, Sides, runs, version, without
-from .legs import ROLES, Judge, Leg, Place, places, spaced
+from .legs import ROLES, Judge, Leg, Place, Plain, spaced
 
 
 def events_in(sides: Sides) -> Found:
@@ -106,18 +106,18 @@ def key_of(event: Any) -> tuple[str, str, Any]:
     return "update" if event.type == "book" and event.owed is not None else "", event.symbol, event.body.get("last")
 
 
-def measure_excused(judge: Judge, leg: Leg, each: int, seed: int) -> Counter[str]:
+def measure_excused(judge: Judge, leg: Leg, plain: Plain, each: int, seed: int) -> Counter[str]:
     """Give reasons until each code was counted so often; how often each was."""
-    open_places, chance = places(judge, leg), random.Random(f"{leg.connection} {seed}")
-    plain, is_public = dict(judge.sides), leg.connection.endswith(".public")
+    open_places, sides = plain
+    chance, is_public = random.Random(f"{leg.connection} {seed}"), leg.connection.endswith(".public")
     tally: Counter[str] = Counter()
     for code, reasons in REASONS.items():
         for reason in reasons[: None if is_public else 1]:
             name = code if len(reasons) == 1 else f"{code}, {reason.__name__}"
             while tally[name] < each:
-                tally[name] += check_excuse(judge, code, reason(plain, leg, chance))
+                tally[name] += check_excuse(judge, code, reason(sides, leg, chance))
     while tally["KNOWN"] < each:
         tally["KNOWN"] += known(judge, leg, open_places, chance)
     while is_public and tally["SHARED"] < each:
-        tally["SHARED"] += shared(plain, leg, chance)
+        tally["SHARED"] += shared(sides, leg, chance)
     return tally

@@ -19,7 +19,7 @@ import orjson
 from shadow.diff.expected import Owed
 from shadow.diff.frames import rows_of
 
-from .legs import MS, ROLES, Body, Judge, Leg, Line, Place, by_stream, places, request, spaced
+from .legs import MS, ROLES, Body, Judge, Leg, Line, Place, Plain, by_stream, request, spaced
 
 Found = Counter[tuple[str, str, Any]]
 """(side, code, where)."""
@@ -234,16 +234,16 @@ def silence(owed: list[Owed]) -> float:
     return max(SILENT_NS, 20 * statistics.median(b.t_sent - a.t_sent for a, b in pairwise(owed)))
 
 
-def measure(judge: Judge, leg: Leg, each: int, seed: int) -> Counter[str]:
+def measure(judge: Judge, leg: Leg, plain: Plain, each: int, seed: int) -> Counter[str]:
     """Damage a leg until each code was injected so often; how often each was, and found, at its place."""
-    open_places, chance = places(judge, leg), random.Random(f"{leg.connection} {seed}")
-    plain, tally = dict(judge.sides), Counter[str]()
+    open_places, sides = plain
+    chance, tally = random.Random(f"{leg.connection} {seed}"), Counter[str]()
     # A book that is wrong already cannot become wrong: that is measured apart.
     for codes in ((*CODES, "GAP"), ("STATE",)) if leg.connection.endswith(".public") else (CODES,):
         wanted: Counter[str] = Counter(dict.fromkeys(codes, each))
         while any(wanted[code] > 0 for code in codes):
             check_pass(judge, Damage(leg).at_random(open_places, chance, wanted, codes), tally)
-    limits = {(role, stream[1:]): silence(owed) for role in ROLES for stream, owed in plain[role].streams.items()}
+    limits = {(role, stream[1:]): silence(owed) for role in ROLES for stream, owed in sides[role].streams.items()}
     while tally["STALE"] < each:
         damage = Damage(leg)
         muted = [
@@ -256,12 +256,11 @@ def measure(judge: Judge, leg: Leg, each: int, seed: int) -> Counter[str]:
     return tally
 
 
-def measure_both(judge: Judge, leg: Leg, each: int, seed: int) -> Counter[str]:
+def measure_both(judge: Judge, leg: Leg, plain: Plain, each: int, seed: int) -> Counter[str]:
     """Damage both sides alike until each code was injected so often: each time it is one difference, and of both."""
-    open_places, chance = places(judge, leg), random.Random(f"{leg.connection} {seed}")
-    tally: Counter[str] = Counter()
+    chance, tally = random.Random(f"{leg.connection} {seed}"), Counter[str]()
     while min(tally[code] for code in BOTH) < each:
-        damage, done = Damage(leg).at_both(open_places, chance), Counter[str]()
+        damage, done = Damage(leg).at_both(plain.places, chance), Counter[str]()
         diff = check_pass(judge, damage, done)
         found = Counter[str]()
         for one in diff.differences:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 
 from shadow.connections import CONNECTIONS
 from shadow.diff import leg as leg_module
-from shadow.diff.frames import FrameStore
+from shadow.diff.frames import Frames, FrameStore
 from shadow.diff.leg import diff_streams, lines_of, table_of
 from shadow.diff.part import Part
 from shadow.diff.side import SideJudgement
@@ -28,11 +29,12 @@ EDGE_EVENTS = 12
 
 
 class Leg(NamedTuple):
-    """One connection of a leg that both sides delivered without fault."""
+    """One connection of a leg that both sides delivered without fault, and what was read of its frames by then."""
 
     connection: str
     tables: dict[str, Any]
     lines: dict[str, list[Line]]
+    read: Frames = MappingProxyType({})
 
 
 class Place(NamedTuple):
@@ -46,10 +48,14 @@ class Place(NamedTuple):
 
 
 class Judge:
-    """Judges a leg and keeps what is known of each side, which the diff itself only counts."""
+    """Judges a leg and keeps what is known of each side, which the diff itself only counts.
+
+    One leg is judged many times with other lines: frames that it read the last time are not read again.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sides: dict[str, SideJudgement] = {}
+        self.read: Frames = {}
         judge_side = leg_module.judge_side
 
         def keep(role: str, *words: Any, **more: Any) -> SideJudgement:
@@ -59,8 +65,10 @@ class Judge:
         monkeypatch.setattr(leg_module, "judge_side", keep)
 
     def __call__(self, leg: Leg, **how: Any) -> Any:
-        # Of a part that is its caller's own, what was judged stays whole.
-        return diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, part=Part(), **how)
+        part = Part(frames=leg.read or self.read)
+        diff = diff_streams(**leg.tables, lines=leg.lines, session={"schema": 1}, part=part, **how)
+        self.read = {send.frame.frame_no: send.frame for side in self.sides.values() for send in side.sends}
+        return diff
 
 
 def made_leg(connection: str, frames: int, seed: int = 1) -> Leg:
@@ -87,7 +95,8 @@ def made_leg(connection: str, frames: int, seed: int = 1) -> Leg:
         for symbol in ("BTC_USDT", "BTCUSDT", "")
     ]  # fmt: skip
     asked = [request(role, connection, "BTC_USDT") for role in ROLES]
-    return Leg(connection, {"frames": made, "sends": sends, "connections": acks, "marks": [], "requests": asked}, lines)
+    tables = {"frames": made, "sends": sends, "connections": acks, "marks": [], "requests": asked}
+    return Leg(connection, tables, lines, store.frames)
 
 
 def made_frames(connection: str, frames: int, seed: int) -> Iterator[Body]:
@@ -126,8 +135,15 @@ def request(role: str, connection: str, symbol: str) -> Body:
     return {"subject": role, "connection": connection, "kind": "ws", "payload": orjson.dumps(frame)}
 
 
-def places(judge: Judge, leg: Leg) -> dict[str, list[Place]]:
-    """What may be damaged on each side: events that matched, apart from the ends of their streams."""
+class Plain(NamedTuple):
+    """A leg before it is damaged: what may be on each side, and how each side was judged."""
+
+    places: dict[str, list[Place]]
+    sides: dict[str, SideJudgement]
+
+
+def plain_of(judge: Judge, leg: Leg) -> Plain:
+    """What may be damaged: events that matched, apart from the ends of their streams."""
     diff = judge(leg)
     assert [one for one in diff.differences if one.severity != "info"] == []
     found: dict[str, list[Place]] = {}
@@ -138,7 +154,7 @@ def places(judge: Judge, leg: Leg) -> dict[str, list[Place]]:
             if event.code == "MATCH" and event.owed is not None
         ]
         found[role] = [place for stream in by_stream(matched) for place in stream[EDGE_EVENTS:-EDGE_EVENTS]]
-    return found
+    return Plain(found, dict(judge.sides))
 
 
 def by_stream(mine: list[Place]) -> list[list[Place]]:

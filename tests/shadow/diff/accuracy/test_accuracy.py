@@ -15,7 +15,7 @@ from shadow.diff.codes import EVENT_CODES, INCIDENT_CODES
 from .counted import check_excuse, measure_excused
 from .damage import BOTH, measure, measure_both
 from .excused import unjudged
-from .legs import Judge, Leg, made_leg, recorded_leg
+from .legs import Judge, Leg, made_leg, plain_of, recorded_leg
 
 PUBLIC_ALONE = {"STATE", "GAP", "SHARED"}
 """What only books can have."""
@@ -24,7 +24,9 @@ on_every_connection = pytest.mark.parametrize("connection", CONNECTIONS)
 
 def measure_all(judge: Judge, leg: Leg, part: Leg, each: int) -> Counter[str]:
     """Silence needs the whole leg; the rest is told by any part of it."""
-    tally = measure(judge, leg, each, 1) + measure_both(judge, part, each, 2) + measure_excused(judge, part, each, 3)
+    tally = measure(judge, leg, plain_of(judge, leg), each, 1)
+    plain = plain_of(judge, part)
+    tally += measure_both(judge, part, plain, each, 2) + measure_excused(judge, part, plain, each, 3)
     codes = {*EVENT_CODES, *INCIDENT_CODES} - {"MATCH"}
     wanted = codes if leg.connection.endswith(".public") else codes - PUBLIC_ALONE
     assert {name.partition(",")[0] for name in tally} == wanted

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from shadow.connections import CONNECTIONS
 from shadow.diff.canonical import FIELDS
 from shadow.diff.leg import diff_streams
+from shadow.diff.part import Part
 from shadow.offline.digest import delivered_digest, delivered_key
 
 from .excused import empty_rest
-from .legs import Body, Leg, made_leg
+from .legs import Body, Leg, Line, made_leg
 
 ODD = ("NaN", "sNaN", "-Infinity", "1e999999", "", "buy", True, 10**300, -(2**63), 2**64, 1e308, [1], [["1", [2]]], {})
 """What readers of numbers, keys and sets stumble over most easily."""
@@ -55,7 +56,12 @@ def judged(leg: Leg, changes: Changes) -> Any:
     for place, fields in changes:
         t_read, raw = lines[place % len(lines)]
         lines[place % len(lines)] = t_read, changed(raw, fields)
-    return diff_streams(**leg.tables, lines=leg.lines | {"new": lines}, session={"schema": 1})
+    return judged_with(leg, lines)
+
+
+def judged_with(leg: Leg, lines: list[Line]) -> Any:
+    part = Part(frames=leg.read)
+    return diff_streams(**leg.tables, lines=leg.lines | {"new": lines}, session={"schema": 1}, part=part)
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
@@ -86,6 +92,6 @@ def test_no_body_makes_the_digest_fall_over(event_type: str, body: Body) -> None
 def test_no_error_and_no_state_line_makes_the_diff_fall_over(kind: str, lines: list[Body]) -> None:
     leg = small_leg("gateio.spot.private")
     said = [(1, json.dumps({**line, "k": kind}).encode()) for line in lines]
-    diff = diff_streams(**leg.tables, lines=leg.lines | {"new": [*leg.lines["new"], *said]}, session={"schema": 1})
+    diff = judged_with(leg, [*leg.lines["new"], *said])
     assert diff.conserved
     orjson.dumps(diff.samples)

@@ -8,11 +8,14 @@ from copy import copy, deepcopy
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from shadow.diff.codes import LegDiff
+from shadow.diff.frames import Frames, FrameStore
 from shadow.diff.leg import diff_streams
+from shadow.diff.part import Part
 
 SPOT, FUTURES, MEXC = "gateio.spot.private", "gateio.futures.private", "mexc.spot.private"
 CONNECTIONS = (SPOT, FUTURES, MEXC)
@@ -188,6 +191,7 @@ class PrivateScene:
 
     def __init__(self) -> None:
         self.frames: list[Fields] = []
+        self.read: Frames = {}
         self.sends: list[Fields] = []
         self.connections: list[Fields] = []
         self.marks: list[Fields] = []
@@ -205,13 +209,31 @@ class PrivateScene:
         found.conn_no, found.accounts = dict(self.conn_no), deepcopy(self.accounts)
         return found
 
-    def judge(self, **options: Any) -> LegDiff:
-        lines = {
-            role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
+    def read_ahead(self) -> PrivateScene:
+        """Let the reference read the frames; those of them that a copy still has when it is judged need no reading."""
+        self.read = FrameStore(self.frames).frames
+        for frame in self.read.values():
+            frame.forms()
+        return self
+
+    def written(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Each side's lines as it wrote them, with when they were read."""
+        return {
+            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
             for role, rows in self.lines.items()
         }
+
+    def judge(self, **options: Any) -> LegDiff:
+        options = {"part": Part(frames=self.read)} | options
         return diff_streams(
-            self.frames, self.sends, self.connections, self.marks, self.requests, lines, {"schema": 1}, **options
+            self.frames,
+            self.sends,
+            self.connections,
+            self.marks,
+            self.requests,
+            self.written(),
+            {"schema": 1},
+            **options,
         )
 
     @property
@@ -303,7 +325,7 @@ def make_private_scene(lives: int = 6) -> PrivateScene:
 @pytest.fixture(scope="session")
 def plain_private_scene() -> PrivateScene:
     """Never change this one; `scene` is a copy."""
-    return make_private_scene()
+    return make_private_scene().read_ahead()
 
 
 @pytest.fixture

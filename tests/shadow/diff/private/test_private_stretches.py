@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -20,11 +19,7 @@ MS = 1_000_000
 
 def in_stretches(scene: Any, limits: list[int]) -> LegDiff:
     tables = (scene.frames, scene.sends, scene.connections, scene.marks, scene.requests)
-    lines = {
-        role: [(row["read"], json.dumps({k: v for k, v in row.items() if k != "read"}).encode()) for row in rows]
-        for role, rows in scene.lines.items()
-    }
-    judge, rows = LegJudge("main", {"schema": 1}), Rows(*map(columns_of, tables), lines)
+    judge, rows = LegJudge("main", {"schema": 1}), Rows(*map(columns_of, tables), scene.written())
     diffs = []
     for limit in limits:
         found = judge.stretch(rows, limit)
