@@ -62,11 +62,12 @@ PARTS: dict[str, tuple[str, ...]] = {
     "other sessions": (SESSIONS, *TIMED, *without(*LIVE, *RECORDED)),
 }
 """What pytest is given for each, in the order in which they begin: the longest first, but no two heavy ones at once."""
-COMPUTED = tuple(f"tests/shadow/{room}" for room in ("capture", "diff", "offline", "reference", "stats", "verdict"))
-"""The tests of what makes a verdict out of raw data."""
+COMPARING = ("tests/shadow/diff", "tests/shadow/offline", "tests/shadow/reference")
+JUDGING = ("tests/shadow/capture", "tests/shadow/stats", "tests/shadow/stretches", "tests/shadow/verdict")
 BESIDE: dict[str, tuple[str, ...]] = {
-    "judging": COMPUTED,
-    "harness": ("tests", *without(SESSIONS, *STACKS, *VENUE, *SERVED, *TIMED, *COMPUTED)),
+    "comparing": COMPARING,
+    "judging": JUDGING,
+    "harness": ("tests", *without(SESSIONS, *STACKS, *VENUE, *SERVED, *TIMED, *COMPARING, *JUDGING)),
 }
 """The parts that take what CPU time the others leave."""
 NICE = 10

