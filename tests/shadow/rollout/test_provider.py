@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from openfeature import api
 
 from shadow.cli import main
 from shadow.subjects import consumer
@@ -28,6 +29,7 @@ def here(tmp_path: Path, make_desk: Callable[[Path], Desk], monkeypatch: pytest.
     desk.watch()
     desk.flip("*", "shadow")
     monkeypatch.setenv("WS_SHADOW_FLAG_PROVIDER", NOBODY)
+    api.clear_providers()  # one that another test left would be asked instead
     return desk
 
 
