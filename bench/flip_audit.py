@@ -59,20 +59,22 @@ class Audited(msgspec.Struct):
 class Times(msgspec.Struct):
     """Milliseconds. `first`: of each connection, from a turn of the flag to its first event by the other stack.
 
+    `reached`: the same from what the exchange sent next there, as its market is quiet for a tenth of each second.
     `switch`: from a stream's decision to its first event behind it, without the time in which the exchange had nothing
     to send. `pause`: gaps between two events of a connection across a flip; `above`: how much the longest of them is
     above the connection's longest gap apart from flips.
     """
 
     first: dict[str, list[float]]
+    reached: dict[str, list[float]]
     switch: list[float]
     pause: list[float]
     above: list[float]
 
-    @property
-    def firsts(self) -> list[float]:
-        """`first` of all connections, one behind the other."""
-        return [each for one in self.first.values() for each in one]
+    def of_all(self, name: str) -> list[float]:
+        """Of all connections, one behind the other."""
+        kept: list[float] | dict[str, list[float]] = getattr(self, name)
+        return [each for one in kept.values() for each in one] if isinstance(kept, dict) else kept
 
 
 def audit(
@@ -148,9 +150,11 @@ def times_of(judged: SideJudgement, records: Mapping[str, list[FlipRecord]], tur
         for one in owed:
             if one.delivered is not None and one.delivered.t is not None:
                 streams[connection, kind, plain(symbol)].append((one.delivered.t, one.t_sent))
-    times = Times({}, [], [], [])
+    times = Times({}, {}, [], [], [])
     for connection, flips in records.items():
-        times.first[connection] = firsts_of([one.first_at for one in flips if one.first_at is not None], turned)
+        firsts = [one.first_at for one in flips if one.first_at is not None]
+        sent = sorted(one.t_sent / 1e9 for key, owed in judged.streams.items() if key[0] == connection for one in owed)
+        times.first[connection], times.reached[connection] = firsts_of(firsts, turned), firsts_of(firsts, turned, sent)
         mine = {key: sorted(events) for key, events in streams.items() if key[0] == connection}
         for flip in flips:
             note_switch(times, mine.get((connection, flip.unit.channel, flip.unit.symbol), []), flip.decided_at)
@@ -163,13 +167,16 @@ def plain(symbol: str) -> str:
     return symbol if "_" in symbol else symbol.removesuffix("USDT") + "_USDT"
 
 
-def firsts_of(firsts: Sequence[float], turned: Sequence[float]) -> list[float]:
-    """How long behind each turn of the flag the first of these moments came."""
+def firsts_of(firsts: Sequence[float], turned: Sequence[float], sent: Sequence[float] = ()) -> list[float]:
+    """How long behind each turn of the flag, or what was `sent` next behind it (ascending), the first moment came."""
     found = []
     for moment, until_s in zip(turned, [*turned[1:], math.inf], strict=True):
         after = [at for at in firsts if moment <= at < until_s]
         if after:
-            found.append(1e3 * (min(after) - moment))
+            place = bisect_left(sent, moment)
+            begin = sent[place] if place < len(sent) else moment
+            # What was on its way at the turn may be the first.
+            found.append(1e3 * max(0.0, min(after) - begin))
     return found
 
 

@@ -56,7 +56,7 @@ class Outcome(msgspec.Struct):
 
     def figures(self) -> dict[str, Any]:
         """As printed."""
-        names = ("firsts", "switch", "pause", "above")
+        names = ("first", "reached", "switch", "pause", "above")
         return {
             "flips_each_way": self.flips,
             "events_per_s": round(self.rate),
@@ -66,7 +66,7 @@ class Outcome(msgspec.Struct):
             "audits_unclean": self.unclean,
             "sent": self.sent,
             "taken_back": self.taken_back,
-            "ms": {name: figures(getattr(self.times, name)) for name in names},
+            "ms": {name: figures(self.times.of_all(name)) for name in names},
             "ms_of_first": {connection: figures(first) for connection, first in self.times.first.items()},
         }
 
