@@ -1,13 +1,15 @@
 """Whether the new stack has become dearer: CPU of its processes for each ns that the consumer's own process takes.
 
 Both work off the same messages in the same moment on the same cores, so that a busy machine, or a lively market, moves
-both. The first blocks say what is usual; from then on it is the test of live stages (`shadow/stats/onset.py`).
+both. The first blocks that do not drift say what is usual: a stack that has just begun to serve does at first. From
+then on it is the test of live stages (`shadow/stats/onset.py`).
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,12 +17,17 @@ import numpy as np
 from scipy.special import ndtri
 
 from shadow.capture.resources import Probe
-from shadow.stats.onset import OnsetDetector, block_scale, onset_blocks
+from shadow.stats.onset import OnsetDetector, block_scale, independent_blocks, onset_blocks
 
-__all__ = ["BLOCK_S", "USUAL_BLOCKS", "Cost"]
+__all__ = ["BLOCK_S", "MOST_WATCHED", "USUAL_BLOCKS", "Cost"]
 
 BLOCK_S: Final = 0.5
 USUAL_BLOCKS: Final = 12
+MOST_WATCHED: Final = 48
+"""After so many blocks the newest say what is usual in any case."""
+INDEPENDENT: Final = 6.0
+"""So many independent blocks the usual ones have to be worth: worth two, of their deviation nobody could say more than
+that it is below sixteen times what it looks like, and nothing would be seen."""
 MARGIN: Final = 1.10
 POWER: Final = 0.95
 
@@ -33,11 +40,12 @@ class Cost:
         self._other = Probe(other)
         self._due = 0.0
         self._last: tuple[int, int] | None = None
-        self._usual: list[float] = []
+        self._usual: deque[float] = deque(maxlen=USUAL_BLOCKS)
+        self._watched = 0
         self._detector: OnsetDetector | None = None
         self._says = ""
         self.usual_ns = 0
-        """CPU of ours over the blocks that say what is usual."""
+        """CPU of ours until what is usual was known."""
         self.blocks: list[float] = []
         """ln of the ratio to what is usual, of each later block."""
 
@@ -54,7 +62,10 @@ class Cost:
         """
         scale, ends = block_scale(np.array(self._usual)), float(ndtri(POWER)) / math.sqrt(USUAL_BLOCKS)
         z = math.log(ratio / MARGIN) / scale - ends
-        return BLOCK_S * onset_blocks(z, POWER) if z > 0 else math.inf
+        try:
+            return BLOCK_S * onset_blocks(z, POWER)
+        except ValueError:
+            return math.inf
 
     def dearer(self) -> str:
         """What is worse by more than a tenth, in a sentence; empty while nothing is."""
@@ -74,11 +85,18 @@ class Cost:
             return
         self._take(math.log((self._last[0] - before[0]) / (other - before[1])), self._last[0] - before[0])
 
+    def _is_known(self) -> bool:
+        """Whether what is usual, and how much it varies, is known well enough."""
+        if len(self._usual) < USUAL_BLOCKS:
+            return False
+        return independent_blocks(np.array(self._usual)) >= INDEPENDENT or self._watched == MOST_WATCHED
+
     def _take(self, y: float, ours_ns: int) -> None:
         if self._detector is None:
             self._usual.append(y)
+            self._watched += 1
             self.usual_ns += ours_ns
-            if len(self._usual) == USUAL_BLOCKS:
+            if self._is_known():
                 self._detector = OnsetDetector(math.log(MARGIN), block_scale(np.array(self._usual)))
             return
         self.blocks.append(y - float(np.mean(self._usual)))

@@ -18,8 +18,8 @@ from scipy.special import chdtri, logsumexp, ndtri
 from shadow.stats.scale import RunningNoise
 
 __all__ = [
-    *("ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "onset_blocks", "onset_evidence"),
-    "standing_theta",
+    *("ALARM", "Onset", "OnsetDetector", "block_scale", "find_onset", "independent_blocks", "onset_blocks"),
+    *("onset_evidence", "standing_theta"),
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -49,12 +49,21 @@ def block_scale(calibration: Floats) -> float:
 
     By more where they are worth fewer than about 55 independent blocks: up to the upper 95 % bound of the deviation.
     """
+    scale, time = _noise_of(calibration)
+    freedom = max(len(calibration) / time - 1, 1.0)
+    return scale * max(INFLATION, math.sqrt(freedom / float(chdtri(freedom, 0.95))))
+
+
+def independent_blocks(calibration: Floats) -> float:
+    """How many independent blocks these are worth, three at least: their number by their correlation time."""
+    return len(calibration) / _noise_of(calibration)[1]
+
+
+def _noise_of(calibration: Floats) -> tuple[float, float]:
     noise = RunningNoise()
     for y in calibration:
         noise.add(float(y))
-    scale, time = noise.now()
-    freedom = max(noise.n / time - 1, 1.0)
-    return scale * max(INFLATION, math.sqrt(freedom / float(chdtri(freedom, 0.95))))
+    return noise.now()
 
 
 def standing_theta(calibration: Floats, theta: float) -> float:

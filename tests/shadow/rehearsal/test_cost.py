@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from shadow.rehearsal import cost as module
-from shadow.rehearsal.cost import BLOCK_S, USUAL_BLOCKS, Cost
+from shadow.rehearsal.cost import BLOCK_S, MOST_WATCHED, USUAL_BLOCKS, Cost
 
 NEW, OTHER = 7, 8
 MS = 1_000_000
@@ -69,6 +71,28 @@ def test_work_more_by_a_third_is_told_within_what_was_stated_and_a_twentieth_is_
     told = said(cost, machine, stated, 52.0, 80.0)
     assert told[0] == ""
     assert told[-1].startswith("CPU of new is 1.")
+
+
+def test_a_stack_that_drifts_at_first_is_looked_at_until_it_does_no_more(machine: Machine) -> None:
+    """Of twelve drifting blocks nobody could say how much they vary, and twice as much would go unseen."""
+    cost = Cost([NEW], OTHER)
+    cost.dearer()
+    for block in range(USUAL_BLOCKS):
+        said(cost, machine, 1, 24.0 * 1.06**block, 80.0)
+    assert not cost.is_ready
+    assert cost.seconds_to_see(1.5) == math.inf
+    said(cost, machine, 2 * USUAL_BLOCKS, 46.0, 80.0)
+    assert cost.is_ready
+    assert any(said(cost, machine, 24, 92.0, 80.0))
+
+
+def test_a_stack_that_goes_on_to_drift_is_judged_by_what_it_came_to(machine: Machine) -> None:
+    cost = Cost([NEW], OTHER)
+    cost.dearer()
+    for block in range(MOST_WATCHED):
+        assert not cost.is_ready
+        said(cost, machine, 1, 24.0 * 1.06**block, 80.0)
+    assert cost.is_ready
 
 
 def test_a_machine_that_becomes_slow_and_a_market_that_becomes_lively_move_both(machine: Machine) -> None:
