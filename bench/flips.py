@@ -28,7 +28,7 @@ from bench.flip_drive import Application, HandFlag, until, venue_process
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import Stage
 
-__all__ = ["Outcome", "Session", "flip_session"]
+__all__ = ["Outcome", "Session", "flip_session", "has_lines"]
 
 SEND_EVERY_S = 0.05
 SETTLE_S = 0.5

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import monotonic, perf_counter_ns
@@ -18,7 +19,7 @@ from openfeature import api
 
 from bench.flip_audit import audit, once_each, p99
 from bench.flip_drive import Application, HandFlag, Sent, until, venue_process
-from bench.flips import Outcome, Session, flip_session
+from bench.flips import Outcome, Session, flip_session, has_lines
 from infrastructure.networking.websocket.migration import guard, stacks
 from infrastructure.networking.websocket.migration.event import Side
 from infrastructure.networking.websocket.migration.stage import Stage
@@ -129,6 +130,8 @@ async def test_new_dead_in_stage_live_leaves_nothing_missing(
         await asyncio.sleep(DEAD_S)
         assert application.is_served_by(Side.NEW)
         await application.turn(Stage.SHADOW, Side.LEGACY)
+        # On a busy machine the venue sends less in that time.
+        await until(partial(has_lines, application, 2500))
         await application.catch_up()
 
     outcome = checked(await flip_session(tmp_path, flips=0, rate=900, dwell_s=0.0, then=die), least=2000)
