@@ -19,17 +19,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 # Where the tests run in the background or under nohup, these are ignored by all that they start.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
-
-# Both count wall time, of which a part that runs beside others has a tenth; the timeout of each test stays.
-settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any pace")
 
 DEFAULT_CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 

@@ -70,8 +70,8 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "harness": ("tests", *without(SESSIONS, *STACKS, *VENUE, *SERVED, *TIMED, *COMPARING, *JUDGING)),
 }
 """The parts that take what CPU time the others leave."""
-NICE = 10
-"""The priority of what runs beside: a tenth of a core where the parts need both."""
+NICE = 7
+"""The priority of what runs beside: a fifth of what a part gets. With less, Hypothesis finds its inputs slow to make."""
 
 
 def pytest(*words: str) -> list[str]:

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow.capture.intake import RECORD_CAP, LedgerIntake, SubjectIntake
@@ -23,6 +23,7 @@ def cut(data: bytes, marks: Iterable[int]) -> list[bytes]:
     return [data[begin:end] for begin, end in pairwise(places)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400), max_size=20))
 def test_records_come_out_whole_however_they_are_cut(places: list[int]) -> None:
     intake = LedgerIntake(Redactor())

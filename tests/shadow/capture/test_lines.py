@@ -1,6 +1,6 @@
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow.capture.lines import Head, LineSplitter, read_head
@@ -9,6 +9,7 @@ CAP = 10
 CHUNKS = st.lists(st.text("ab\n", max_size=CAP).map(str.encode), max_size=30)
 
 
+@settings(deadline=None)
 @given(CHUNKS)
 def test_any_cutting_into_chunks_gives_the_same_lines(chunks: list[bytes]) -> None:
     splitter = LineSplitter(CAP)
@@ -58,6 +59,7 @@ def test_the_head_of_a_line(line: bytes, head: Head | None) -> None:
     assert read_head(line) == head
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5))
 def test_no_value_of_a_field_breaks_the_reading(value: object) -> None:
     for name in ("k", "c", "type", "symbol", "t"):

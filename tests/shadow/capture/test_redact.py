@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shadow.capture.redact import FIELDS, MASK, Redactor
@@ -36,6 +36,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None)
 @given(secret=SECRETS, before=AROUND, after=AROUND)
 def test_no_known_secret_survives_in_any_encoding(encoding: str, secret: str, before: str, after: str) -> None:
     written = ENCODINGS[encoding](secret)
@@ -46,6 +47,7 @@ def test_no_known_secret_survives_in_any_encoding(encoding: str, secret: str, be
     assert MASK in kept
 
 
+@settings(deadline=None)
 @given(secret=SECRETS, before=st.binary(max_size=20), after=st.binary(max_size=20))
 def test_no_known_secret_survives_inside_longer_base64(secret: str, before: bytes, after: bytes) -> None:
     kept = Redactor([secret]).redact(base64.b64encode(before + secret.encode() + after))
@@ -56,6 +58,7 @@ def test_no_known_secret_survives_inside_longer_base64(secret: str, before: byte
             assert secret.encode() not in base64.b64decode(body)
 
 
+@settings(deadline=None)
 @given(first=SECRETS, second=SECRETS, around=AROUND)
 def test_overlapping_secrets(first: str, second: str, around: str) -> None:
     kept = Redactor([first, second]).redact((first + second + around + second + first).encode())
@@ -77,6 +80,7 @@ def nested(name: str, value: str, depth: int) -> str:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@settings(deadline=None)
 @given(name=st.sampled_from(FIELDS), upper=st.booleans(), value=st.text(min_size=12, max_size=30))
 def test_a_secret_field_is_hidden_at_any_depth_and_json_stays_json(
     depth: int, name: str, upper: bool, value: str
@@ -86,6 +90,7 @@ def test_a_secret_field_is_hidden_at_any_depth_and_json_stays_json(
     assert kept == nested(name, "***", depth).encode()
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(FIELDS), value=UNKNOWN)
 def test_a_secret_field_is_hidden_in_every_other_notation(name: str, value: str) -> None:
     assume(value.lower() not in name.lower())  # the name stays

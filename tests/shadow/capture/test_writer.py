@@ -25,7 +25,7 @@ def rows_of(table: pa.Table) -> list[tuple[object, ...]]:
     return [tuple(row.values()) for row in table.to_pylist()]
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(parts=st.lists(REQUESTS, max_size=4))
 def test_rows_come_back_from_segments_and_from_parquet(
     tmp_path_factory: pytest.TempPathFactory, parts: list[list[tuple[object, ...]]]

@@ -42,7 +42,7 @@ def damage(lines: list[dict[str, Any]], kind: str, i: int, j: int) -> None:
         line |= {"bids": [["x", 1]], "asks": [[None, []]], "snapshot": True}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damages)
 def test_totals_add_up_under_any_damage(plain_scene: Any, plan: list[tuple[str, int, int]]) -> None:
     scene = plain_scene.copy()

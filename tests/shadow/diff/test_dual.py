@@ -81,7 +81,7 @@ class Feed:
         return {"type": "book", "first": None, "last": version, "snapshot": True, "t": t, **shown}
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 40), st.integers(1, 9))
 def test_other_batches_and_a_later_beginning_are_no_difference(seed: int, begin: int, most: int) -> None:
     feed = Feed(seed)
@@ -91,7 +91,7 @@ def test_other_batches_and_a_later_beginning_are_no_difference(seed: int, begin:
     assert dual.versions[SPOT] > 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.data())
 def test_one_level_that_is_wrong_is_a_state_of_its_side(seed: int, data: st.DataObject) -> None:
     feed = Feed(seed)
@@ -175,7 +175,7 @@ def test_the_ends_of_a_leg_are_nobody_s_fault() -> None:
     assert compare(trades(), shorter, trades(), end=trades()[-1]["t"]).rates == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.sets(st.integers(1, 390), max_size=300))
 def test_last_values_may_be_conflated_within_the_window(left_out: set[int]) -> None:
     """A side may skip values as long as it has one as new as the others' within W."""

@@ -111,7 +111,7 @@ def test_a_missing_log_is_named(tmp_path: Path) -> None:
         list(read_log(tmp_path / "no.jsonl"))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_line_is_read_or_refused_in_one_sentence(write_log: Write, hostile: Hostile, data: st.DataObject) -> None:
     path = write_log([data.draw(hostile([json.dumps(GOOD).encode()])).replace(b"\n", b" ")])

@@ -16,7 +16,7 @@ from shadow.venue.sources.imported import BookLine, FrameLine
 SPOT, FUTURES, MEXC = CHANNELS
 TYPES = ["book", "trade", "book_ticker", "ticker"]
 Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
-FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 BIG_VERSION = b'{"channel":"spot.order_book_update","event":"update","result":{"s":"A_B","U":1,"u":1e30}}'
 ACK = b'{"time":1,"channel":"spot.trades","event":"subscribe","error":null,"result":{"status":"success"}}'
 

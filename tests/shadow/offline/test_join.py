@@ -100,7 +100,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     opened.close()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=sides)
 def test_one_bucket_counts_what_pandas_counts(made: Any, db: Any, tmp_path: Path) -> None:
     owed_events, given_events, edges = made

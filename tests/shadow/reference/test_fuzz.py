@@ -17,7 +17,7 @@ from shadow.venue import protobuf
 
 Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
 GoodFrames = Callable[[str], list[bytes]]
-FUZZ = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CONNECTIONS = [
     f"{market}.{scope}" for market in ("gateio.spot", "gateio.futures", "mexc.spot") for scope in ("public", "private")
 ]

@@ -49,7 +49,7 @@ def test_what_is_written_is_read_again(connection: str, good_frames: Any, tmp_pa
     assert msgspec.to_builtins(read_case(tmp_path / "one")) == msgspec.to_builtins(case)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(payloads=st.lists(st.binary(max_size=60), min_size=1, max_size=4))
 def test_any_bytes_survive(payloads: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("any") / "one"

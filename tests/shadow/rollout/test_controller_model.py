@@ -210,7 +210,7 @@ def broken(move: Move) -> str | None:
     return None
 
 
-TRIES = settings(max_examples=60, stateful_step_count=25, derandomize=True, database=None)
+TRIES = settings(max_examples=60, stateful_step_count=25, deadline=None, derandomize=True, database=None)
 UNSHRUNK = settings(TRIES, phases=[Phase.generate], max_examples=200)
 
 

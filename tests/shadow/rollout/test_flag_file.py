@@ -37,7 +37,7 @@ def test_rules_are_read_as_they_were_written(rules: tuple[Rule, ...]) -> None:
 
 
 @given(RULES)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_flagd_gives_each_unit_the_stage_of_its_first_rule(rules: tuple[Rule, ...]) -> None:
     units = representatives(one.unit for one in rules)
     for unit, found in zip(units, evaluated(rules, units), strict=True):
@@ -46,7 +46,7 @@ def test_flagd_gives_each_unit_the_stage_of_its_first_rule(rules: tuple[Rule, ..
 
 
 @given(RULES)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_whole_manager_gets_both_stacks_where_its_units_differ(rules: tuple[Rule, ...]) -> None:
     """It asks with `*` as channel and symbol; with off or complete it would hold one stack alone for all units."""
     public = [unit for unit in representatives(one.unit for one in rules) if unit.scope == "public"]

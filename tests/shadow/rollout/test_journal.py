@@ -46,7 +46,7 @@ def test_a_good_journal_is_good() -> None:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_byte_that_is_changed_inserted_or_removed_is_found_in_its_line(data: st.DataObject) -> None:
     good = whole()[0]
     at = data.draw(st.integers(0, len(good) - 1))
@@ -62,7 +62,7 @@ def test_any_byte_that_is_changed_inserted_or_removed_is_found_in_its_line(data:
 
 
 @given(st.permutations(range(LINES)), st.integers(0, LINES))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_removal_and_any_order_is_found(order: list[int], keep: int) -> None:
     """Also that of the last lines, which leaves a journal that is whole in itself."""
     lines = whole()[0].splitlines(keepends=True)

@@ -47,7 +47,7 @@ def run(market: Market, plan: list[str], symbol: str = "BTC_USDT") -> list[Marke
     return [market.step(type_, symbol, NOW_MS + place) for place, type_ in enumerate(plan)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(plan=plans, seed=seeds)
 def test_updates_are_contiguous_and_lead_to_the_pushed_book(plan: list[str], seed: int) -> None:
     market = Market(SYMBOLS, seed, NOW_MS)
@@ -63,7 +63,7 @@ def test_updates_are_contiguous_and_lead_to_the_pushed_book(plan: list[str], see
             assert 60 <= len(client.asks) <= 100
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(plan=plans, seed=seeds)
 def test_a_book_ticker_is_the_top_and_has_a_version_of_its_own(plan: list[str], seed: int) -> None:
     market = Market(SYMBOLS, seed, NOW_MS)
@@ -81,7 +81,7 @@ def test_a_book_ticker_is_the_top_and_has_a_version_of_its_own(plan: list[str], 
             assert update.first <= event.last < update.last
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(plan=plans, seed=seeds)
 def test_a_book_ticker_at_once_before_an_update_with_no_change_of_the_top_is_the_clients_top(
     plan: list[str], seed: int
@@ -101,7 +101,7 @@ def test_a_book_ticker_at_once_before_an_update_with_no_change_of_the_top_is_the
         assert side.get(price, Decimal(0)) == changed.get(price, quantity)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(plan=plans, seed=seeds)
 def test_trades_happen_at_the_touch_and_eat_what_they_trade(plan: list[str], seed: int) -> None:
     market = Market(SYMBOLS, seed, NOW_MS)
@@ -124,7 +124,7 @@ def test_trades_happen_at_the_touch_and_eat_what_they_trade(plan: list[str], see
     assert ids == sorted(set(ids))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(plan=plans, seed=seeds)
 def test_figures_follow_the_trades_and_never_repeat(plan: list[str], seed: int) -> None:
     market = Market(SYMBOLS, seed, NOW_MS)

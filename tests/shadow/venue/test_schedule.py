@@ -19,7 +19,7 @@ def most_within(moments: list[float], window_s: float) -> int:
     return max(bisect_left(moments, moment + window_s) - place for place, moment in enumerate(moments))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     rate=st.floats(1, 5000),
     seconds=st.floats(0.05, 4),

@@ -65,7 +65,7 @@ def judged_with(leg: Leg, lines: list[Line]) -> Any:
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(changes=CHANGES)
 @example(changes=[(place, {"id": None, "ts": [1], "price": "1"}) for place in range(8)])
 @example(changes=[(place, {"id": None, "ts": None, "side": {}, "price": 10**300}) for place in range(8)])
@@ -77,7 +77,7 @@ def test_no_event_line_makes_the_diff_fall_over(connection: str, changes: Change
 
 
 @pytest.mark.parametrize("event_type", ["book", "trade", "book_ticker", "ticker"])
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(body=st.dictionaries(NAMES, VALUES, max_size=8))
 def test_no_body_makes_the_digest_fall_over(event_type: str, body: Body) -> None:
     read = orjson.loads(json.dumps(body))
@@ -86,7 +86,7 @@ def test_no_body_makes_the_digest_fall_over(event_type: str, body: Body) -> None
 
 
 @pytest.mark.parametrize("kind", ["error", "state"])
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(lines=st.lists(st.dictionaries(st.sampled_from(("c", "t", "kind", "message", "state")), VALUES), max_size=4))
 @example(lines=[{"kind": ["auth"], "c": {}, "state": []}])
 def test_no_error_and_no_state_line_makes_the_diff_fall_over(kind: str, lines: list[Body]) -> None:

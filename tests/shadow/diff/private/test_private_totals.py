@@ -18,7 +18,7 @@ damages = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damages)
 def test_totals_add_up_under_any_damage(plain_private_scene: Any, plan: list[tuple[str, int, int, str, Any]]) -> None:
     scene = plain_private_scene.copy()

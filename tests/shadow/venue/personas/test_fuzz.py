@@ -19,7 +19,7 @@ from shadow.venue.personas.registry import PERSONAS, PRIVATE
 from shadow.venue.wire import Refused, Reply
 
 Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
-FUZZ = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NOW_S = 1_790_281_243.45
 CREDENTIALS = {"key": "the-key", "secret": "the-secret", "uid": "10000001"}
 CONNECTIONS = [*PERSONAS, *PRIVATE]

@@ -48,7 +48,7 @@ def check(folder: Path, session: bytes, rest: bytes) -> None:
         assert set(capture.market.figures("BTC_USDT"))
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_file_is_read_or_refused_in_one_line(tmp_path: Path, hostile: Hostile, data: st.DataObject) -> None:
     check(tmp_path, data.draw(hostile([SESSION])), REST)

@@ -139,7 +139,7 @@ def check(connection: str, frames: list[bytes], after: list[bytes]) -> None:
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("connection", [*PUBLIC, *PRIVATE])
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_frame_ends_the_stack_and_each_is_counted(
     connection: str, hostile: Hostile, good_frames: GoodFrames, data: st.DataObject

@@ -21,7 +21,7 @@ from infrastructure.networking.websocket.book_keeper import BookSnapshot
 from infrastructure.networking.websocket.testing import FakeServer, run_virtual, settle
 
 Hostile = Callable[[Sequence[bytes]], st.SearchStrategy[bytes]]
-FUZZ = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FUZZ = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CREDENTIALS = ExchangeCredentials("the-key", "the-secret")
 BOOKS: dict[type[Any], bytes] = {
     GateioRest: b'{"id":12,"current":1790000000123,"update":1790000000120,"asks":[["2","3"]],"bids":[["1","3.5"]]}',

@@ -212,7 +212,7 @@ STREAMS = {
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("market", list(PERSONAS))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_frame_ends_the_stack_and_each_bad_one_is_counted(market: str, data: st.DataObject) -> None:
     errors: list[str] = []

@@ -140,7 +140,7 @@ MESSAGES = st.tuples(
 
 
 @pytest.mark.no_cover
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     messages=st.lists(MESSAGES, max_size=8),
     cuts=st.lists(st.integers(0, 3000), max_size=12),

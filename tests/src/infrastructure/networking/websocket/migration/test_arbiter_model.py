@@ -135,6 +135,7 @@ class ArbiterModel(RuleBasedStateMachine):
 BUDGET = settings(
     max_examples=100,
     stateful_step_count=40,
+    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -85,7 +85,7 @@ steps = st.lists(st.tuples(st.sampled_from(["first", "second"]), st.integers(1, 
     after=st.lists(st.tuples(st.integers(1, 5), st.sampled_from([0.0, 0.5, 4.0, 12.0])), max_size=6),
     dies=st.booleans(),
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_once_and_in_order(
     numbered: Frames, sent: int, behind: int, both: list[tuple[str, int]], after: list[tuple[int, float]], dies: bool
 ) -> None:

@@ -83,7 +83,7 @@ def test_every_type_of_push_is_at_its_place(good_frames: GoodFrames) -> None:
 
 
 @pytest.mark.no_cover
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_decoder_of_one_type_takes_nothing_but_what_the_unions_takes(
     hostile: Hostile, good_frames: GoodFrames, data: st.DataObject
@@ -116,7 +116,7 @@ def streams(hostile: Hostile, good: tuple[bytes, ...]) -> st.SearchStrategy[list
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("raises", [None, msgspec.ValidationError("the consumer's own"), KeyError(99)])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_comes_is_told_and_counted_as_by_the_union(
     hostile: Hostile, good_frames: GoodFrames, raises: Exception | None, data: st.DataObject

@@ -288,7 +288,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.no_cover
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(damaged(), st.binary(max_size=60), st.sampled_from([b"", b"{}", b"[]", b"{"])), max_size=5))
 def test_no_frame_ends_the_stack_and_each_is_counted(frames: list[bytes]) -> None:
     errors: list[tuple[str, str]] = []
