@@ -178,8 +178,10 @@ def _facts_only(plan: PlanView, metrics: Sequence[Measured]) -> str:
         return "a live session proves facts only"
     if not plan.capacity:
         return ""
-    paces = [(m.new or 0.0, m.legacy or 0.0) for m in metrics if m.id == "throughput.max"] or [(0.0, 0.0)]
-    return "of the steps new kept up with {:.0f} frames/s, legacy with {:.0f}".format(*paces[0])
+    new, legacy = next(((m.new, m.legacy) for m in metrics if m.id == "throughput.max"), (None, None))
+    # As the metric shows them, so that both are rounded alike.
+    paces = (six_digits(new) or 0.0, six_digits(legacy) or 0.0)
+    return "of the steps new kept up with {:.0f} frames/s, legacy with {:.0f}".format(*paces)
 
 
 def _aa_intolerable(collected: Collected) -> list[str]:

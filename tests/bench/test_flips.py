@@ -188,7 +188,8 @@ async def test_fifty_flips_each_way_at_two_thousand_messages_a_second(tmp_path: 
     outcome = checked(await flip_session(tmp_path, flips=50, rate=2000, dwell_s=0.5), least=80_000)
     assert outcome.rate > 1900
     assert len(outcome.times.of_all("first")) == 600
-    # Where the exchange is quiet, for 0.1 s of each second, no stack can give a first event.
-    assert p99(outcome.times.of_all("reached")) <= 50
     assert p99(outcome.times.switch) <= 50
     assert max(outcome.times.above) <= 10
+    assert p99(outcome.times.of_all("reached")) <= 50
+    # Missed, see docs/long-tests.md: where the exchange is quiet, for 0.1 s of each second, nothing can come.
+    assert p99(outcome.times.of_all("first")) <= 50

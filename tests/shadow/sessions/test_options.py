@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,7 @@ def test_a_capacity_run_loses_nothing_of_new_and_says_what_each_side_keeps_up_wi
     assert verdict["coverage"]["frames_sent"] > 2 * 15_000
     (ceiling,) = (metric for metric in verdict["metrics"] if metric["id"] == "throughput.max")
     assert ceiling["new"] >= 900
-    told = re.search(r"new kept up with (\d+) frames/s", verdict["reason"])
-    assert told is not None
-    # One has no decimals, the other six digits.
-    assert abs(int(told[1]) - ceiling["new"]) <= 0.5 + 0.05
+    assert f"{ceiling['new']:.0f} frames/s" in verdict["reason"]
 
 
 def test_a_session_of_one_symbol_compares_that_one_and_ships_nothing(live: Live) -> None:
