@@ -71,7 +71,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
 }
 """The parts that take what CPU time the others leave."""
 NICE = 7
-"""The priority of what runs beside: a fifth of what a part gets. With less, Hypothesis finds its inputs slow to make."""
+"""The priority of what runs beside: a fifth of what a part gets. With less, Hypothesis finds its inputs slow."""
 
 
 def pytest(*words: str) -> list[str]:

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from copy import copy, deepcopy
 from typing import Any
 
-import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from shadow.diff.codes import LegDiff
-from shadow.diff.frames import Frames, FrameStore
+from shadow.diff.frames import Frames
 from shadow.diff.leg import diff_streams
 from shadow.diff.part import Part
+from tests.shadow.diff.written import Written
 
 MS = 1_000_000
 START = 1_000_000_000_000
@@ -50,7 +50,7 @@ class Market:
         return [[gone, "0"], [price, side[price]]]
 
 
-class Scene:
+class Scene(Written):
     """One leg's tables as row dicts, and per role its lines as dicts with `read` = t_read."""
 
     def __init__(self) -> None:
@@ -71,20 +71,6 @@ class Scene:
         vars(found).update(pickle.loads(pickle.dumps(apart)))
         found.frames = [dict(row) for row in self.frames]
         return found
-
-    def read_ahead(self) -> Scene:
-        """Let the reference read the frames; those of them that a copy still has when it is judged need no reading."""
-        self.read = FrameStore(self.frames).frames
-        for frame in self.read.values():
-            frame.forms()
-        return self
-
-    def written(self) -> dict[str, list[tuple[int, bytes]]]:
-        """Each side's lines as it wrote them, with when they were read."""
-        return {
-            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
-            for role, rows in self.lines.items()
-        }
 
     def judge(self, grade: str = "quick", **options: Any) -> LegDiff:
         session = {"schema": 1, "grade": grade}

@@ -8,14 +8,14 @@ from copy import copy, deepcopy
 from decimal import Decimal
 from typing import Any
 
-import orjson
 import pytest
 
 from exchanges.integrations.mexc.proto.push_pb2 import PushDataV3ApiWrapper
 from shadow.diff.codes import LegDiff
-from shadow.diff.frames import Frames, FrameStore
+from shadow.diff.frames import Frames
 from shadow.diff.leg import diff_streams
 from shadow.diff.part import Part
+from tests.shadow.diff.written import Written
 
 SPOT, FUTURES, MEXC = "gateio.spot.private", "gateio.futures.private", "mexc.spot.private"
 CONNECTIONS = (SPOT, FUTURES, MEXC)
@@ -186,7 +186,7 @@ FILLS = {SPOT: spot_fill, FUTURES: futures_fill, MEXC: mexc_fill}
 BALANCES = {SPOT: spot_balance, FUTURES: futures_balance, MEXC: mexc_balance}
 
 
-class PrivateScene:
+class PrivateScene(Written):
     """One leg's tables as row dicts, and per role its lines as dicts with `read` = t_read."""
 
     def __init__(self) -> None:
@@ -208,20 +208,6 @@ class PrivateScene:
         found.lines = {role: [dict(line) for line in lines] for role, lines in self.lines.items()}
         found.conn_no, found.accounts = dict(self.conn_no), deepcopy(self.accounts)
         return found
-
-    def read_ahead(self) -> PrivateScene:
-        """Let the reference read the frames; those of them that a copy still has when it is judged need no reading."""
-        self.read = FrameStore(self.frames).frames
-        for frame in self.read.values():
-            frame.forms()
-        return self
-
-    def written(self) -> dict[str, list[tuple[int, bytes]]]:
-        """Each side's lines as it wrote them, with when they were read."""
-        return {
-            role: [(row["read"], orjson.dumps({k: v for k, v in row.items() if k != "read"})) for row in rows]
-            for role, rows in self.lines.items()
-        }
 
     def judge(self, **options: Any) -> LegDiff:
         options = {"part": Part(frames=self.read)} | options
